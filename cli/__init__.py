@@ -1,0 +1,1 @@
+"""Wiring only: the `tacho` command, the one room that may know all the others."""

@@ -1,0 +1,1 @@
+"""What is true on the wire: frozen models and codecs. No I/O, no clock, no client library."""
