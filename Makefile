@@ -1,0 +1,58 @@
+# The same words here, in CI and in CONTRIBUTING: demo test check bench docs.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv
+PYTHON ?= $(firstword $(shell command -v python3.13 python3.12 python3.11 python3 2>/dev/null))
+STAMP := $(VENV)/.installed
+TACHO := $(VENV)/bin/tacho
+ARGS ?=
+
+.PHONY: help install demo test check format bench bench-% docs lock schemas clean
+
+help:  ## Show these targets.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
+
+install: $(STAMP)  ## Install everything into .venv from the lock file.
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Tachograph needs Python 3.11 or newer: put it on PATH or say make PYTHON=..." >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Tachograph needs Python 3.11 or newer, $(PYTHON) is {v.major}.{v.minor}: say make PYTHON=...")'
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked dependencies into $(VENV) ..." >&2
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP)  ## Start the real engines, send an agent's work through, prove the claims (ARGS="--exit --json").
+	@$(TACHO) demo $(ARGS)
+
+test: $(STAMP)  ## Run every test, the end-to-end ones against real Kafka and OpenSearch.
+	$(VENV)/bin/pytest $(ARGS)
+
+check: $(STAMP)  ## Lint, types, import contracts.
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: $(STAMP)  ## Rewrite the code in the house's format.
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: bench-ingress bench-pipeline bench-masking  ## Run every benchmark.
+
+bench-%: $(STAMP)
+	$(VENV)/bin/python -m bench.$* $(ARGS)
+
+docs: schemas  ## Regenerate what is generated from the code: JSON Schemas, coverage table.
+
+schemas: $(STAMP)
+	$(VENV)/bin/python -m tachograph.schemas.generate
+
+# Needs uv (https://docs.astral.sh/uv); hashes for every platform in one file.
+lock:  ## Resolve the lock files anew.
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra stack --extra hyperscan pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra stack --extra hyperscan --extra demo --extra dev pyproject.toml -o requirements-dev.lock
+
+clean:  ## Remove the environment and the local engines' data.
+	rm -rf $(VENV) .tacho build dist
