@@ -1,0 +1,113 @@
+"""A connection registers one target: what it speaks, where it is, and which credential the gateway injects.
+
+The agent names the connection (`/c/<name>/...`); it never names the target and never holds its credential.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from tachograph.schemas.event import Protocol
+
+__all__ = ["Connection", "Credential", "FieldNames", "SecretSource", "Timeouts", "UpstreamTls"]
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$")]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SecretSource(_Config):
+    """Where a secret is read from: an environment variable or a file, never the configuration itself."""
+
+    env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    file: str | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> SecretSource:
+        if (self.env is None) == (self.file is None):
+            raise ValueError("expected exactly one of env and file")
+        return self
+
+
+class Credential(_Config):
+    """The target's credential, injected by the gateway in place of the agent's own."""
+
+    type: Literal["header", "bearer", "basic", "query"] = "bearer"
+    name: HeaderName | None = None
+    """The header's or query parameter's name, for the types `header` and `query`."""
+    source: SecretSource
+
+    @model_validator(mode="after")
+    def _named(self) -> Credential:
+        if self.type in {"header", "query"} and self.name is None:
+            raise ValueError(f"a credential of type {self.type} needs a name")
+        return self
+
+
+class UpstreamTls(_Config):
+    """How the target's certificate is verified, and what the gateway shows of itself."""
+
+    ca_file: str | None = None
+    client_cert_file: str | None = None
+    client_key_file: str | None = None
+    server_name: str | None = None
+
+    @model_validator(mode="after")
+    def _pair(self) -> UpstreamTls:
+        if (self.client_cert_file is None) != (self.client_key_file is None):
+            raise ValueError("client_cert_file and client_key_file go together")
+        return self
+
+
+class Timeouts(_Config):
+    """Bounds of one exchange in seconds. `read` is the longest silence; SSE pings count as life."""
+
+    connect: Seconds = 10
+    response: Seconds = 600
+    read: Seconds = 300
+    write: Seconds = 60
+
+
+class FieldNames(_Config):
+    """Fields of this target that are secret whatever they hold; names compare without case."""
+
+    headers: tuple[str, ...] = ()
+    query: tuple[str, ...] = ()
+    json_keys: tuple[str, ...] = ()
+
+
+class Connection(_Config):
+    """One registered target."""
+
+    name: Name
+    protocol: Protocol
+    upstream: str
+    """`http://` or `https://`, a host, perhaps a port and a path prefix; no query, no userinfo."""
+    hosts: tuple[str, ...] = ()
+    """Host names that select this connection besides `/c/<name>/`."""
+    tls: UpstreamTls = UpstreamTls()
+    credential: Credential | None = None
+    timeouts: Timeouts = Timeouts()
+    masking: FieldNames = FieldNames()
+    allow: tuple[str, ...] = ("*",)
+    """Principals that may use it; `*` is every verified one."""
+    labels: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("upstream")
+    @classmethod
+    def _target(cls, value: str) -> str:
+        url = urlsplit(value)
+        if url.scheme not in {"http", "https"} or not url.hostname:
+            raise ValueError("expected http://host[:port][/prefix] or https://host[:port][/prefix]")
+        if url.username is not None or url.query or url.fragment:
+            raise ValueError("expected no userinfo, query or fragment: credentials go under `credential`")
+        if url.port == 0:
+            raise ValueError("expected a port from 1 to 65535")
+        return value.rstrip("/")

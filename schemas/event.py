@@ -1,0 +1,186 @@
+"""The event header: the clear, chained part of every record. It holds nothing secret, so nobody masks it.
+
+One record stands for one thing seen on the wire. (session, epoch) is a strand: one ingress process
+writes it, `seq` has no gap in it, and `prev` is the hash of the header before. What a client says about
+itself stands under `agent` and is claimed; `principal` is what the gateway verified.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from tachograph.schemas.canonical import canonical_json, sha256_hex
+from tachograph.schemas.errors import MalformedRecord, UnknownVersion
+
+__all__ = [
+    "GENESIS",
+    "HEADER_VERSION",
+    "Agent",
+    "Direction",
+    "EventType",
+    "Header",
+    "Principal",
+    "PrincipalKind",
+    "Protocol",
+    "Trace",
+    "event_uid",
+    "header_hash",
+    "rfc3339_ns",
+    "valid_traceparent",
+]
+
+HEADER_VERSION = 1
+GENESIS = "0" * 64
+"""`prev` of the first record of a strand."""
+
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+_UID_NAMESPACE = uuid.UUID("6f0c3b5e-5a53-5d0e-9a35-0d9a6f1c8a11")
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+
+Hex64 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9_.-]{0,62}[a-z0-9])?$")]
+Timestamp = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$")]
+
+
+class EventType(StrEnum):
+    """What was seen. A long body is `chunk` records closed by its `request` or `response`."""
+
+    SESSION_OPEN = "session.open"
+    REQUEST = "request"
+    CHUNK = "chunk"
+    RESPONSE = "response"
+    DECISION = "decision"
+    SESSION_CLOSE = "session.close"
+    HEARTBEAT = "heartbeat"
+
+
+class Direction(StrEnum):
+    """Which way the recorded bytes travelled, seen from the agent."""
+
+    REQUEST = "request"
+    RESPONSE = "response"
+    NONE = "none"
+
+
+class Protocol(StrEnum):
+    """What a connection speaks; it decides how a record is parsed and how a refusal is worded."""
+
+    HTTP = "http"
+    LLM = "llm"
+    MCP = "mcp"
+
+
+class PrincipalKind(StrEnum):
+    """How the gateway knows who it is."""
+
+    API_KEY = "api_key"
+    OIDC = "oidc"
+    ANONYMOUS = "anonymous"
+    GATEWAY = "gateway"
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="constants")
+
+
+class Principal(_Wire):
+    """Who the gateway verified: `id` is the API key's name or the token's subject."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    kind: PrincipalKind
+    issuer: Annotated[str, StringConstraints(max_length=512)] | None = None
+
+
+class Agent(_Wire):
+    """What the client claims about itself. UUIDs stand as they came, anything else as a keyed fingerprint."""
+
+    session: Annotated[str, StringConstraints(max_length=64)] | None = None
+    id: Annotated[str, StringConstraints(max_length=64)] | None = None
+    parent: Annotated[str, StringConstraints(max_length=64)] | None = None
+
+
+class Trace(_Wire):
+    """W3C Trace Context as the client sent it, if it was well formed."""
+
+    traceparent: Annotated[str, StringConstraints(pattern=rf"^{_TRACEPARENT.pattern}$")]
+
+
+class Header(_Wire):
+    """The clear part of one record; canonical JSON of it is hashed, chained and authenticated."""
+
+    v: Literal[1] = 1
+    uid: uuid.UUID
+    type: EventType
+    ts: Timestamp
+    session: uuid.UUID
+    epoch: uuid.UUID
+    seq: Annotated[int, Field(ge=0, lt=2**53)]
+    prev: Hex64
+    exchange: uuid.UUID | None = None
+    connection: Name | None = None
+    protocol: Protocol | None = None
+    direction: Direction = Direction.NONE
+    principal: Principal
+    agent: Agent = Agent()
+    trace: Trace | None = None
+    raw_commit: Hex64
+    raw_len: Annotated[int, Field(ge=0, lt=2**53)]
+    incomplete: bool = False
+
+    def canonical(self) -> bytes:
+        """The one byte form that is stored, hashed and authenticated."""
+        return canonical_json(self.model_dump(mode="json"))
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read canonical bytes back; refuses unknown versions, unknown fields and any other byte form."""
+        try:
+            value = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise MalformedRecord("the header is not JSON") from error
+        version = value.get("v") if isinstance(value, dict) else None
+        if version != HEADER_VERSION:
+            raise UnknownVersion(f"header version: expected {HEADER_VERSION}, got {version!r:.20}")
+        try:
+            header = cls.model_validate_json(data)
+        except ValidationError as error:
+            fields = ", ".join(".".join(map(str, item["loc"])) for item in error.errors(include_input=False))
+            raise MalformedRecord(f"the header breaks its schema at: {fields}") from None
+        if header.canonical() != data:
+            raise MalformedRecord("the header is not in canonical form")
+        if header.uid != event_uid(header.session, header.epoch, header.seq):
+            raise MalformedRecord("the uid does not follow from session, epoch and seq")
+        return header
+
+
+def event_uid(session: uuid.UUID, epoch: uuid.UUID, seq: int) -> uuid.UUID:
+    """The record's identity everywhere: Kafka header, OCSF `metadata.uid`, OpenSearch `_id`."""
+    return uuid.uuid5(_UID_NAMESPACE, f"{session}/{epoch}/{seq}")
+
+
+def header_hash(canonical: bytes) -> str:
+    """What the next record of the strand carries as `prev`."""
+    return sha256_hex(canonical)
+
+
+def rfc3339_ns(unix_ns: int) -> str:
+    """RFC 3339 in UTC with nine digits, from nanoseconds since the Unix epoch (0 to year 9999)."""
+    seconds, nanos = divmod(unix_ns, 1_000_000_000)
+    days, rest = divmod(seconds, 86_400)
+    day = date.fromordinal(days + _EPOCH_ORDINAL)
+    hour, rest = divmod(rest, 3_600)
+    minute, second = divmod(rest, 60)
+    return f"{day.isoformat()}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z"
+
+
+def valid_traceparent(value: str) -> bool:
+    """Whether a `traceparent` is of version 00, well formed, and not all zero (W3C Trace Context, 3.2)."""
+    match = _TRACEPARENT.fullmatch(value)
+    return match is not None and match[1].strip("0") != "" and match[2].strip("0") != ""

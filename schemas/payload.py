@@ -1,0 +1,220 @@
+"""The payload: what was on the wire, as bytes, with the facts that frame it. It exists only encrypted.
+
+Layout: 16 bytes salt | 4 bytes big-endian length of meta | meta (JSON) | body (raw bytes, as sent).
+The header's `raw_commit` is SHA-256 over exactly these bytes; the salt keeps short bodies from being guessed.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from tachograph.schemas.canonical import sha256_hex
+from tachograph.schemas.errors import MalformedRecord
+
+__all__ = [
+    "SALT_BYTES",
+    "BodyTotals",
+    "ChunkMeta",
+    "DecisionMeta",
+    "ErrorCode",
+    "ExchangeError",
+    "HeaderField",
+    "Meta",
+    "Payload",
+    "RequestContext",
+    "RequestLine",
+    "RequestMeta",
+    "ResponseMeta",
+    "SessionCloseMeta",
+    "SessionOpenMeta",
+    "Timing",
+    "decode_payload",
+    "encode_payload",
+    "raw_commit",
+]
+
+SALT_BYTES = 16
+_LENGTH = struct.Struct(">I")
+MAX_META_BYTES = 1 << 20
+"""Heads are limited to 64 KiB by the ingress; JSON escaping at worst multiplies that by six."""
+
+HeaderField = tuple[str, str]
+"""(name, value) as received, bytes read as ISO 8859-1 so that nothing is lost."""
+
+ErrorCode = Literal[
+    "upstream-refused",
+    "upstream-unresolved",
+    "upstream-tls",
+    "upstream-timeout",
+    "upstream-reset",
+    "upstream-garbage",
+    "client-gone",
+    "client-timeout",
+    "bad-request",
+    "unauthenticated",
+    "forbidden",
+    "unknown-connection",
+    "credential-missing",
+    "recorder-full",
+    "gateway-error",
+]
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RequestLine(_Wire):
+    """The request as an analyst names it: method, target exactly as sent, and where it went."""
+
+    method: str
+    target: str
+    upstream: str
+
+
+class RequestContext(_Wire):
+    """The few facts of the request's body that its response repeats, so one document answers one question."""
+
+    model: str | None = None
+    stream: bool | None = None
+    rpc_method: str | None = None
+    rpc_id: str | None = None
+    tool: str | None = None
+    tool_use_id: str | None = None
+
+
+class BodyTotals(_Wire):
+    """The whole body of one direction: bytes, SHA-256 of them, and in how many `chunk` records they lie."""
+
+    length: int
+    sha256: str
+    chunks: int = 0
+    complete: bool = True
+
+
+class Timing(_Wire):
+    """The gateway's clock: `start` in Unix nanoseconds, the rest in microseconds after it."""
+
+    start: int
+    request_end: int | None = None
+    first_byte: int | None = None
+    end: int
+
+
+class ExchangeError(_Wire):
+    """Why an exchange did not end well, in our words; never the text of a foreign exception."""
+
+    code: ErrorCode
+    detail: str = ""
+
+
+class RequestMeta(_Wire):
+    kind: Literal["request"] = "request"
+    line: RequestLine
+    http_version: str
+    headers: tuple[HeaderField, ...]
+    client: str
+    context: RequestContext = RequestContext()
+    body: BodyTotals
+    credential: str | None = None
+    """The injected credential's name (never its value), where one was injected."""
+
+
+class ResponseMeta(_Wire):
+    kind: Literal["response"] = "response"
+    status: int
+    reason: str = ""
+    http_version: str
+    headers: tuple[HeaderField, ...]
+    trailers: tuple[HeaderField, ...] = ()
+    origin: Literal["upstream", "gateway", "none"]
+    """`gateway`: we answered; `none`: nobody did, status is 0."""
+    request: RequestLine
+    context: RequestContext = RequestContext()
+    body: BodyTotals
+    timing: Timing
+    error: ExchangeError | None = None
+
+
+class ChunkMeta(_Wire):
+    kind: Literal["chunk"] = "chunk"
+    index: int
+    offset: int
+    sha256: str
+    """Running SHA-256 over the body up to and including this chunk."""
+    content_type: str | None = None
+    content_encoding: str | None = None
+
+
+class DecisionMeta(_Wire):
+    kind: Literal["decision"] = "decision"
+    decision: Literal["allow", "deny"]
+    reason: str
+    line: RequestLine
+
+
+class SessionOpenMeta(_Wire):
+    kind: Literal["session.open"] = "session.open"
+    version: str
+    config_digest: str
+    basis: Literal["claimed", "trace", "principal"]
+    """What the session was recognised by: the client's session id, its trace, or only who it is."""
+
+
+class SessionCloseMeta(_Wire):
+    kind: Literal["session.close"] = "session.close"
+    records: int
+    reason: Literal["idle", "shutdown"]
+
+
+Meta = Annotated[
+    RequestMeta | ResponseMeta | ChunkMeta | DecisionMeta | SessionOpenMeta | SessionCloseMeta,
+    Field(discriminator="kind"),
+]
+_META: TypeAdapter[Meta] = TypeAdapter(Meta)
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One decoded payload. `repr` shows sizes only."""
+
+    meta: Meta
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Payload(kind={self.meta.kind!r}, body=<{len(self.body)} bytes>)"
+
+
+def encode_payload(meta: Meta, body: bytes, *, salt: bytes) -> bytes:
+    """Frame meta and body behind a fresh random `salt` of 16 bytes."""
+    if len(salt) != SALT_BYTES:
+        raise ValueError(f"salt: expected {SALT_BYTES} bytes, got {len(salt)}")
+    head = meta.model_dump_json(exclude_none=True).encode()
+    if len(head) > MAX_META_BYTES:
+        raise MalformedRecord(f"meta: expected at most {MAX_META_BYTES} bytes, got {len(head)}")
+    return b"".join((salt, _LENGTH.pack(len(head)), head, body))
+
+
+def decode_payload(data: bytes) -> Payload:
+    """Take a payload apart; an error names the broken part and holds no byte of it."""
+    start = SALT_BYTES + _LENGTH.size
+    if len(data) < start:
+        raise MalformedRecord(f"payload: expected at least {start} bytes, got {len(data)}")
+    (length,) = _LENGTH.unpack_from(data, SALT_BYTES)
+    if length > min(MAX_META_BYTES, len(data) - start):
+        raise MalformedRecord(f"payload: meta of {length} bytes does not fit in {len(data)} bytes")
+    try:
+        meta = _META.validate_json(data[start : start + length])
+    except ValidationError as error:
+        fields = ", ".join(".".join(map(str, item["loc"])) for item in error.errors(include_input=False))
+        raise MalformedRecord(f"payload meta breaks its schema at: {fields[:200]}") from None
+    return Payload(meta=meta, body=data[start + length :])
+
+
+def raw_commit(payload: bytes) -> str:
+    """SHA-256(salt || raw bytes) as the header carries it."""
+    return sha256_hex(payload)

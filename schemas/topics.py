@@ -1,0 +1,72 @@
+"""The topics: names, partitions, how long they keep what. Nothing else creates or names a topic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["TopicSpec", "Topics", "topic_specs"]
+
+_HOUR_MS = 3_600_000
+_MIB = 1 << 20
+MAX_RECORD_BYTES = 2 * _MIB
+"""A raw record holds at most 256 KiB of body; its masked JSON at worst escapes every byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Topic names under one prefix."""
+
+    prefix: str = "tacho"
+
+    @property
+    def raw(self) -> str:
+        return f"{self.prefix}.raw"
+
+    @property
+    def masked(self) -> str:
+        return f"{self.prefix}.masked"
+
+    @property
+    def keys(self) -> str:
+        return f"{self.prefix}.keys"
+
+    @property
+    def deadletter(self) -> str:
+        return f"{self.prefix}.deadletter"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """One topic as `tacho provision` creates it."""
+
+    name: str
+    partitions: int
+    config: dict[str, str] = field(default_factory=dict)
+
+
+def topic_specs(
+    topics: Topics, *, partitions: int, raw_retention_hours: int, masked_retention_hours: int
+) -> tuple[TopicSpec, ...]:
+    """Every topic with explicit partitions, retention and segment size.
+
+    Raw data really lives for retention plus one segment, so raw segments roll after a twelfth of it.
+    """
+    raw_ms = raw_retention_hours * _HOUR_MS
+    bound = {"max.message.bytes": str(MAX_RECORD_BYTES), "compression.type": "producer"}
+    delete = {"cleanup.policy": "delete"} | bound
+    raw_segment = {"segment.ms": str(max(raw_ms // 12, 60_000)), "segment.bytes": str(64 * _MIB)}
+    return (
+        TopicSpec(topics.raw, partitions, delete | {"retention.ms": str(raw_ms)} | raw_segment),
+        TopicSpec(
+            topics.masked,
+            partitions,
+            delete
+            | {"retention.ms": str(masked_retention_hours * _HOUR_MS), "segment.bytes": str(256 * _MIB)},
+        ),
+        TopicSpec(topics.keys, 1, {"cleanup.policy": "compact", "segment.ms": str(24 * _HOUR_MS)} | bound),
+        TopicSpec(
+            topics.deadletter,
+            1,
+            delete | {"retention.ms": str(14 * 24 * _HOUR_MS), "segment.ms": str(24 * _HOUR_MS)},
+        ),
+    )
