@@ -1,0 +1,55 @@
+"""What the masker hands to enrichment and enrichment hands to the publisher: two values, masked throughout.
+
+Neither carries a byte that masking has not seen, so both may be logged by size, parsed and published.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tachograph.schemas.event import Header
+from tachograph.schemas.payload import Meta
+
+__all__ = ["Emitted", "MaskedRecord"]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedRecord:
+    """One record of the wire after masking. `repr` shows sizes only."""
+
+    header: Header
+    meta: Meta
+    """Headers, target, context, status text and error detail: all masked."""
+    body: bytes | None
+    """Masked, decoded UTF-8: the whole body on `request` and `response` records (put together from its
+    chunks), this slice's text on `chunk` records."""
+    withheld: str | None
+    """Why there is no body, where masking failed closed."""
+    decoded_len: int
+    masked: Mapping[str, int]
+    """Rule id -> how many values it replaced."""
+    ruleset: str
+    """Digest of the rules that masked it."""
+
+    def __repr__(self) -> str:
+        size = None if self.body is None else len(self.body)
+        return f"MaskedRecord(uid={self.header.uid}, type={self.header.type.value!r}, body=<{size} bytes>)"
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """One message for the masked topic: the OCSF event's bytes and what routes it."""
+
+    uid: uuid.UUID
+    session: uuid.UUID
+    type: str
+    day: str
+    """`YYYY.MM.DD` of the event's own time in UTC: it chooses the index."""
+    value: bytes
+
+    def __repr__(self) -> str:
+        return (
+            f"Emitted(uid={self.uid}, type={self.type!r}, day={self.day!r}, value=<{len(self.value)} bytes>)"
+        )
