@@ -1,0 +1,1 @@
+"""The local engines: real Apache Kafka and real OpenSearch on a machine that has nothing but Python."""

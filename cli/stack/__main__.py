@@ -1,0 +1,59 @@
+"""`python -m tachograph.cli.stack`: the engines in the foreground until Ctrl-C, SIGTERM or a death."""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, Final
+
+from tachograph.cli.stack import progress
+from tachograph.cli.stack.engines import Stack, StackConfig
+from tachograph.cli.stack.errors import EngineDied, StackError
+
+EXIT_DOWN: Final = 3  # a part that is needed is down
+_WATCH: Final = 0.5  # s between two looks at the engines
+
+
+def parser() -> argparse.ArgumentParser:
+    """One option for each field of StackConfig, with its default."""
+    options = argparse.ArgumentParser(prog="python -m tachograph.cli.stack", description=__doc__)
+    defaults = StackConfig()
+    for item in fields(StackConfig):
+        default: Any = getattr(defaults, item.name)
+        name = f"--{item.name.replace('_', '-')}"
+        if isinstance(default, bool):
+            options.add_argument(name, action=argparse.BooleanOptionalAction, default=default)
+        else:
+            kind = _folder if isinstance(default, Path) else int
+            options.add_argument(name, type=kind, default=default, help="default: %(default)s")
+    return options
+
+
+def main(argv: list[str] | None = None) -> int:
+    config = StackConfig(**vars(parser().parse_args(argv)))
+    asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
+    try:
+        with Stack(config) as stack:
+            endpoints = stack.start(progress.for_stream(sys.stderr))
+            sys.stdout.write(f"ready {json.dumps(asdict(endpoints))}\n")
+            sys.stdout.flush()
+            while not asked.wait(_WATCH):
+                if death := stack.poll():
+                    raise EngineDied(death.engine, death.ending, death.log, death.last_lines)
+    except StackError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_DOWN
+    return 0
+
+
+def _folder(text: str) -> Path:
+    return Path(text).absolute()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

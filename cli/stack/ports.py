@@ -1,0 +1,69 @@
+"""Loopback ports: choose a free one, or say who holds a taken one."""
+
+import socket
+from pathlib import Path
+from typing import Final
+
+LOOPBACK: Final = "127.0.0.1"
+_LISTEN: Final = "0A"  # proc_net(5)
+
+
+def choose(wanted: int, taken: set[int]) -> int:
+    """`wanted`, or for 0 a port that is free now and not in `taken`, to which the choice is added."""
+    port = wanted or _free(taken)
+    taken.add(port)
+    return port
+
+
+def is_free(port: int) -> bool:
+    """Whether a listener could be opened on the port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def answers(port: int) -> bool:
+    """Whether something accepts connections on the port."""
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def holder(port: int, proc: Path = Path("/proc")) -> str | None:
+    """`name (pid N)` of the listener, None when it cannot be seen (another user's)."""
+    inodes = _listening(port, proc)
+    for folder in proc.glob("[0-9]*"):
+        try:
+            links = {link.readlink().name for link in (folder / "fd").iterdir()}
+            if links & inodes:
+                return f"{(folder / 'comm').read_text().strip()} (pid {folder.name})"
+        except OSError:
+            continue  # ended meanwhile, or not ours to look at
+    return None
+
+
+def _free(taken: set[int]) -> int:
+    while True:
+        with socket.socket() as probe:
+            probe.bind((LOOPBACK, 0))
+            port: int = probe.getsockname()[1]
+        if port not in taken:
+            return port
+
+
+def _listening(port: int, proc: Path) -> set[str]:
+    found = set()
+    for table in ("tcp", "tcp6"):
+        path = proc / "net" / table
+        lines = path.read_text().splitlines()[1:] if path.exists() else []
+        for fields in map(str.split, lines):
+            if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
+                found.add(f"socket:[{fields[9]}]")
+    return found
