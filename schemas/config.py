@@ -25,6 +25,7 @@ __all__ = [
     "OidcIssuer",
     "OpenSearch",
     "Spool",
+    "Stack",
     "Worker",
 ]
 
@@ -167,6 +168,14 @@ class Worker(_Config):
     hold_seconds: Annotated[float, Field(gt=0)] = 900
 
 
+class Stack(_Config):
+    """Who runs Kafka and OpenSearch. `managed` engines belong to `tacho up`, at the loopback ports named above."""
+
+    managed: bool = False
+    kafka_heap_mb: Annotated[int, Field(ge=256, le=65_536)] = 512
+    opensearch_heap_mb: Annotated[int, Field(ge=256, le=65_536)] = 512
+
+
 class Configuration(_Config):
     """Everything that every process needs to know."""
 
@@ -178,6 +187,7 @@ class Configuration(_Config):
     identity: Identity = Identity()
     masking: Masking = Masking()
     worker: Worker = Worker()
+    stack: Stack = Stack()
     connections: tuple[Connection, ...] = ()
 
     @model_validator(mode="after")
