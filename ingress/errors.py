@@ -1,0 +1,216 @@
+"""Everything that can go wrong with one exchange, named by whose fault it is.
+
+IngressError
+|-- AgentError              the agent must change something
+|   |-- BadRequest          not HTTP as we take it; `status` says which kind of not
+|   |-- Unauthenticated     no identity, or one that we do not know
+|   |-- Forbidden           a known identity that may not use this connection
+|   |-- UnknownConnection   neither path nor host names a registered connection
+|   |-- ClientTimeout       the agent stopped sending in the middle of its request
+|   `-- ClientGone          the agent left before its answer was complete
+|-- TargetError             the target, or the way to it
+|   |-- UpstreamRefused     it does not accept connections
+|   |-- UpstreamUnresolved  its name has no address
+|   |-- UpstreamTls         its certificate, or its TLS, is not what was configured
+|   |-- UpstreamTimeout     it was silent for longer than the connection allows
+|   |-- UpstreamReset       it went away in mid-exchange
+|   `-- UpstreamGarbage     what it sent is not HTTP
+|-- OperatorError           whoever runs the gateway must change something
+|   |-- CredentialMissing   the connection's credential cannot be read
+|   |-- SpoolBroken         the spool's disk fails, or its files are damaged
+|   |-- KeysUnreadable      a key file is missing, malformed, or readable by others
+|   `-- GatewayFault        a defect of ours
+`-- Overload                nobody's fault; try again later
+    |-- RecorderFull        nothing can be recorded just now, so nothing is forwarded
+    `-- TooManyConnections  `ingress.max_connections` is reached
+
+`detail` is in our words and may be shown to the agent and recorded: no secret, no byte of a payload, no
+text of a foreign exception. `code` is what the record carries, `status` what the agent is answered.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tachograph.schemas.payload import ErrorCode, ExchangeError
+
+__all__ = [
+    "AgentError",
+    "BadRequest",
+    "ClientGone",
+    "ClientTimeout",
+    "CredentialMissing",
+    "Forbidden",
+    "GatewayFault",
+    "IngressError",
+    "KeysUnreadable",
+    "OperatorError",
+    "Overload",
+    "RecorderFull",
+    "SpoolBroken",
+    "TargetError",
+    "TooManyConnections",
+    "Unauthenticated",
+    "UnknownConnection",
+    "UpstreamGarbage",
+    "UpstreamRefused",
+    "UpstreamReset",
+    "UpstreamTimeout",
+    "UpstreamTls",
+    "UpstreamUnresolved",
+]
+
+
+class IngressError(Exception):
+    """Base of every error that this room raises."""
+
+    code: ClassVar[ErrorCode] = "gateway-error"
+    status: int = 500
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+    def recorded(self) -> ExchangeError:
+        """What the response record says about it."""
+        return ExchangeError(code=self.code, detail=self.detail)
+
+
+class AgentError(IngressError):
+    """The agent must change something."""
+
+    code: ClassVar[ErrorCode] = "bad-request"
+    status = 400
+
+
+class BadRequest(AgentError):
+    """Not HTTP as we take it. `status` is 400 unless a narrower one says more: 417, 431, 501, 505."""
+
+    def __init__(self, detail: str = "", *, status: int = 400) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+class Unauthenticated(AgentError):
+    """No identity, or one that we do not know."""
+
+    code: ClassVar[ErrorCode] = "unauthenticated"
+    status = 401
+
+
+class Forbidden(AgentError):
+    """A known identity that may not use this connection."""
+
+    code: ClassVar[ErrorCode] = "forbidden"
+    status = 403
+
+
+class UnknownConnection(AgentError):
+    """Neither path nor host names a registered connection."""
+
+    code: ClassVar[ErrorCode] = "unknown-connection"
+    status = 404
+
+
+class ClientTimeout(AgentError):
+    """The agent stopped sending in the middle of its request."""
+
+    code: ClassVar[ErrorCode] = "client-timeout"
+    status = 408
+
+
+class ClientGone(AgentError):
+    """The agent left before its answer was complete. Nobody is there to be answered; 499 is for counting."""
+
+    code: ClassVar[ErrorCode] = "client-gone"
+    status = 499
+
+
+class TargetError(IngressError):
+    """The target, or the way to it."""
+
+    code: ClassVar[ErrorCode] = "upstream-reset"
+    status = 502
+
+
+class UpstreamRefused(TargetError):
+    """It does not accept connections."""
+
+    code: ClassVar[ErrorCode] = "upstream-refused"
+
+
+class UpstreamUnresolved(TargetError):
+    """Its name has no address."""
+
+    code: ClassVar[ErrorCode] = "upstream-unresolved"
+
+
+class UpstreamTls(TargetError):
+    """Its certificate, or its TLS, is not what was configured."""
+
+    code: ClassVar[ErrorCode] = "upstream-tls"
+
+
+class UpstreamTimeout(TargetError):
+    """It was silent for longer than the connection allows."""
+
+    code: ClassVar[ErrorCode] = "upstream-timeout"
+    status = 504
+
+
+class UpstreamReset(TargetError):
+    """It went away in mid-exchange."""
+
+    code: ClassVar[ErrorCode] = "upstream-reset"
+
+
+class UpstreamGarbage(TargetError):
+    """What it sent is not HTTP."""
+
+    code: ClassVar[ErrorCode] = "upstream-garbage"
+
+
+class OperatorError(IngressError):
+    """Whoever runs the gateway must change something."""
+
+
+class CredentialMissing(OperatorError):
+    """The connection's credential cannot be read."""
+
+    code: ClassVar[ErrorCode] = "credential-missing"
+    status = 502
+
+
+class SpoolBroken(OperatorError):
+    """The spool's disk fails, or its files are damaged."""
+
+    code: ClassVar[ErrorCode] = "recorder-full"
+    status = 503
+
+
+class KeysUnreadable(OperatorError):
+    """A key file is missing, malformed, or readable by others."""
+
+
+class GatewayFault(OperatorError):
+    """A defect of ours; the log has the traceback, the agent has only this."""
+
+
+class Overload(IngressError):
+    """Nobody's fault; try again later."""
+
+    code: ClassVar[ErrorCode] = "recorder-full"
+    status = 503
+    retry_after: int = 5
+    """Seconds, for Retry-After."""
+
+
+class RecorderFull(Overload):
+    """Nothing can be recorded just now, so nothing is forwarded."""
+
+
+class TooManyConnections(Overload):
+    """`ingress.max_connections` is reached."""
+
+    code: ClassVar[ErrorCode] = "gateway-error"
+    retry_after = 1
