@@ -48,6 +48,7 @@ docs: schemas  ## Regenerate what is generated from the code: JSON Schemas, cove
 
 schemas: $(STAMP)
 	$(VENV)/bin/python -m tachograph.schemas.generate
+	$(VENV)/bin/python -m tachograph.schemas.reference
 
 # Needs uv (https://docs.astral.sh/uv); hashes for every platform in one file.
 lock:  ## Resolve the lock files anew.

@@ -34,53 +34,75 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
 class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Listen(_Config):
     """An address to serve on; port 0 lets the system choose one."""
 
     host: str = "127.0.0.1"
+    """The address to bind; `0.0.0.0` is every interface."""
     port: Port = 8080
+    """The port to bind."""
 
 
 class Spool(_Config):
     """The encrypted write-ahead file of each ingress worker. Full means 503, never an unrecorded request."""
 
     path: str = "spool"
+    """A folder on a local disk, one folder in it for each worker."""
     max_bytes: Annotated[int, Field(ge=16 * _MIB)] = 1024 * _MIB
+    """How much may wait there for Kafka, per worker."""
     segment_bytes: Annotated[int, Field(ge=_MIB)] = 64 * _MIB
+    """When a new file begins; a file goes once Kafka has all of it."""
 
 
 class Ingress(_Config):
     """The proxy's own limits."""
 
     listen: Listen = Listen()
+    """Where agents come in."""
     metrics: Listen | None = None
     """Where /metrics, /healthz and /readyz are served; none by default."""
     workers: Annotated[int, Field(ge=1, le=256)] = 1
+    """Processes that share the port."""
     spool: Spool = Spool()
+    """What makes a request durable while Kafka is slow or down."""
     max_connections: Annotated[int, Field(ge=1)] = 1024
+    """Agents' connections per worker; one more gets a 503."""
     max_header_bytes: Annotated[int, Field(ge=1024, le=_MIB)] = 64 * 1024
+    """The largest request head; a larger one gets a 431."""
     header_timeout: Annotated[float, Field(gt=0)] = 10
+    """Seconds that a request head may take."""
     idle_timeout: Annotated[float, Field(gt=0)] = 75
+    """Seconds that an idle keep-alive connection is kept."""
     session_idle: Annotated[float, Field(gt=0)] = 1800
+    """Seconds without an exchange after which a session is closed."""
     drain_timeout: Annotated[float, Field(gt=0)] = 10
+    """Seconds that open exchanges get to finish at shut-down."""
 
 
 class Kafka(_Config):
     """The broker. `client` passes librdkafka settings through (security, TLS); secrets there as files."""
 
     bootstrap_servers: str = "127.0.0.1:9092"
+    """`host:port` of some brokers, with commas between."""
     topic_prefix: Annotated[
         str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})*$")
     ] = "tacho"
+    """Topics are `<prefix>.raw`, `<prefix>.masked` and so on."""
     client: dict[str, str] = Field(default_factory=dict)
+    """Settings passed to librdkafka as they are, such as `security.protocol` or `sasl.username`."""
     password: SecretSource | None = None
+    """Where `sasl.password` comes from."""
     partitions: Annotated[int, Field(ge=1, le=1024)] = 4
+    """Partitions of the raw and the masked topic; processors and sinks scale up to it."""
     replication_factor: Annotated[int, Field(ge=1, le=7)] = 1
+    """Copies of each topic; with 3 or more, two must acknowledge."""
     raw_retention_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 24
+    """How long encrypted raw records live, plus at most one segment of a twelfth of it."""
     masked_retention_hours: Annotated[int, Field(ge=1)] = 24 * 7
+    """How long masked events stay on the topic for late subscribers."""
 
     @field_validator("client")
     @classmethod
@@ -99,27 +121,39 @@ class OpenSearch(_Config):
     """The cluster that analysts search."""
 
     url: str = "http://127.0.0.1:9200"
+    """The cluster, `http://` or `https://`."""
     dashboards_url: str | None = None
+    """OpenSearch Dashboards, where `tacho provision` imports the dashboards."""
     index_prefix: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")] = "tacho"
+    """Indices are `<prefix>-events-YYYY.MM.DD` and `<prefix>-messages-YYYY.MM.DD`."""
     username: str | None = None
+    """The sink's user, where the security plugin is on."""
     password: SecretSource | None = None
+    """Where that user's password comes from."""
     ca_file: str | None = None
+    """PEM of the authority that signed the cluster's certificate; the system's store by default."""
     shards: Annotated[int, Field(ge=1, le=64)] = 1
+    """Primary shards of each daily index."""
     replicas: Annotated[int, Field(ge=0, le=8)] = 0
+    """Copies of each shard."""
 
 
 class Keys(_Config):
     """Files of 32 random bytes, base64, readable by their owner only."""
 
     kek_file: str = "keys/kek"
+    """The key-encryption key of the raw records; the ingress and the processor hold it."""
     pseudonym_file: str = "keys/pseudonym"
+    """The key of the pseudonyms; only the processor holds it."""
 
 
 class OidcIssuer(_Config):
     """One issuer whose tokens are taken as identity."""
 
     issuer: str
+    """The `iss` of its tokens, exactly."""
     audience: str
+    """The `aud` that a token for this gateway carries."""
     jwks_url: str | None = None
     """Found by discovery where it is not given."""
     algorithms: tuple[
@@ -129,15 +163,20 @@ class OidcIssuer(_Config):
         "ES256",
         "EdDSA",
     )
+    """Signature algorithms that are taken; never `none`, never one with a shared secret."""
     principal_claim: str = "sub"
+    """The claim that becomes the principal."""
     leeway: Annotated[int, Field(ge=0, le=120)] = 30
+    """Seconds of clock skew that `exp` and `nbf` forgive."""
 
 
 class Identity(_Config):
     """Who may come in. No identity means 401 in the protocol's own shape."""
 
     api_keys_file: str = "keys/api-keys.yaml"
+    """Hashes of the gateway keys that `tacho keys create` made."""
     oidc: tuple[OidcIssuer, ...] = ()
+    """Issuers whose bearer tokens are taken."""
 
     @field_validator("oidc")
     @classmethod
@@ -154,41 +193,60 @@ class Masking(_Config):
     rules: tuple[str, ...] = ()
     """Files of further rules in the gitleaks TOML layout."""
     headers: tuple[str, ...] = ()
+    """Header names whose values are always hidden."""
     query: tuple[str, ...] = ()
+    """Query and form parameters whose values are always hidden."""
     json_keys: tuple[str, ...] = ()
+    """JSON keys whose values are always hidden, at any depth."""
 
 
 class Worker(_Config):
     """Bounds of the processor and the sink."""
 
     data_dir: str = "worker"
+    """The processor's working folder; nothing in it is needed after a restart."""
     metrics: Listen | None = None
+    """Where /metrics, /healthz and /readyz are served; none by default."""
     hold_bytes: Annotated[int, Field(ge=_MIB)] = 32 * _MIB
     """The most that the masker holds of one long body before it withholds the rest."""
     hold_seconds: Annotated[float, Field(gt=0)] = 900
+    """The longest it holds one, by the records' own time."""
 
 
 class Stack(_Config):
-    """Who runs Kafka and OpenSearch. `managed` engines belong to `tacho up`, at the loopback ports named above."""
+    """Who runs Kafka and OpenSearch: `tacho up`, at the loopback ports of this file, or somebody else."""
 
     managed: bool = False
+    """`tacho up` starts and stops them."""
     kafka_heap_mb: Annotated[int, Field(ge=256, le=65_536)] = 512
+    """Kafka's heap in MiB."""
     opensearch_heap_mb: Annotated[int, Field(ge=256, le=65_536)] = 512
+    """OpenSearch's heap in MiB."""
 
 
 class Configuration(_Config):
     """Everything that every process needs to know."""
 
     version: Literal[1] = 1
+    """The version of this format."""
     ingress: Ingress = Ingress()
+    """The proxy."""
     kafka: Kafka = Kafka()
+    """The broker."""
     opensearch: OpenSearch = OpenSearch()
+    """The search cluster."""
     keys: Keys = Keys()
+    """The key files."""
     identity: Identity = Identity()
+    """Who may come in."""
     masking: Masking = Masking()
+    """What is hidden on every connection."""
     worker: Worker = Worker()
+    """The processor and the sink."""
     stack: Stack = Stack()
+    """The local engines."""
     connections: tuple[Connection, ...] = ()
+    """The registered targets."""
 
     @model_validator(mode="after")
     def _distinct_connections(self) -> Configuration:

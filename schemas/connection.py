@@ -20,14 +20,16 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
 class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class SecretSource(_Config):
     """Where a secret is read from: an environment variable or a file, never the configuration itself."""
 
     env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    """The name of an environment variable."""
     file: str | None = None
+    """A file readable by its owner only; read again when it changes."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> SecretSource:
@@ -40,9 +42,11 @@ class Credential(_Config):
     """The target's credential, injected by the gateway in place of the agent's own."""
 
     type: Literal["header", "bearer", "basic", "query"] = "bearer"
+    """How the target wants it."""
     name: HeaderName | None = None
     """The header's or query parameter's name, for the types `header` and `query`."""
     source: SecretSource
+    """Where it is read from."""
 
     @model_validator(mode="after")
     def _named(self) -> Credential:
@@ -55,9 +59,13 @@ class UpstreamTls(_Config):
     """How the target's certificate is verified, and what the gateway shows of itself."""
 
     ca_file: str | None = None
+    """PEM of the authority that signed the target's certificate; the system's store by default."""
     client_cert_file: str | None = None
+    """PEM of the gateway's own certificate, for mutual TLS."""
     client_key_file: str | None = None
+    """PEM of its key."""
     server_name: str | None = None
+    """The name that the certificate must carry, where it is not the upstream host."""
 
     @model_validator(mode="after")
     def _pair(self) -> UpstreamTls:
@@ -70,35 +78,49 @@ class Timeouts(_Config):
     """Bounds of one exchange in seconds. `read` is the longest silence; SSE pings count as life."""
 
     connect: Seconds = 10
+    """Until the connection and its TLS stand."""
     response: Seconds = 600
+    """From the end of the request to the head of the response."""
     read: Seconds = 300
+    """Silence within a response."""
     write: Seconds = 60
+    """For the target to take what was sent."""
 
 
 class FieldNames(_Config):
     """Fields of this target that are secret whatever they hold; names compare without case."""
 
     headers: tuple[str, ...] = ()
+    """Header names."""
     query: tuple[str, ...] = ()
+    """Query and form parameters."""
     json_keys: tuple[str, ...] = ()
+    """JSON keys, at any depth; MCP tool arguments are JSON keys."""
 
 
 class Connection(_Config):
     """One registered target."""
 
     name: Name
+    """What the agent calls it: `/c/<name>/`."""
     protocol: Protocol
+    """`http`, `llm` or `mcp`."""
     upstream: str
     """`http://` or `https://`, a host, perhaps a port and a path prefix; no query, no userinfo."""
     hosts: tuple[str, ...] = ()
     """Host names that select this connection besides `/c/<name>/`."""
     tls: UpstreamTls = UpstreamTls()
+    """TLS towards the target."""
     credential: Credential | None = None
+    """The target's credential. Without one the agent's own goes through, less the gateway key."""
     timeouts: Timeouts = Timeouts()
+    """Bounds of one exchange."""
     masking: FieldNames = FieldNames()
+    """What is hidden here besides the rules for all."""
     allow: tuple[str, ...] = ("*",)
     """Principals that may use it; `*` is every verified one."""
     labels: dict[str, str] = Field(default_factory=dict)
+    """Free words for analysts: environment, owner, sensitivity."""
 
     @field_validator("upstream")
     @classmethod
