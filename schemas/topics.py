@@ -45,14 +45,25 @@ class TopicSpec:
 
 
 def topic_specs(
-    topics: Topics, *, partitions: int, raw_retention_hours: int, masked_retention_hours: int
+    topics: Topics,
+    *,
+    partitions: int,
+    raw_retention_hours: int,
+    masked_retention_hours: int,
+    replication_factor: int = 1,
 ) -> tuple[TopicSpec, ...]:
     """Every topic with explicit partitions, retention and segment size.
 
     Raw data really lives for retention plus one segment, so raw segments roll after a twelfth of it.
     """
     raw_ms = raw_retention_hours * _HOUR_MS
-    bound = {"max.message.bytes": str(MAX_RECORD_BYTES), "compression.type": "producer"}
+    # Where there are three copies, two must have a record before it counts.
+    in_sync = str(2 if replication_factor >= 3 else 1)
+    bound = {
+        "min.insync.replicas": in_sync,
+        "max.message.bytes": str(MAX_RECORD_BYTES),
+        "compression.type": "producer",
+    }
     delete = {"cleanup.policy": "delete"} | bound
     raw_segment = {"segment.ms": str(max(raw_ms // 12, 60_000)), "segment.bytes": str(64 * _MIB)}
     return (
