@@ -15,7 +15,7 @@ from tachograph.cli.stack.progress import Plain
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Endpoints]:
-    """Endpoints of Kafka and OpenSearch: those of TACHO_TEST_KAFKA and TACHO_TEST_OPENSEARCH, else fresh ones.
+    """Kafka and OpenSearch: those of TACHO_TEST_KAFKA and TACHO_TEST_OPENSEARCH, else fresh ones.
 
     Running engines are shared with other runs: name topics and indices uniquely.
     """

@@ -4,15 +4,16 @@ import argparse
 import json
 import signal
 import sys
-import threading
+import time
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Never
 
 from tachograph.cli.stack import progress
 from tachograph.cli.stack.engines import Stack, StackConfig
 from tachograph.cli.stack.errors import EngineDied, StackError
 
+EXIT_WRONG_USE: Final = 2
 EXIT_DOWN: Final = 3  # a part that is needed is down
 _WATCH: Final = 0.5  # s between two looks at the engines
 
@@ -33,22 +34,42 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    config = StackConfig(**vars(parser().parse_args(argv)))
-    asked = threading.Event()
+    """Run the engines; exit code 0 when asked to end, 2 for wrong use, 3 when an engine cannot run."""
+    try:
+        config = StackConfig(**vars(parser().parse_args(argv)))
+    except ValueError as error:
+        return _tell(error, EXIT_WRONG_USE)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked.set())
+        signal.signal(number, _end)
     try:
         with Stack(config) as stack:
-            endpoints = stack.start(progress.for_stream(sys.stderr))
-            sys.stdout.write(f"ready {json.dumps(asdict(endpoints))}\n")
-            sys.stdout.flush()
-            while not asked.wait(_WATCH):
-                if death := stack.poll():
-                    raise EngineDied(death.engine, death.ending, death.log, death.last_lines)
+            _serve(stack)
+    except KeyboardInterrupt:
+        return 0
     except StackError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return EXIT_DOWN
-    return 0
+        return _tell(error, EXIT_DOWN)
+
+
+def _serve(stack: Stack) -> Never:
+    endpoints = stack.start(progress.for_stream(sys.stderr))
+    sys.stdout.write(f"ready {json.dumps(asdict(endpoints))}\n")
+    sys.stdout.flush()
+    while True:
+        time.sleep(_WATCH)
+        if death := stack.poll():
+            raise EngineDied(death.engine, death.ending, death.log, death.last_lines)
+
+
+def _end(number: int, frame: object) -> Never:  # noqa: ARG001 - a signal handler's shape
+    # One signal is enough: a second must not interrupt the clean end that the first began.
+    for other in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(other, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _tell(error: Exception, code: int) -> int:
+    sys.stderr.write(f"error: {error}\n")
+    return code
 
 
 def _folder(text: str) -> Path:

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from tachograph.cli.stack import launch
-from tachograph.cli.stack.processes import ProcessId, identify
+from tachograph.cli.stack.processes import KILL_WAIT, ProcessId, identify
 from tachograph.cli.stack.user import EngineUser
 
 LAST_LINES: Final = 12
 _LINE_LIMIT: Final = 400  # characters of a log line in an error
 _TAIL_BYTES: Final = 64 * 1024
-KILL_WAIT: Final = 5.0  # s for the kernel to take a killed process away
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Death:
 
 
 class Child:
-    """A running engine in its own process group: a terminal's Ctrl-C does not reach it, its parent's death does."""
+    """A running engine in a process group of its own: Ctrl-C does not reach it, its parent's death does."""
 
     def __init__(self, command: Command, user: EngineUser | None) -> None:
         """Start it. Must be called from a thread that lives as long as the engine shall."""
@@ -79,22 +78,24 @@ class Child:
         log, lines = last_lines(self.command.log, self.command.console)
         return Death(self.command.engine, code, log, lines)
 
-    def wait(self, seconds: float) -> int:
-        """Wait for its end; raises subprocess.TimeoutExpired after `seconds`."""
-        return self._process.wait(seconds)
+    def ends_within(self, seconds: float) -> bool:
+        """Whether it ends by itself within `seconds`; waits for that."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def ask_to_end(self) -> None:
         self._signal(signal.SIGTERM)
 
     def end(self, grace: float) -> bool:
         """Wait `grace` seconds for it, then kill its group; True when it ended by itself."""
-        try:
-            self._process.wait(grace)
-        except subprocess.TimeoutExpired:
-            self._signal(signal.SIGKILL)
-            self._process.wait(KILL_WAIT)
-            return False
-        return True
+        if self.ends_within(grace):
+            return True
+        self._signal(signal.SIGKILL)
+        self._process.wait(KILL_WAIT)
+        return False
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process.poll() is None:  # not reaped yet, so the pid is still ours

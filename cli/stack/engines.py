@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,59 +12,24 @@ from typing import IO, Final, Self
 
 from tachograph.cli.stack import fetch, kafka, lock, opensearch, places, ports, preflight, state
 from tachograph.cli.stack.child import Child, Command, Death, last_lines
+from tachograph.cli.stack.config import Endpoints, Ports, StackConfig
 from tachograph.cli.stack.errors import AlreadyRunning, EngineDied, EngineNotReady, FolderUnusable
 from tachograph.cli.stack.health import KafkaHealth, OpenSearchHealth
-from tachograph.cli.stack.processes import ProcessId, identify
+from tachograph.cli.stack.processes import identify
 from tachograph.cli.stack.progress import Progress
 from tachograph.cli.stack.repositories import repositories
 from tachograph.cli.stack.user import engine_user
+from tachograph.cli.stack.versions import KAFKA, OPENSEARCH
+
+__all__ = ["Death", "Endpoints", "Stack", "StackConfig"]
 
 FORMAT_SECONDS: Final = 60.0
 KAFKA_READY_SECONDS: Final = 90.0
-OPENSEARCH_READY_SECONDS: Final = 240.0  # 8 s on an idle machine; continuous integration shares its cores
+OPENSEARCH_READY_SECONDS: Final = (
+    240.0  # far above the idle machine's: continuous integration shares its cores
+)
 STOP_SECONDS: Final = 20.0  # an engine, before SIGKILL
 _LOOK: Final = 0.1  # s between two health questions
-
-
-def _default_home() -> Path:
-    return Path(os.environ.get("TACHO_HOME") or ".tacho").absolute()
-
-
-def _default_cache() -> Path:
-    configured = os.environ.get("TACHO_CACHE")
-    return Path(configured).absolute() if configured else Path.home() / ".cache" / "tachograph"
-
-
-@dataclass(frozen=True, slots=True)
-class StackConfig:
-    """What to start and where; a port of 0 means: choose a free one."""
-
-    home: Path = field(default_factory=_default_home)  # holds logs/, data/, run/
-    cache: Path = field(default_factory=_default_cache)  # the engines' files, shared by all homes
-    kafka_port: int = 9092
-    controller_port: int = 9093
-    opensearch_port: int = 9200
-    transport_port: int = 9300
-    kafka_heap_mb: int = 512
-    opensearch_heap_mb: int = 512
-    with_kafka: bool = True
-    with_opensearch: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoints:
-    """Where the engines serve; empty for an engine that was not asked for."""
-
-    bootstrap_servers: str
-    opensearch_url: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Ports:
-    kafka: int
-    controller: int
-    opensearch: int
-    transport: int
 
 
 class Stack:
@@ -80,10 +44,12 @@ class Stack:
         self._user = engine_user(os.geteuid())
 
     def start(self, progress: Progress) -> Endpoints:
-        """Start what the configuration asks for and wait until it serves; raises a StackError, leaves nothing."""
+        """Start what is asked for, wait until it serves; after a StackError nothing is left running."""
         self._hold_home()
         try:
-            return self._start(progress)
+            chosen = self._choose_ports()
+            self._check_machine(chosen)
+            return self._start(self._files(progress), chosen, progress)
         except BaseException:
             self.stop()
             raise
@@ -116,27 +82,6 @@ class Stack:
     ) -> None:
         self.stop()
 
-    def _start(self, progress: Progress) -> Endpoints:
-        began = time.monotonic()
-        chosen = self._choose_ports()
-        self._check_machine(chosen)
-        files = self._files(progress)
-        endpoints = self._endpoints(chosen)
-        if self._config.with_opensearch:  # the slower one begins first
-            self._start_opensearch(files, chosen, endpoints)
-        if self._config.with_kafka:
-            self._start_kafka(files, chosen, endpoints)
-            self._wait("kafka", KafkaHealth(chosen.kafka), KAFKA_READY_SECONDS)
-            progress.say(
-                f"kafka serves at {endpoints.bootstrap_servers} after {time.monotonic() - began:.1f} s"
-            )
-        if self._config.with_opensearch:
-            self._wait("opensearch", OpenSearchHealth(chosen.opensearch), OPENSEARCH_READY_SECONDS)
-            progress.say(
-                f"opensearch serves at {endpoints.opensearch_url} after {time.monotonic() - began:.1f} s"
-            )
-        return endpoints
-
     def _hold_home(self) -> None:
         run = self._config.home / "run"
         try:
@@ -152,13 +97,13 @@ class Stack:
             raise AlreadyRunning(self._config.home, recorded.parent.pid if recorded else None) from None
         self._held = held
 
-    def _choose_ports(self) -> _Ports:
-        config, taken = self._config, set[int]()
+    def _choose_ports(self) -> Ports:
+        config = self._config
         wanted = (config.kafka_port, config.controller_port, config.opensearch_port, config.transport_port)
-        taken.update(port for port in wanted if port)
-        return _Ports(*(ports.choose(port, taken) for port in wanted))
+        taken = {port for port in wanted if port}
+        return Ports(*(ports.choose(port, taken) for port in wanted))
 
-    def _check_machine(self, chosen: _Ports) -> None:
+    def _check_machine(self, chosen: Ports) -> None:
         config = self._config
         heaps = []
         if config.with_kafka:
@@ -178,8 +123,44 @@ class Stack:
         jars = [jar for group in files.values() for jar in group]
         needed_mb = fetch.missing_bytes(jars, self._config.cache) // preflight.MB
         preflight.check_disk(self._config.cache, needed_mb, "TACHO_CACHE")
-        fetch.ensure(jars, self._config.cache, repositories(), progress)
+        fetch.ensure(jars, self._config.cache, repositories, progress)
         return files
+
+    def _start(self, files: lock.Lock, chosen: Ports, progress: Progress) -> Endpoints:
+        began = time.monotonic()
+        endpoints = self._endpoints(chosen)
+        if self._config.with_opensearch:  # the slower one begins first
+            progress.say(f"starting opensearch {OPENSEARCH}")
+            self._start_opensearch(files, chosen, endpoints)
+        if self._config.with_kafka:
+            progress.say(f"starting kafka {KAFKA}")
+            self._start_kafka(files, chosen, endpoints)
+            self._wait("kafka", KafkaHealth(chosen.kafka), KAFKA_READY_SECONDS)
+            progress.say(f"kafka serves at {endpoints.bootstrap_servers} ({time.monotonic() - began:.1f} s)")
+        if self._config.with_opensearch:
+            self._wait("opensearch", OpenSearchHealth(chosen.opensearch), OPENSEARCH_READY_SECONDS)
+            progress.say(
+                f"opensearch serves at {endpoints.opensearch_url} ({time.monotonic() - began:.1f} s)"
+            )
+        return endpoints
+
+    def _start_opensearch(self, files: lock.Lock, chosen: Ports, endpoints: Endpoints) -> None:
+        where = places.prepare("opensearch", self._config.home, self._user)
+        jars = self._lay_out(files, "opensearch", where.run)
+        opensearch.write_config(where, chosen.opensearch, chosen.transport)
+        places.hand_out(where, self._user)
+        command = opensearch.run_command(where, jars, self._config.opensearch_heap_mb)
+        self._record(self._spawn(command), chosen.opensearch, endpoints)
+
+    def _start_kafka(self, files: lock.Lock, chosen: Ports, endpoints: Endpoints) -> None:
+        where = places.prepare("kafka", self._config.home, self._user)
+        jars = self._lay_out(files, "kafka", where.run)
+        kafka.write_config(where, chosen.kafka, chosen.controller)
+        places.hand_out(where, self._user)
+        if not kafka.is_formatted(where):
+            self._run_to_end(kafka.format_command(where, jars, kafka.cluster_id(os.urandom(16))))
+        command = kafka.run_command(where, jars, self._config.kafka_heap_mb)
+        self._record(self._spawn(command), chosen.kafka, endpoints)
 
     def _lay_out(self, files: lock.Lock, engine: str, run: Path) -> list[Path]:
         laid = {}
@@ -189,25 +170,9 @@ class Stack:
                 laid[below] = places.lay_out((self._config.cache / jar.path for jar in jars), run / below)
         return laid["lib"]
 
-    def _start_opensearch(self, files: lock.Lock, chosen: _Ports, endpoints: Endpoints) -> None:
-        where = places.prepare("opensearch", self._config.home, self._user)
-        jars = self._lay_out(files, "opensearch", where.run)
-        opensearch.write_config(where, chosen.opensearch, chosen.transport)
-        command = opensearch.run_command(where, jars, self._config.opensearch_heap_mb)
-        self._record(self._spawn(command), chosen.opensearch, endpoints)
-
-    def _start_kafka(self, files: lock.Lock, chosen: _Ports, endpoints: Endpoints) -> None:
-        where = places.prepare("kafka", self._config.home, self._user)
-        jars = self._lay_out(files, "kafka", where.run)
-        kafka.write_config(where, chosen.kafka, chosen.controller)
-        if not kafka.is_formatted(where):
-            self._run_to_end(kafka.format_command(where, jars, kafka.cluster_id(os.urandom(16))))
-        command = kafka.run_command(where, jars, self._config.kafka_heap_mb)
-        self._record(self._spawn(command), chosen.kafka, endpoints)
-
     def _spawn(self, command: Command) -> Child:
-        # The kernel ties a child's life to the thread that started it, so one thread that lives as long as the
-        # stack starts all of them, whichever thread called us.
+        # The kernel ties a child's life to the thread that started it, so one thread that lives as long as
+        # the stack starts all of them, whichever thread called us.
         if self._spawner is None:
             self._spawner = ThreadPoolExecutor(1, "tacho-stack")
         child = self._spawner.submit(Child, command, self._user).result()
@@ -216,7 +181,8 @@ class Stack:
 
     def _run_to_end(self, command: Command) -> None:
         child = self._spawn(command)
-        child.wait(FORMAT_SECONDS)
+        if not child.ends_within(FORMAT_SECONDS):
+            raise EngineNotReady(f"{command.engine}'s format", FORMAT_SECONDS, *last_lines(command.console))
         death = child.death()
         if death and death.exit_code != 0:
             raise EngineDied(f"{death.engine}'s format", death.ending, death.log, death.last_lines)
@@ -224,15 +190,13 @@ class Stack:
 
     def _record(self, child: Child, port: int, endpoints: Endpoints) -> None:
         parent = identify(os.getpid())
-        if child.id is not None and parent is not None:
-            command = child.command
-            self._engines.append(state.Engine(command.engine, child.id, port, str(command.log)))
-            state.write(self._config.home, self._state(parent, endpoints))
-
-    def _state(self, parent: ProcessId, endpoints: Endpoints) -> state.RunState:
+        if child.id is None or parent is None:
+            return  # it ended already; the wait for its health tells
+        command = child.command
+        self._engines.append(state.Engine(command.engine, child.id, port, str(command.log)))
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        engines = tuple(self._engines)
-        return state.RunState(now, parent, engines, endpoints.bootstrap_servers, endpoints.opensearch_url)
+        servers, url = endpoints.bootstrap_servers, endpoints.opensearch_url
+        state.write(self._config.home, state.RunState(now, parent, tuple(self._engines), servers, url))
 
     def _wait(self, engine: str, serves: Callable[[], bool], seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -244,7 +208,7 @@ class Stack:
                 raise EngineNotReady(engine, seconds, *last_lines(command.log, command.console))
             time.sleep(_LOOK)
 
-    def _endpoints(self, chosen: _Ports) -> Endpoints:
+    def _endpoints(self, chosen: Ports) -> Endpoints:
         return Endpoints(
             f"{ports.LOOPBACK}:{chosen.kafka}" if self._config.with_kafka else "",
             f"http://{ports.LOOPBACK}:{chosen.opensearch}" if self._config.with_opensearch else "",

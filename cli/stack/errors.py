@@ -91,8 +91,8 @@ class NoNetwork(SupplyError):
     def __init__(self, missing: int, cache: Path, reason: str) -> None:
         super().__init__(
             f"{missing} engine files are not in {cache} and no Maven repository answers ({reason}): "
-            "connect to a network, set HTTPS_PROXY, name a mirror under [repositories] in jgo's configuration "
-            "file, or set TACHO_CACHE to a filled cache"
+            "connect to a network, set HTTPS_PROXY, name a mirror under [repositories] in jgo's "
+            "configuration file, or set TACHO_CACHE to a filled cache"
         )
 
 
@@ -143,8 +143,8 @@ class EngineNotReady(EngineError):
     def __init__(self, engine: str, seconds: float, log: Path, last_lines: tuple[str, ...]) -> None:
         tail = "".join(f"\n    {line}" for line in last_lines)
         super().__init__(
-            f"{engine} did not serve within {seconds:.0f} s; it was stopped. Run again when the machine is less "
-            f"busy, or read its log {log}{tail and ':' + tail}"
+            f"{engine} did not serve within {seconds:.0f} s; it was stopped. Run again when the machine "
+            f"is less busy, or read its log {log}{tail and ':' + tail}"
         )
 
 
@@ -154,11 +154,12 @@ class AlreadyRunning(StackError):
     def __init__(self, home: Path, pid: int | None) -> None:
         who = f"process {pid}" if pid else "another process"
         super().__init__(
-            f"a stack already runs in {home} ({who}): use it, run `tacho down`, or set TACHO_HOME to another folder"
+            f"a stack already runs in {home} ({who}): "
+            "use it, run `tacho down`, or set TACHO_HOME to another folder"
         )
 
 
 def _hint(ending: str) -> str:
     if "SIGKILL" in ending:
-        return "something killed it, often the kernel for lack of memory (see `dmesg`): free memory and run again"
+        return "something killed it, often the kernel for lack of memory: free some (see `dmesg`), run again"
     return "read the lines below, correct the cause and run again"

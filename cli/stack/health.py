@@ -10,7 +10,7 @@ _ASK_TIMEOUT = 5.0  # s for one question
 
 
 class KafkaHealth:
-    """Asks a broker for its cluster's metadata; one client for all questions, made when the port first answers."""
+    """Asks a broker for its cluster's metadata, with one client, made when the port first answers."""
 
     def __init__(self, port: int) -> None:
         self._port = port

@@ -29,7 +29,7 @@ def class_path(jars: list[Path]) -> list[str]:
 
 
 def log4j2(log: Path, quiet: dict[str, str]) -> str:
-    """A log4j2.properties: warnings and `quiet`'s levels to a file of at most 3 times 10 MB, nothing elsewhere."""
+    """A log4j2.properties: everything from INFO up, but for `quiet`, to a file of at most 3 times 10 MB."""
     lines = [
         "status = error",
         "appender.file.type = RollingFile",

@@ -41,16 +41,18 @@ def server_properties(data: Path, port: int, controller_port: int) -> str:
         "num.io.threads": 4,
         # 128 MB of heap by default, for a key count that one machine's topics never reach.
         "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
-        # One node has nobody to hand its partitions to.
-        "controlled.shutdown.enable": "false",
+        # A broker that was killed may come back only when its old session has run out (9 s by default).
+        "broker.session.timeout.ms": 6000,
+        "broker.heartbeat.interval.ms": 1000,
     }
     return "".join(f"{key}={value}\n" for key, value in settings.items())
 
 
 def cluster_id(random: bytes) -> str:
     """Kafka's text form of 16 random bytes."""
-    # A leading dash would be read as an option by the format command.
-    return base64.urlsafe_b64encode(random).decode("ascii").rstrip("=").replace("-", "_")
+    text = base64.urlsafe_b64encode(random).decode("ascii").rstrip("=")
+    # The format command would read a leading dash as an option.
+    return f"_{text[1:]}" if text.startswith("-") else text
 
 
 def write_config(places: Places, port: int, controller_port: int) -> None:

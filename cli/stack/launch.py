@@ -1,7 +1,7 @@
 """The last step before an engine: give up root, tie its life to its parent's, become Java.
 
-Run as `python -I -S launch.py PARENT UID GID COMMAND...`; a file of its own because code between fork and exec
-must not run in a process that has threads. UID -1 keeps the user. Imports the standard library only.
+Run as `python -I -S launch.py PARENT UID GID COMMAND...`; a file of its own because no code may run
+between fork and exec in a process that has threads. UID -1 keeps the user. Imports the standard library only.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> None:
     if os.getppid() != parent:
         sys.exit("the parent ended before the engine began")
     os.umask(0o027)
-    os.execv(arguments[3], arguments[3:])
+    os.execv(arguments[3], arguments[3:])  # noqa: S606 - no shell is the point
 
 
 if __name__ == "__main__":

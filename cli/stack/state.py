@@ -6,12 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tachograph.cli.stack.processes import ProcessId, alive, end, wait_until
+from tachograph.cli.stack.processes import ProcessId, alive, end
 
 VERSION: Final = 1
 PARENT_GRACE: Final = 60.0  # s for the parent to stop its engines in order
 ENGINE_GRACE: Final = 20.0  # s for an engine whose parent is gone
-KILL_GRACE: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +80,8 @@ def status(home: Path) -> Status | None:
 def down(home: Path) -> list[str]:
     """End the recorded stack and wait for it; the names of what was ended, empty when nothing ran.
 
-    The parent is asked first, because it stops its parts in order; an engine that outlives it is ended itself. A
-    process is touched only if pid, start time and boot are the recorded ones.
+    The parent is asked first: it stops its parts in order. An engine that outlives it is ended itself.
+    A process is touched only if pid, start time and boot are the recorded ones.
     """
     state = read(home)
     if state is None:
@@ -93,7 +92,6 @@ def down(home: Path) -> list[str]:
         end(state.parent, signal.SIGTERM, PARENT_GRACE, whole_group=False)
     for engine in state.engines:
         end(engine.process, signal.SIGTERM, ENGINE_GRACE, whole_group=True)
-        wait_until(lambda process=engine.process: not alive(process), KILL_GRACE)  # type: ignore[misc]
     clear(home)
     return ended
 

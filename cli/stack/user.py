@@ -1,12 +1,13 @@
 """Who the engines run as: this user, or an unprivileged one when this user is root.
 
-OpenSearch refuses root, and no engine needs it. An unprivileged engine must be able to reach its files, which is
-impossible below a private folder such as /root; `reachable` tells.
+OpenSearch refuses root, and no engine needs it. An unprivileged engine must be able to reach its files, which
+is impossible below a private folder such as /root; `reachable` tells.
 """
 
 import os
 import pwd
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,23 +38,37 @@ def reachable(path: Path, user: EngineUser | None) -> bool:
     """Whether `user` may enter every folder above `path`, judged by the mode bits; `path` need not exist."""
     if user is None:
         return True
-    return all(_may_enter(folder.stat(), user) for folder in path.resolve().parents if folder.exists())
+    return all(may_enter(folder.stat(), user) for folder in path.resolve().parents if folder.exists())
 
 
-def hand_over(path: Path, user: EngineUser | None) -> None:
-    """Give a file, or a folder with all it holds, to `user`; free of charge when it has it already."""
-    if user is None or path.stat().st_uid == user.uid:
-        return
-    for folder, _, files in os.walk(path):
-        os.chown(folder, user.uid, user.gid)
-        for name in files:
-            os.chown(Path(folder, name), user.uid, user.gid, follow_symlinks=False)
-    os.chown(path, user.uid, user.gid)
-
-
-def _may_enter(status: os.stat_result, user: EngineUser) -> bool:
+def may_enter(status: os.stat_result, user: EngineUser) -> bool:
+    """Whether a folder's mode bits let `user` pass through it."""
     if status.st_uid == user.uid:
         return bool(status.st_mode & stat.S_IXUSR)
     if status.st_gid == user.gid:
         return bool(status.st_mode & stat.S_IXGRP)
     return bool(status.st_mode & stat.S_IXOTH)
+
+
+def give(folder: Path, user: EngineUser) -> None:
+    """Make `user` the owner of a folder with all it holds; links are not followed."""
+    for path in _tree(folder):
+        status = path.lstat()
+        if (status.st_uid, status.st_gid) != (user.uid, user.gid):
+            os.chown(path, user.uid, user.gid, follow_symlinks=False)
+
+
+def let_read(folder: Path) -> None:
+    """Let everybody read a folder with all it holds, whatever the umask was when it was made."""
+    for path in _tree(folder):
+        mode = path.lstat().st_mode
+        if stat.S_ISDIR(mode) or (stat.S_ISREG(mode) and mode & stat.S_IXUSR):
+            path.chmod(0o755)
+        elif stat.S_ISREG(mode):
+            path.chmod(0o644)
+
+
+def _tree(folder: Path) -> Iterator[Path]:
+    yield folder
+    for parent, folders, files in os.walk(folder):
+        yield from (Path(parent, name) for name in (*folders, *files))
