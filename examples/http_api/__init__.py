@@ -1,0 +1,1 @@
+"""A small HTTP API: tickets of a support desk."""

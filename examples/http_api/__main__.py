@@ -1,0 +1,16 @@
+"""`python -m tachograph.examples.http_api [--port N]`."""
+
+from __future__ import annotations
+
+from tachograph.examples import facts
+from tachograph.examples.http_api.server import application
+from tachograph.examples.serving import options, serve
+
+
+def main() -> None:
+    told = options(__doc__).parse_args()
+    serve(application(facts.load(), told.log), told.port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A real MCP server with a few tools of a support desk."""
