@@ -1,0 +1,163 @@
+"""Field rules: names whose values are secret whatever they look like. What matches by name needs no pattern.
+
+Names are compared in one spelling: lower case, words joined by `_` (`X-Api-Key`, `xApiKey` and `x_api_key`
+are one name). A rule may hold `*`; the first rule list that knows a name decides.
+"""
+
+import re
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import lru_cache
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_JOINT = re.compile(r"[^a-z0-9]+")
+MAX_NAME = 128
+"""Longer names are content, not names."""
+
+# The marker's type for a name, by what the name holds; the first that fits.
+_TYPES = (
+    ("CVV", ("cvv", "cvc", "security_code")),
+    ("SSN", ("ssn", "social_security")),
+    ("OTP", ("otp", "mfa", "two_factor", "2fa", "verification_code")),
+    ("PASSWORD", ("pass", "pwd", "kennwort", "contrasena")),
+    ("PIN", ("pin",)),
+    ("COOKIE", ("cookie", "session")),
+    ("AUTHORIZATION", ("authorization", "authenticat")),
+    ("PRIVATE_KEY", ("private_key", "privatekey")),
+    ("API_KEY", ("key",)),
+    ("TOKEN", ("token", "jwt", "bearer")),
+    ("SECRET", ("secret", "credential", "signature")),
+    ("CREDIT_CARD", ("card", "pan")),
+    ("IBAN", ("iban",)),
+    ("EMAIL", ("email",)),
+    ("DATE_OF_BIRTH", ("birth", "dob")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRules:
+    """Names by place. `json_keys` also hold for form fields, XML elements, SQL columns and MCP tool
+    arguments.
+
+    `json_paths` are dotted paths from the root, `*` for any key or index (`params.arguments.code`,
+    `rows.*.3`). `keep` names never count as secret by their name alone.
+    """
+
+    header_names: tuple[str, ...] = ()
+    query_names: tuple[str, ...] = ()
+    json_keys: tuple[str, ...] = ()
+    json_paths: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+
+    def with_more(self, other: "FieldRules | None") -> "FieldRules":
+        """These rules and a connection's own."""
+        if other is None:
+            return self
+        return FieldRules(
+            self.header_names + other.header_names,
+            self.query_names + other.query_names,
+            self.json_keys + other.json_keys,
+            self.json_paths + other.json_paths,
+            tuple(name for name in self.keep if name not in other.json_keys) + other.keep,
+        )
+
+
+_SECRET_NAMES = (
+    "password", "*_password", "password_*", "passwd", "*_passwd", "passphrase", "*_passphrase", "pwd",
+    "*_pwd", "pass", "*_pass", "userpass", "dbpass", "mypassword", "*password", "*passwd", "kennwort",
+    "contrasena", "secret", "*_secret", "secrets", "secret_*", "*_secret_*", "*clientsecret", "*secretkey",
+    "token", "*_token", "tokens_*", "token_secret", "token_value", "*accesstoken", "*authtoken",
+    "*refreshtoken", "*idtoken", "*apitoken", "jwt", "*_jwt", "bearer", "*_bearer", "api_key", "*_api_key",
+    "apikey", "*_apikey", "*apikey", "api_keys", "apikeys", "access_key", "*_access_key", "accesskey",
+    "*accesskey", "account_key", "shared_access_key", "secret_key", "*_secret_key", "private_key",
+    "*_private_key", "privatekey", "signing_key", "*_signing_key", "encryption_key", "*_encryption_key",
+    "master_key", "*_master_key", "license_key", "service_key", "*_service_key", "deploy_key", "ssh_key",
+    "auth_key", "*_auth_key", "authkey", "subscription_key", "*_subscription_key", "webhook_key",
+    "account_sid_secret", "authorization", "proxy_authorization", "x_authorization", "auth", "credential",
+    "credentials", "*_credential", "*_credentials", "cookie", "cookies", "set_cookie", "session_cookie",
+    "session_secret", "sessionid_secret", "csrf", "xsrf", "connection_string", "*_connection_string",
+    "connectionstring", "database_url", "*_database_url", "dsn", "*_dsn", "sas", "*_sas", "sig",
+    "x_amz_signature", "x_amz_security_token", "x_amz_credential", "x_goog_signature", "client_assertion",
+    "assertion", "saml_response", "saml_assertion", "code_verifier", "pin", "*_pin", "pin_code", "pincode",
+    "otp", "*_otp", "otp_code", "totp", "totp_*", "mfa_code", "two_factor_code", "verification_code",
+    "recovery_code", "recovery_codes", "backup_codes", "mnemonic", "seed_phrase", "cvv", "cvc", "cvv2",
+    "cvc2", "security_code", "card_number", "*_card_number", "cardnumber", "credit_card", "creditcard",
+    "*_credit_card", "pan", "iban", "*_iban", "account_number", "bank_account", "*_account_number",
+    "routing_number", "sort_code", "ssn", "*_ssn", "social_security", "social_security_number",
+    "national_id", "national_insurance_number", "tax_id", "passport", "passport_number", "driver_license",
+    "drivers_license", "driving_licence", "date_of_birth", "birth_date", "birthdate", "birthday", "dob",
+    "maiden_name",
+)  # fmt: skip
+
+DEFAULT_FIELDS = FieldRules(
+    header_names=(
+        "authorization", "*_authorization", "cookie", "set_cookie", "cookie2", "set_cookie2", "x_api_key",
+        "api_key", "apikey", "*_api_key", "*_apikey", "*_token", "*_secret", "*_password", "*_key",
+        "*_credential", "*_credentials", "*_signature", "authentication", "www_authenticate_info", "x_auth",
+        "x_auth_*", "x_session_*", "x_csrf*", "x_xsrf*", "x_forwarded_client_cert", "x_amz_security_token",
+        "authentication_info", "cf_access_jwt_assertion", "*_jwt", "*_jwt_assertion",
+        "x_goog_iap_jwt_assertion", "token", "secret", "password", "jwt",
+    ),
+    query_names=(
+        *_SECRET_NAMES, "key", "code", "x_amz_signature", "signature", "sig", "auth", "session", "sid",
+        "session_id",
+        "access_token", "id_token", "refresh_token", "ticket", "nonce_secret", "state_token",
+    ),
+    json_keys=_SECRET_NAMES,
+    keep=(
+        "token_type", "token_count", "max_token", "next_token", "next_page_token", "page_token", "pagetoken",
+        "progress_token", "continuation_token", "eos_token", "bos_token", "pad_token", "stop_token",
+        "token_limit", "idempotency_key", "*_idempotency_key", "idempotency_token", "sort_key",
+        "partition_key", "routing_key", "primary_key", "foreign_key", "sec_websocket_key", "x_request_key",
+        "surrogate_key", "x_cache_key", "cache_key", "prompt_cache_key", "has_password", "password_hint",
+        "secret_name", "secret_santa", "passenger", "compass", "bypass", "*_bypass", "token_ids", "token_id",
+        "logprob_token", "sec_token_binding", "first_pass", "second_pass", "tests_pass", "max_tokens_pass",
+        "sec_fetch_token", "allow_credentials", "access_control_allow_credentials",
+    ),
+)  # fmt: skip
+
+
+def normal_name(name: str) -> str:
+    """The one spelling in which names are compared."""
+    return _JOINT.sub("_", _CAMEL.sub("_", name).lower()).strip("_")
+
+
+def marker_type(name: str) -> str:
+    """The marker's type for a field of this name."""
+    plain = normal_name(name)
+    return next((kind for kind, parts in _TYPES if any(part in plain for part in parts)), "SECRET")
+
+
+class Names:
+    """One place's names, compiled; answers are kept, as the same few names come again and again."""
+
+    def __init__(self, names: tuple[str, ...], keep: tuple[str, ...] = ()) -> None:
+        exact = {normal_name(n) for n in names if "*" not in n}
+        self._exact = exact | {n.replace("_", "") for n in exact}
+        wild = [_normal_pattern(n) for n in names if "*" in n]
+        self._wild = re.compile("|".join(translate(n) for n in wild) or r"(?!)")
+        kept = [_normal_pattern(n) for n in keep]
+        self._keep = re.compile("|".join(translate(n) for n in kept) or r"(?!)")
+        self.match = lru_cache(maxsize=8192)(self._match)
+
+    def _match(self, name: str) -> bool:
+        if len(name) > MAX_NAME:
+            return False
+        plain = normal_name(name)
+        if self._keep.match(plain):
+            return False
+        return plain in self._exact or bool(self._wild.match(plain))
+
+
+def _normal_pattern(name: str) -> str:
+    return "*".join(_JOINT.sub("_", _CAMEL.sub("_", part).lower()) for part in name.split("*"))
+
+
+class FieldMatcher:
+    """The field rules of one masker, compiled."""
+
+    def __init__(self, rules: FieldRules) -> None:
+        self.headers = Names(rules.header_names, rules.keep)
+        self.query = Names((*rules.query_names, *rules.json_keys), rules.keep)
+        self.keys = Names(rules.json_keys, rules.keep)
+        self.paths = tuple(tuple(path.removeprefix("$.").split(".")) for path in rules.json_paths)

@@ -1,0 +1,160 @@
+"""Read what is hidden in plain strings: one layer of escapes, percent codes, entities, base64 or hex at a
+time.
+
+`layers` gives the text, then the text with one layer undone in place, and so on until nothing changes.
+Context stays around every decoded piece, so a rule that wants a name before a value finds both.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from html import unescape
+from typing import Any
+
+import re2
+
+from tachograph.processors.masking.errors import Withheld
+from tachograph.processors.masking.limits import Deadline, Limits
+from tachograph.processors.masking.views import DecodedView, Edit, View
+
+_SIMPLE = {
+    b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"f": b"\f",
+    b'"': b'"', b"'": b"'", b"\\": b"\\", b"/": b"/", b"`": b"`", b"$": b"$",
+}  # fmt: skip
+_BACKSLASH = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|u\{[0-9a-fA-F]{1,6}\}"
+    rb"|x[0-9a-fA-F]{2}|[ntrbf\"'\\/`$])"
+)
+_PERCENT = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
+_ENTITY = re.compile(rb"&(?:amp|lt|gt|quot|apos|nbsp|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});")
+_RUN = re2.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
+_HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){8,}\Z")
+_PRINTABLE = re.compile(rb"[\x20-\x7e\t\r\n]{10,}")
+_URLSAFE = bytes.maketrans(b"-_", b"+/")
+_FOLD = re.compile(rb"\r?\n[ \t]{0,8}\Z")
+_MAX_PROBED_RUN = 4 * 1024 * 1024
+"""Longer base64 runs are media, not text; they are probed up to here."""
+
+
+def _unescaped(token: bytes) -> bytes:
+    simple = _SIMPLE.get(token[1:])
+    if simple is not None:
+        return simple
+    if token[1:2] == b"x":
+        return chr(int(token[2:4], 16)).encode()
+    if token[2:3] == b"{":
+        code = int(token[3:-1], 16)
+    elif len(token) == 12:
+        code = 0x10000 + ((int(token[2:6], 16) & 0x3FF) << 10) + (int(token[8:12], 16) & 0x3FF)
+    else:
+        code = int(token[2:6], 16)
+    return chr(code).encode("utf-8", "replace") if code < 0x110000 else b"?"
+
+
+def _escape_edits(text: bytes) -> list[Edit]:
+    edits = []
+    if b"\\" in text:
+        edits += [Edit(m.start(), m.end(), _unescaped(m[0])) for m in _BACKSLASH.finditer(text)]
+    if b"%" in text:
+        for match in _PERCENT.finditer(text):
+            raw = binascii.unhexlify(match[0].replace(b"%", b""))
+            edits.append(Edit(match.start(), match.end(), raw, unit=3, per=1))
+    if b"&" in text:
+        for match in _ENTITY.finditer(text):
+            plain = unescape(match[0].decode()).encode("utf-8", "replace")
+            edits.append(Edit(match.start(), match.end(), plain))
+    return edits
+
+
+def _shifted(run: bytes, shift: int) -> bytes:
+    """The bytes that run[shift:] means as base64, b"" where it means none."""
+    body = run[shift:].translate(_URLSAFE)
+    body = body[: len(body) - (1 if len(body) % 4 == 1 else 0)]
+    try:
+        return base64.b64decode(body + b"=" * (-len(body) % 4))
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _base64_edits(start: int, run: bytes) -> list[Edit]:
+    """The readable pieces of a base64 run, whatever stands glued before it."""
+    core = run.rstrip(b"=")[:_MAX_PROBED_RUN]
+    best: list[Edit] = []
+    covered = 0
+    for shift in range(4):
+        plain = _shifted(core, shift)
+        found = [m.span() for m in _PRINTABLE.finditer(plain)]
+        length = sum(b - a for a, b in found)
+        if length > covered:
+            covered = length
+            best = [_base64_edit(start + shift, len(core) - shift, plain, span) for span in found]
+    if best and best[-1].end == start + len(core):
+        last = best[-1]  # the padding belongs to the last group
+        best[-1] = Edit(last.start, start + len(run), last.text, last.unit, last.per)
+    return best
+
+
+def _base64_edit(start: int, length: int, plain: bytes, span: tuple[int, int]) -> Edit:
+    low = -(-span[0] // 3) * 3  # whole groups only, so that 4 source bytes stand for 3
+    high = span[1] if span[1] == len(plain) else span[1] // 3 * 3
+    end = start + (length if high == len(plain) else high // 3 * 4)
+    return Edit(start + low // 3 * 4, end, plain[low:high], unit=4, per=3)
+
+
+def _run_edits(start: int, run: bytes) -> list[Edit]:
+    core = run.rstrip(b"=")
+    if len(core) % 2 == 0 and _HEX.match(core):
+        plain = binascii.unhexlify(core)
+        if _PRINTABLE.fullmatch(plain) or (
+            len(plain) >= 8 and plain.isascii() and plain.decode().isprintable()
+        ):
+            return [Edit(start, start + len(core), plain, unit=2, per=1)]
+        return []
+    return [edit for edit in _base64_edits(start, run) if edit.end > edit.start and edit.text]
+
+
+def _encoded_edits(text: bytes, escapes: list[Edit]) -> list[Edit]:
+    """Decoded base64 and hex runs; one that touches an escape waits for the next layer, when it is whole."""
+    touched = {edit.start for edit in escapes} | {edit.end for edit in escapes}
+    edits: list[Edit] = []
+    match: Any
+    for match in _RUN.finditer(text):
+        start, end = match.span()
+        if start in touched or end in touched:
+            continue
+        found = _run_edits(start, text[start:end])
+        if found and edits and _FOLD.match(text, edits[-1].end, found[0].start):
+            edits.append(Edit(edits[-1].end, found[0].start, b""))  # a folded line: read on without the break
+        edits += found
+    return edits
+
+
+def _edits(text: bytes) -> list[Edit]:
+    escapes = _escape_edits(text)
+    edits = escapes + _encoded_edits(text, escapes)
+    edits.sort(key=lambda edit: edit.start)
+    return [e for i, e in enumerate(edits) if i == 0 or e.start >= edits[i - 1].end]
+
+
+def layers(view: View, limits: Limits, deadline: Deadline) -> Iterator[View]:
+    """The view and every layer under it; raises Withheld("depth") where they do not end within the limit."""
+    for _ in range(limits.layers):
+        yield view
+        deadline.check()
+        edits = _edits(view.text)
+        if not edits:
+            return
+        view = DecodedView(view, edits)
+    raise Withheld("depth")
+
+
+def plain(value: bytes) -> bytes:
+    """The value with one layer of escapes undone: how a field's raw text reads."""
+    edits = sorted(_escape_edits(value), key=lambda edit: edit.start)
+    out, last = [], 0
+    for edit in edits:
+        if edit.start >= last:
+            out += [value[last : edit.start], edit.text]
+            last = edit.end
+    return b"".join([*out, value[last:]])

@@ -1,0 +1,256 @@
+"""The masker: the parts of one exchange record in, the same parts without secrets out. Pure, and it never
+raises.
+
+For each part: undo content coding, choose how to read it, look at every layer by name and by pattern. Then,
+over all parts together: what is secret in one place is masked in every place. Then write, check, and give
+back; a part for which any step fails is withheld with a reason.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+
+from tachograph.processors.masking import headers, layers, streams
+from tachograph.processors.masking.content import as_text, decompressed, media_type
+from tachograph.processors.masking.errors import Withheld
+from tachograph.processors.masking.fields import DEFAULT_FIELDS, FieldRules
+from tachograph.processors.masking.findings import (
+    FIELD_PRIORITY,
+    KNOWN_PRIORITY,
+    PROPAGATED_PRIORITY,
+    Finding,
+    merged,
+)
+from tachograph.processors.masking.limits import Clock, Deadline, Limits
+from tachograph.processors.masking.named import Field, NamedValues
+from tachograph.processors.masking.parts import MaskedPart, Part, PartKind, Span
+from tachograph.processors.masking.prefilter import best_prefilter
+from tachograph.processors.masking.propagate import Haystack, Needle, needles
+from tachograph.processors.masking.pseudonyms import PseudonymKey
+from tachograph.processors.masking.ruleset import Ruleset
+from tachograph.processors.masking.scan import Scanner
+from tachograph.processors.masking.splice import Shape, is_json, spliced
+from tachograph.processors.masking.views import ContentView, JoinedView, Range, View
+
+__all__ = ["DEFAULT_FIELDS", "FieldRules", "MaskedPart", "Masker", "Part", "PartKind", "PseudonymKey", "Span"]
+
+_KNOWN = "known-secret"
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One way to read a content: a view, whether its backslashes are JSON's, whether it is a form."""
+
+    view: View
+    escaped: bool = False
+    form: bool = False
+
+
+@dataclass(slots=True)
+class _Work:
+    """A part on its way."""
+
+    part: Part
+    content: bytes = b""
+    shape: Shape = "plain"
+    views: list[View] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    withheld: str | None = None
+
+
+class Masker:
+    """Masks records under one rule set, one pseudonym key and one connection's field rules."""
+
+    def __init__(  # noqa: PLR0913  the two last are for tests and benches
+        self,
+        ruleset: Ruleset,
+        pseudonyms: PseudonymKey,
+        *,
+        connection_rules: FieldRules | None = None,
+        known_secrets: Sequence[bytes] = (),
+        limits: Limits | None = None,
+        clock: Clock = time.monotonic,
+        prefilter: bool = True,
+    ) -> None:
+        """`known_secrets` (the registry's credentials, canaries) are masked always and may never survive.
+
+        `prefilter=False` takes the mandatory path even where Hyperscan is installed; the result is the same.
+        """
+        self._ruleset = ruleset
+        self._key = pseudonyms
+        self._fields = DEFAULT_FIELDS.with_more(connection_rules)
+        self._named = NamedValues(self._fields)
+        self._scanner = Scanner(ruleset, best_prefilter(ruleset.rules) if prefilter else None)
+        self._limits = limits or Limits()
+        self._clock = clock
+        self._known = [
+            needle
+            for value in sorted(set(known_secrets))
+            if value
+            for needle in needles(_KNOWN, "CREDENTIAL", value, always=True)
+        ]
+        self._leaks = Haystack(self._known, Limits(needles=len(self._known)))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of rules, field rules and engine version: what a record was masked by."""
+        facts = {"rules": self._ruleset.digest, "fields": asdict(self._fields)}
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def mask(self, parts: Sequence[Part]) -> tuple[MaskedPart, ...]:
+        """The parts masked, in order; what cannot be masked with certainty is withheld. Never raises."""
+        deadline = Deadline.after(self._limits.seconds, self._clock)
+        works = [_Work(part) for part in parts]
+        if len(works) > self._limits.parts:
+            return tuple(MaskedPart(part.name, None, "parts-limit", 0, ()) for part in parts)
+        for work in works:
+            self._guarded(work, self._detect, deadline)
+        self._propagate(works, deadline)
+        return tuple(self._finished(work) for work in works)
+
+    def _guarded(self, work: _Work, step: Callable[[_Work, Deadline], None], deadline: Deadline) -> None:
+        """Run one step of one part; whatever goes wrong withholds the part and nothing else."""
+        if work.withheld:
+            return
+        try:
+            step(work, deadline)
+        except Withheld as refusal:
+            work.withheld = refusal.reason
+        except MemoryError:
+            work.withheld = "memory"
+        except Exception:  # noqa: BLE001  fail closed: an unknown failure must not let content through
+            work.withheld = "error"
+        if work.withheld:
+            work.views, work.findings = [], []
+
+    def _detect(self, work: _Work, deadline: Deadline) -> None:
+        readings, fields = self._read(work)
+        whole = ContentView(work.content)
+        work.findings += [self._field_finding(work, whole, found) for found in fields]
+        for reading in readings:
+            for depth, view in enumerate(layers.layers(reading.view, self._limits, deadline)):
+                work.views.append(view)
+                work.findings += self._named_findings(work, view, reading)
+                if not (depth == 0 and reading.escaped and b"\\" in view.text):
+                    work.findings += self._rule_findings(view, deadline)
+                if len(work.findings) > self._limits.spans:
+                    raise Withheld("span-limit")
+
+    def _read(self, work: _Work) -> tuple[list[_Reading], Sequence[Field]]:
+        """Fill in content and shape; the readings to look at and what is secret by header name."""
+        part = work.part
+        if part.kind == "headers":
+            parsed = headers.parse(part.data, self._named)
+            work.content, work.shape = parsed.data, "json"
+            return [_Reading(JoinedView(parsed.data, parsed.lines), escaped=True)], parsed.fields
+        data = decompressed(part.data, part.content_encoding if part.kind == "body" else None, self._limits)
+        work.content = text = as_text(data, part.content_type if part.kind == "body" else "text/plain")
+        whole = ContentView(text)
+        if part.kind == "url":
+            return [_Reading(whole, form=True)], ()
+        if text.lstrip()[:1] in (b"{", b"[", b'"') and is_json(text):
+            work.shape = "json"
+            return [_Reading(whole, escaped=True)], ()
+        if streams.is_event_stream(part.content_type, text) or streams.is_lines(part.content_type, text):
+            work.shape = "lines"
+            pieces = [_Reading(view, escaped=True) for view in streams.joined(text)]
+            return [_Reading(whole, escaped=True), *pieces], ()
+        form = media_type(part.content_type) == "application/x-www-form-urlencoded"
+        return [_Reading(whole, form=form)], ()
+
+    @staticmethod
+    def _field_finding(work: _Work, view: View, found: Field) -> Finding:
+        raw = view.text[found.start : found.end]
+        quote = b""
+        if found.quote_at >= 0:  # written as deep as the number lies: " or \\" or more
+            quote = b"".join(
+                work.content[a:b] for a, b in view.to_content(found.quote_at, found.quote_at + 1)
+            )
+        ranges = tuple(view.to_content(found.start, found.end))
+        return Finding(f"field:{found.name}", found.type, FIELD_PRIORITY, ranges, layers.plain(raw), quote)
+
+    def _named_findings(self, work: _Work, view: View, reading: _Reading) -> Iterator[Finding]:
+        for found in self._named.find(view.text, form=reading.form):
+            yield self._field_finding(work, view, found)
+
+    def _rule_findings(self, view: View, deadline: Deadline) -> Iterator[Finding]:
+        for hit in self._scanner.scan(view.text, deadline):
+            start, end = _snapped(view.text, hit.start, hit.end)
+            ranges = tuple(view.to_content(start, end))
+            if ranges:
+                value = view.text[start:end]
+                yield Finding(hit.rule.id, hit.rule.type, hit.rule.priority, ranges, value)
+
+    def _propagate(self, works: Sequence[_Work], deadline: Deadline) -> None:
+        wanted: list[Needle] = list(self._known)
+        for work in works:
+            for finding in work.findings:
+                wanted += _needles_of(finding)
+        try:
+            haystack = Haystack(wanted, self._limits)
+        except Withheld as refusal:
+            for work in works:
+                work.withheld = work.withheld or refusal.reason
+            return
+        if not haystack:
+            return
+
+        def step(work: _Work, deadline: Deadline) -> None:
+            for view in work.views:
+                deadline.check()
+                for needle, start, end in haystack.find(view.text):
+                    ranges = tuple(view.to_content(start, end))
+                    priority = KNOWN_PRIORITY if needle.rule == _KNOWN else PROPAGATED_PRIORITY
+                    work.findings.append(Finding(needle.rule, needle.type, priority, ranges, needle.shown))
+
+        for work in works:
+            self._guarded(work, step, deadline)
+
+    def _finished(self, work: _Work) -> MaskedPart:
+        result: list[MaskedPart] = []
+
+        def step(work: _Work, _: Deadline) -> None:
+            patches, spans = merged(work.findings, self._key)
+            data = spliced(work.content, patches, work.shape)
+            if data is None:
+                raise Withheld("shape")
+            if self._known and any(True for _ in self._leaks.find(data)):
+                raise Withheld(_KNOWN)
+            result.append(MaskedPart(work.part.name, data, None, len(work.content), tuple(spans)))
+
+        self._guarded(work, step, Deadline.after(self._limits.seconds, self._clock))
+        if result and not work.withheld:
+            return result[0]
+        return MaskedPart(work.part.name, None, work.withheld or "error", len(work.content), ())
+
+
+def _snapped(text: bytes, start: int, end: int) -> Range:
+    """The range without half an escape at either end: `abc\\` before a quote, `nabc` after a backslash."""
+    if end < len(text) and text[end] in b"\"'\\" and _backslashes(text, end) % 2 and end - 1 > start:
+        end -= 1
+    if start > 0 and _backslashes(text, start) % 2:
+        start -= 1
+    return start, end
+
+
+def _backslashes(text: bytes, before: int) -> int:
+    at = before
+    while at > 0 and text[at - 1] == 0x5C:
+        at -= 1
+    return before - at
+
+
+def _needles_of(finding: Finding) -> Iterator[Needle]:
+    """The finding's value, and the password inside Basic credentials."""
+    yield from needles(finding.rule, finding.type, finding.value)
+    if finding.type in ("AUTHORIZATION", "BASIC_AUTH"):
+        try:
+            plain = base64.b64decode(finding.value, validate=True)
+        except (binascii.Error, ValueError):
+            return
+        if b":" in plain:
+            yield from needles(finding.rule, "PASSWORD", plain.split(b":", 1)[1])

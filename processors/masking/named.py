@@ -1,0 +1,182 @@
+"""Values found by the name before them: JSON members, query and form pairs, multipart fields, XML elements.
+
+Works on any view, so JSON in a string in JSON is read at the layer where its quotes are plain. A string value
+is taken to its real end (escapes honoured), a number or a whole object under a secret name is taken too.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import re2
+
+from tachograph.processors.masking.fields import FieldMatcher, FieldRules, marker_type, normal_name
+from tachograph.processors.masking.validators import is_hollow
+
+MAX_MEMBERS = 100_000
+"""Values taken from one object or list under a secret name."""
+
+_STRING_BODY = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
+_BARE = re.compile(rb"[-+]?[0-9][0-9.eE+-]*")
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"(\s*:)?|[-+]?[0-9][0-9.eE+-]*|[\[\]{}]', re.DOTALL)
+_ESCAPED_KEY = re.compile(rb'"([^"\\]{0,64}\\u(?:[^"\\]|\\.){1,128})"\s*:\s*')
+_SCHEMA = re.compile(
+    rb'\{[^{}\[\]]{0,400}"type"\s*:\s*(?:\[\s*)?"(?:string|number|integer|boolean|object|array|null)"'
+)
+_SCHEMA_VALUES = frozenset({b'"default"', b'"example"', b'"examples"', b'"const"', b'"enum"'})
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A secret by its name: text[start:end]; `quote_at` is where a quote for a bare number can be copied
+    from.
+    """
+
+    name: str
+    type: str
+    start: int
+    end: int
+    quote_at: int = -1
+
+
+def _hints(rules: FieldRules) -> bytes:
+    """One word of every name, to find the few names worth a look among thousands."""
+    words = set()
+    for name in (*rules.json_keys, *rules.query_names):
+        parts = normal_name(name).split("_") if "*" not in name else re.split(r"[_*]+", name.lower())
+        words.add(max(parts, key=len))
+    words = {w for w in words if w}
+    shortest = [w for w in words if not any(o != w and o in w for o in words)]
+    return b"|".join(re.escape(w.encode()) for w in sorted(shortest)) or rb"\x00\x00"
+
+
+class NamedValues:
+    """Finds what the field rules name in a text."""
+
+    def __init__(self, rules: FieldRules) -> None:
+        self._matcher = FieldMatcher(rules)
+        hints = _hints(rules)
+        name = rb"[A-Za-z0-9_.\-\[\]$]{0,64}"
+        self._member = re2.compile(rb'"([^"\\]{0,64}(?i:' + hints + rb')[^"\\]{0,64})"\s{0,16}:\s{0,16}')
+        self._pair = re2.compile(rb"(?:^|[?&;])(" + name + rb"(?i:" + hints + rb")" + name + rb")=")
+        self._pair_value = re.compile(rb"[^&#\s\"'<>\\;`]*")
+        self._element = re2.compile(
+            rb"<(?:[\w.-]{1,32}:)?([\w.-]{0,64}(?i:" + hints + rb")[\w.-]{0,64})(?:\s[^<>]{0,256})?>([^<]+)<"
+        )
+        self._disposition = re2.compile(
+            rb'(?i)content-disposition:[^\r\n]{0,256}?\bname="([^"\r\n]{1,128})"[^\r\n]*(?:\r?\n[^\r\n]+)*\r?\n\r?\n'
+        )
+
+    def find(self, text: bytes, *, form: bool = False) -> Iterator[Field]:
+        """Everything named; `form` says that the text itself is a query or a form."""
+        if b'"' in text:
+            yield from self._members(text)
+        if b"=" in text:
+            yield from self._pairs(text, form=form)
+        if b"</" in text:
+            yield from self._elements(text)
+        if b"isposition" in text:
+            yield from self._multipart(text)
+
+    def is_key(self, name: str) -> bool:
+        """Whether a value under this JSON key, column or argument is secret."""
+        return self._matcher.keys.match(name)
+
+    def is_header(self, name: str) -> bool:
+        """Whether a header of this name is secret."""
+        return self._matcher.headers.match(name)
+
+    def _members(self, text: bytes) -> Iterator[Field]:
+        match: Any
+        for match in self._member.finditer(text):
+            name = match.group(1).decode("utf-8", "replace")
+            if self._matcher.keys.match(name):
+                yield from _value(text, match.end(), name, match.start())
+        if b"\\u" in text:
+            for match in _ESCAPED_KEY.finditer(text):
+                name = _decoded(match[1])
+                if self._matcher.keys.match(name):
+                    yield from _value(text, match.end(), name, match.start())
+
+    def _pairs(self, text: bytes, *, form: bool) -> Iterator[Field]:
+        match: Any
+        for match in self._pair.finditer(text):
+            name = match.group(1).decode("utf-8", "replace")
+            if not form and match.start() == match.start(1):
+                continue
+            value = self._pair_value.match(text, match.end())
+            if value and value[0] and self._matcher.query.match(name) and not is_hollow(value[0]):
+                yield Field(name, marker_type(name), value.start(), value.end())
+
+    def _elements(self, text: bytes) -> Iterator[Field]:
+        match: Any
+        for match in self._element.finditer(text):
+            name = match.group(1).decode("utf-8", "replace")
+            value = match.group(2)
+            if self._matcher.keys.match(name) and not is_hollow(value.strip()):
+                lead = len(value) - len(value.lstrip())
+                start = match.start(2) + lead
+                yield Field(name, marker_type(name), start, start + len(value.strip()))
+
+    def _multipart(self, text: bytes) -> Iterator[Field]:
+        match: Any
+        for match in self._disposition.finditer(text):
+            name = match.group(1).decode("utf-8", "replace")
+            end = text.find(b"\n--", match.end())
+            end = len(text) if end < 0 else end - (text[end - 1 : end] == b"\r")
+            if end > match.end() and self._matcher.query.match(name):
+                yield Field(name, marker_type(name), match.end(), end)
+
+
+def _decoded(inner: bytes) -> str:
+    try:
+        return str(orjson.loads(b'"' + inner + b'"'))
+    except orjson.JSONDecodeError:
+        return ""
+
+
+def _value(text: bytes, at: int, name: str, quote_at: int) -> Iterator[Field]:
+    """The value that starts at `at`: a string's inside, a number, or everything inside an object or list."""
+    first = text[at : at + 1]
+    if first == b'"':
+        body = _STRING_BODY.match(text, at + 1)
+        end = body.end() if body else len(text)
+        if end > at + 1 and not is_hollow(text[at + 1 : end]):
+            yield Field(name, marker_type(name), at + 1, end)
+    elif first in (b"{", b"["):
+        yield from _contents(text, at, name, quote_at)
+    else:
+        number = _BARE.match(text, at)
+        if number:
+            yield Field(name, marker_type(name), at, number.end(), quote_at)
+
+
+def _contents(text: bytes, at: int, name: str, quote_at: int) -> Iterator[Field]:
+    """Every string and number in an object or list; of a JSON Schema only what may hold a value."""
+    depth = count = 0
+    schema = _SCHEMA.match(text, at) is not None
+    taken = not schema
+    for token in _TOKEN.finditer(text, at):
+        word = token[0]
+        if word in (b"{", b"["):
+            depth += 1
+        elif word in (b"}", b"]"):
+            depth -= 1
+            if depth <= 0:
+                return
+        elif token[1] is not None:
+            taken = not schema or word[: len(word) - len(token[1])] in _SCHEMA_VALUES
+        elif taken and word != b'""':
+            count += 1
+            if count > MAX_MEMBERS:
+                return
+            quoted = word.startswith(b'"')
+            yield Field(
+                name,
+                marker_type(name),
+                token.start() + quoted,
+                token.end() - quoted,
+                -1 if quoted else quote_at,
+            )

@@ -1,0 +1,89 @@
+"""A value masked anywhere in a record is masked everywhere in it, in its encoded forms too.
+
+Strings are decoded layer by layer before this looks (see `layers`), so most encoded forms are plain here;
+base64 and hex of a value between other bytes are looked for by their own spelling.
+"""
+
+import base64
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import ahocorasick_rs
+
+from tachograph.processors.masking.errors import Withheld
+from tachograph.processors.masking.limits import Limits
+
+MIN_VALUE = 6
+"""Shorter values would be found in every text."""
+FREE_STANDING = 12
+"""Values below this size count only where no letter or digit touches them."""
+MIN_ENCODED = 8
+_COMMON = frozenset({
+    b"string", b"number", b"object", b"default", b"bearer", b"session", b"cookie", b"password", b"secret",
+    b"public", b"private", b"unknown", b"example", b"localhost", b"application", b"undefined", b"integer",
+    b"boolean",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Needle:
+    """A value to look for and what it is called where it is found."""
+
+    rule: str
+    type: str
+    value: bytes = field(repr=False)
+    shown: bytes = field(repr=False)
+    """The plain value: equal pseudonyms for every spelling."""
+    always: bool = False
+
+
+def spellings(value: bytes) -> Iterator[bytes]:
+    """base64 of the value at each of its three alignments (whole groups only) and its hex."""
+    for lead in range(3):
+        groups = base64.b64encode(b"\0" * lead + value)
+        first = -(-lead * 4 // 3) if lead else 0
+        last = len(value) + lead
+        inner = groups[first : last // 3 * 4]
+        if len(inner) >= MIN_ENCODED:
+            yield inner
+            if inner.translate(None, b"+/") != inner:
+                yield inner.replace(b"+", b"-").replace(b"/", b"_")
+    yield value.hex().encode()
+    yield value.hex().upper().encode()
+
+
+def needles(rule: str, kind: str, value: bytes, *, always: bool = False) -> Iterator[Needle]:
+    """What to look for so that this value is found again."""
+    if not always and (len(value) < MIN_VALUE or value.lower() in _COMMON or value.isspace()):
+        return
+    yield Needle(rule, kind, value, value, always)
+    if len(value) >= MIN_ENCODED:
+        for spelling in dict.fromkeys(spellings(value)):
+            yield Needle(rule, kind, spelling, value, always=True)
+
+
+class Haystack:
+    """Finds many values in one pass."""
+
+    def __init__(self, wanted: Iterable[Needle], limits: Limits) -> None:
+        unique = {needle.value: needle for needle in wanted if needle.value}
+        if len(unique) > limits.needles:
+            raise Withheld("propagation-limit")
+        self._needles = [unique[value] for value in sorted(unique)]
+        self._search = ahocorasick_rs.BytesAhoCorasick([n.value for n in self._needles]) if unique else None
+
+    def __bool__(self) -> bool:
+        return self._search is not None
+
+    def find(self, text: bytes) -> Iterator[tuple[Needle, int, int]]:
+        """Every place of every value."""
+        if self._search is None or not text:
+            return
+        for index, start, end in self._search.find_matches_as_indexes(text, overlapping=True):
+            needle = self._needles[index]
+            if needle.always or len(needle.value) >= FREE_STANDING or _free(text, start, end):
+                yield needle, start, end
+
+
+def _free(text: bytes, start: int, end: int) -> bool:
+    return not (text[start - 1 : start].isalnum() if start else False) and not text[end : end + 1].isalnum()

@@ -1,0 +1,193 @@
+"""Find what the rules describe in one text: gate, exact span, then everything a pattern cannot say.
+
+The meaning of a rule is fixed here and nowhere else: its matches by re2 in windows around its keywords.
+Hyperscan, where it is installed, only says early which rules cannot match at all, so both paths give the same
+spans.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import ahocorasick_rs
+
+from tachograph.processors.masking.limits import Deadline
+from tachograph.processors.masking.ruleset import Allowlist, Rule, Ruleset, compiled
+from tachograph.processors.masking.validators import VALIDATORS, entropy
+
+_WIDEN = 8
+"""A match that touches its window's end is looked at again in a window this many times wider."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A rule's secret at text[start:end]."""
+
+    rule: Rule
+    start: int
+    end: int
+
+
+class Prefilter(Protocol):
+    """Says which rules may match a text; may name too many, never too few."""
+
+    def candidates(self, text: bytes) -> Sequence[int]:
+        """Indices into the rules, ascending."""
+        ...
+
+
+class _Allow:
+    """One allow-list, compiled."""
+
+    def __init__(self, allowlist: Allowlist) -> None:
+        self._regexes = [compiled(pattern) for pattern in allowlist.regexes]
+        self._words = [word.encode() for word in allowlist.stopwords]
+        self._all = allowlist.condition == "AND"
+        self._target = allowlist.target
+        self._unknowable = allowlist.unknowable
+
+    def allows(self, secret: bytes, match: bytes, line: bytes) -> bool:
+        target = {"secret": secret, "match": match, "line": line}[self._target]
+        checks = []
+        if self._regexes:
+            checks.append(any(regex.search(target) for regex in self._regexes))
+        if self._words:
+            low = secret.lower()
+            checks.append(any(word in low for word in self._words))
+        if self._all:
+            return not self._unknowable and bool(checks) and all(checks)
+        return any(checks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    rule: Rule
+    regex: Any
+    keywords: tuple[bytes, ...]
+    allows: tuple[_Allow, ...]
+
+
+Windows = list[tuple[int, int]]
+
+
+class Scanner:
+    """All rules of a set, ready to run over any text."""
+
+    def __init__(self, ruleset: Ruleset, prefilter: Prefilter | None = None) -> None:
+        shared = [(a, _Allow(a)) for a in ruleset.allowlists]
+        self._rules = [
+            _Compiled(
+                rule,
+                compiled(rule.regex),
+                tuple(k.encode() for k in rule.keywords),
+                (*map(_Allow, rule.allowlists), *(c for a, c in shared if not a.rules or rule.id in a.rules)),
+            )
+            for rule in ruleset.rules
+        ]
+        self._keywords = sorted({k for c in self._rules for k in c.keywords})
+        self._gate = ahocorasick_rs.BytesAhoCorasick(self._keywords) if self._keywords else None
+        self._prefilter = prefilter
+
+    def scan(self, text: bytes, deadline: Deadline) -> list[Hit]:
+        """Every finding, in the rules' order and then by place; raises Withheld("timeout")."""
+        if self._prefilter is None:
+            wanted: Sequence[_Compiled] = self._rules
+        else:
+            wanted = [self._rules[i] for i in self._prefilter.candidates(text)]
+        if not wanted or not text:
+            return []
+        deadline.check()
+        places = self._places(text, wanted)
+        windows: dict[tuple[tuple[bytes, ...], int], Windows] = {}
+        hits: list[Hit] = []
+        for one in wanted:
+            key = (one.keywords, one.rule.window)
+            if key not in windows:
+                windows[key] = _windows(places, one, len(text))
+            for low, high in windows[key]:
+                hits.extend(_matches(one, text, low, high))
+            deadline.check()
+        return hits
+
+    def _places(self, text: bytes, wanted: Sequence[_Compiled]) -> dict[bytes, list[int]]:
+        """Where each keyword stands, without regard to case."""
+        low = text.lower()
+        if self._prefilter is not None and len(wanted) <= 8:
+            return {k: _occurrences(low, k) for k in {k for one in wanted for k in one.keywords}}
+        places: dict[bytes, list[int]] = {}
+        if self._gate is not None:
+            names = self._keywords
+            for index, start, _ in self._gate.find_matches_as_indexes(low, overlapping=True):
+                places.setdefault(names[index], []).append(start)
+        return places
+
+
+def _occurrences(text: bytes, word: bytes) -> list[int]:
+    found, at = [], text.find(word)
+    while at >= 0:
+        found.append(at)
+        at = text.find(word, at + 1)
+    return found
+
+
+def _windows(places: dict[bytes, list[int]], one: _Compiled, size: int) -> Windows:
+    """Merged stretches of text around the rule's keywords; all of it for a rule without any."""
+    if not one.keywords:
+        return [(0, size)]
+    marks = [at for keyword in one.keywords for at in places.get(keyword, ())]
+    if len(one.keywords) > 1:
+        marks.sort()
+    reach = one.rule.window
+    merged: Windows = []
+    for at in marks:
+        low, high = max(0, at - reach), min(size, at + reach)
+        if merged and low <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return merged
+
+
+def _matches(one: _Compiled, text: bytes, low: int, high: int) -> Iterator[Hit]:
+    position = low
+    while position < high:
+        match = one.regex.search(text, position, high)
+        if match is None:
+            return
+        reach = high - low
+        while match.end() >= high and high < len(text):  # cut by the window: never mask half of a secret
+            reach *= _WIDEN
+            high = min(len(text), high + reach)
+            match = one.regex.search(text, match.start(), high) or match
+        start, end = _secret(match, one.rule.group)
+        good = end > start and _holds(one, text, match, start, end)
+        if good:
+            yield Hit(one.rule, start, end)
+        retried = one.rule.retry and not good
+        position = match.start() + 1 if retried else max(match.end(), match.start() + 1)
+
+
+def _secret(match: Any, group: int) -> tuple[int, int]:
+    """gitleaks' choice: the named group, else the first that holds something, else the whole match."""
+    if group:
+        start, end = match.span(group)
+        return int(start), int(end)
+    for number in range(1, match.re.groups + 1):
+        start, end = match.span(number)
+        if end > start:
+            return int(start), int(end)
+    return int(match.start()), int(match.end())
+
+
+def _holds(one: _Compiled, text: bytes, match: Any, start: int, end: int) -> bool:
+    secret = text[start:end]
+    if one.rule.entropy and entropy(secret) <= one.rule.entropy:
+        return False
+    if not all(VALIDATORS[name](secret) for name in one.rule.validators):
+        return False
+    if not one.allows:
+        return True
+    line_start = text.rfind(b"\n", 0, match.start()) + 1
+    line_end = text.find(b"\n", match.end())
+    line = text[line_start : line_end if line_end >= 0 else len(text)]
+    return not any(allow.allows(secret, text[match.start() : match.end()], line) for allow in one.allows)

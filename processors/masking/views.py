@@ -1,0 +1,131 @@
+"""A view is text to scan plus the way back: every byte range of it maps to the content's own byte ranges.
+
+Detection never touches the content; it looks at views (decoded layers, joined stream pieces) and what it
+finds is carried back here. A range that cuts through an escape or a base64 group covers the whole of it.
+"""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+Range = tuple[int, int]
+
+
+class View(Protocol):
+    """Text and its way back to the content."""
+
+    @property
+    def text(self) -> bytes:
+        """What is scanned."""
+        ...
+
+    def to_content(self, start: int, end: int) -> list[Range]:
+        """The content's byte ranges behind text[start:end], in reading order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ContentView:
+    """The content itself."""
+
+    text: bytes
+
+    def to_content(self, start: int, end: int) -> list[Range]:
+        """The range itself."""
+        return [(start, end)]
+
+
+class JoinedView:
+    """Pieces of the content read as one text: the deltas of a stream, or headers as lines."""
+
+    __slots__ = ("_sources", "_starts", "text")
+
+    def __init__(self, content: bytes, pieces: Iterable[Range | bytes]) -> None:
+        """`pieces` are content ranges, or bytes that stand for nothing in the content (a separator)."""
+        out: list[bytes] = []
+        self._starts, self._sources = array("q"), array("q")
+        position = 0
+        for piece in pieces:
+            chunk = piece if isinstance(piece, bytes) else content[piece[0] : piece[1]]
+            if chunk:
+                self._starts.append(position)
+                self._sources.append(-1 if isinstance(piece, bytes) else piece[0])
+                out.append(chunk)
+                position += len(chunk)
+        self._starts.append(position)
+        self.text = b"".join(out)
+
+    def to_content(self, start: int, end: int) -> list[Range]:
+        """One range for each piece that the text range touches; separators give none."""
+        found = []
+        index = max(0, bisect_right(self._starts, start) - 1)
+        while index < len(self._sources) and self._starts[index] < end:
+            low, high = max(start, self._starts[index]), min(end, self._starts[index + 1])
+            source = self._sources[index]
+            if source >= 0 and low < high:
+                shift = source - self._starts[index]
+                found.append((low + shift, high + shift))
+            index += 1
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Source bytes [start, end) read as `text`; `unit` source bytes stand for `per` text bytes (base64: 4 for
+    3).
+    """
+
+    start: int
+    end: int
+    text: bytes
+    unit: int = 0
+    per: int = 0
+
+
+class DecodedView:
+    """Another view with some of its ranges read in decoded form."""
+
+    __slots__ = ("_parent", "_per", "_sources", "_starts", "_unit", "_width", "text")
+
+    def __init__(self, parent: View, edits: Sequence[Edit]) -> None:
+        """`edits` in order, not overlapping."""
+        source, out = parent.text, []
+        self._parent = parent
+        self._starts, self._width = array("q"), array("q")  # where an edit's text lies in the view
+        self._sources = array("q")  # and where its source begins and ends
+        self._unit, self._per = array("q"), array("q")
+        position = last = 0
+        for edit in edits:
+            out.append(source[last : edit.start])
+            position += edit.start - last
+            self._starts.append(position)
+            self._width.append(len(edit.text))
+            self._sources.extend((edit.start, edit.end))
+            self._unit.append(edit.unit or max(1, edit.end - edit.start))
+            self._per.append(edit.per or max(1, len(edit.text)))
+            out.append(edit.text)
+            position += len(edit.text)
+            last = edit.end
+        out.append(source[last:])
+        self.text = b"".join(out)
+
+    def _source(self, offset: int, *, end: bool) -> int:
+        """The parent's offset behind an offset of this text; an end rounds up to groups, a start down."""
+        # An end belongs to the byte before it, so that an edit right after a match is not drawn in.
+        index = bisect_right(self._starts, offset - end) - 1
+        if index < 0:
+            return offset
+        low, high = self._sources[2 * index], self._sources[2 * index + 1]
+        inside = offset - self._starts[index]
+        if inside - end >= self._width[index]:
+            return high + inside - self._width[index]
+        groups = -(-inside // self._per[index]) if end else inside // self._per[index]
+        return min(high, low + groups * self._unit[index])
+
+    def to_content(self, start: int, end: int) -> list[Range]:
+        """The content's ranges behind text[start:end]."""
+        if end <= start:
+            return []
+        return self._parent.to_content(self._source(start, end=False), self._source(end, end=True))
