@@ -1,0 +1,46 @@
+"""What librdkafka is told so that an acknowledgement means all replicas, and nothing overtakes or repeats."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from tachograph.ingress.secret_source import read_secret
+from tachograph.schemas.config import Kafka
+
+__all__ = ["producer_settings"]
+
+_OURS: dict[str, object] = {
+    "client.id": "tacho-ingress",
+    "acks": "all",
+    "enable.idempotence": True,
+    "partitioner": "murmur2_random",  # the same partition as any Java producer would choose
+    "compression.type": "none",  # ciphertext does not shrink
+    "linger.ms": 1,
+    "socket.nagle.disable": True,
+    "message.timeout.ms": 0,  # never give up: the spool is the bound
+    "message.max.bytes": 8 << 20,  # the topic's own limit decides, and the dead letter says so
+    "queue.buffering.max.kbytes": 64 << 10,
+    "topic.metadata.propagation.max.ms": 5000,
+    "reconnect.backoff.max.ms": 2000,
+    "log.connection.close": False,
+}
+_REFUSED = {
+    "debug",
+    "acks",
+    "request.required.acks",
+    "enable.idempotence",
+    "message.timeout.ms",
+    "delivery.timeout.ms",
+}
+"""Not for the operator to change: promises hang on them, and `debug` may print message contents."""
+
+
+def producer_settings(kafka: Kafka, *, base: Path) -> dict[str, object]:
+    """Settings for `confluent_kafka.Producer`. Raises `CredentialMissing` for an unreadable password."""
+    settings: dict[str, object] = {"bootstrap.servers": kafka.bootstrap_servers, **_OURS}
+    settings.update((name, value) for name, value in kafka.client.items() if name not in _REFUSED)
+    if kafka.password is not None:
+        settings["sasl.password"] = read_secret(kafka.password, base=base)
+    settings["logger"] = logging.getLogger("tachograph.kafka")
+    return settings

@@ -1,0 +1,114 @@
+"""One strand: the records that one process writes of one session, numbered without a gap and chained.
+
+`prev` of each record is the hash of the header before it, so a record that is altered, left out or moved
+shows. The data key lives as long as the strand; its wrapped form goes ahead of the first record. No I/O:
+clock, salt and ids come in; sealed bytes go out.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from tachograph.ingress.claims import NO_CLAIMS, Claims
+from tachograph.ingress.spool_frames import SpoolEntry
+from tachograph.schemas.connection import Connection
+from tachograph.schemas.envelope import DATA_KEY_BYTES, seal
+from tachograph.schemas.event import (
+    GENESIS,
+    Direction,
+    EventType,
+    Header,
+    Principal,
+    event_uid,
+    header_hash,
+    rfc3339_ns,
+)
+from tachograph.schemas.keys import KeyEncryptionKey, strand_name
+from tachograph.schemas.payload import SALT_BYTES, Meta, encode_payload, raw_commit
+from tachograph.schemas.topics import Topics
+
+__all__ = ["Scope", "Sources", "Strand"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a strand may not take for itself: the wall clock (Unix ns) and secure random bytes."""
+
+    clock: Callable[[], int]
+    random: Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What all records of one exchange have in common."""
+
+    exchange: uuid.UUID | None = None
+    connection: Connection | None = None
+    claims: Claims = NO_CLAIMS
+
+
+@dataclass(slots=True, eq=False)
+class Strand:
+    """The single writer of (session, epoch). `records` is also the next `seq`."""
+
+    session: uuid.UUID
+    epoch: uuid.UUID
+    principal: Principal
+    topics: Topics
+    sources: Sources
+    data_key: bytes = field(repr=False)
+    records: int = 0
+    last: str = GENESIS
+    _cipher: AESGCM = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.data_key) != DATA_KEY_BYTES:
+            raise ValueError(f"data key: expected {DATA_KEY_BYTES} bytes, got {len(self.data_key)}")
+        self._cipher = AESGCM(self.data_key)
+
+    def wrapped_key(self, kek: KeyEncryptionKey) -> SpoolEntry:
+        """The strand's key for the keys topic; it must lie before the first record."""
+        name = strand_name(self.session, self.epoch)
+        return SpoolEntry(self.topics.keys, name.encode(), kek.wrap(name, self.data_key).encode())
+
+    def record(
+        self,
+        type_: EventType,
+        meta: Meta,
+        body: bytes = b"",
+        *,
+        scope: Scope = Scope(),
+        direction: Direction = Direction.NONE,
+        incomplete: bool = False,
+    ) -> SpoolEntry:
+        """The next record, sealed. Nothing is counted if it raises."""
+        payload = encode_payload(meta, body, salt=self.sources.random(SALT_BYTES))
+        seq = self.records
+        header = Header(
+            uid=event_uid(self.session, self.epoch, seq),
+            type=type_,
+            ts=rfc3339_ns(self.sources.clock()),
+            session=self.session,
+            epoch=self.epoch,
+            seq=seq,
+            prev=self.last,
+            exchange=scope.exchange,
+            connection=scope.connection.name if scope.connection else None,
+            protocol=scope.connection.protocol if scope.connection else None,
+            direction=direction,
+            principal=self.principal,
+            agent=scope.claims.agent,
+            trace=scope.claims.trace,
+            raw_commit=raw_commit(payload),
+            raw_len=len(payload),
+            incomplete=incomplete,
+        )
+        canonical = header.canonical()
+        value = seal(canonical, seq, payload, cipher=self._cipher)
+        self.records, self.last = seq + 1, header_hash(canonical)
+        headers = (("uid", str(header.uid).encode()), ("type", type_.value.encode()))
+        return SpoolEntry(self.topics.raw, str(self.session).encode(), value, headers)
