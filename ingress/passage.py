@@ -1,0 +1,356 @@
+"""The way of one exchange: its request is recorded, then forwarded; its answer forwarded, then recorded.
+
+A single coroutine polls both sides and sleeps on one wake-up. It ends in exactly one of: answered in full,
+refused in the protocol's own shape, or cut so that nobody takes the rest for the whole; and always in
+exactly one `end` of the record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from tachograph.ingress.errors import (
+    BadRequest,
+    ClientGone,
+    ClientTimeout,
+    GatewayFault,
+    IngressError,
+    UpstreamReset,
+    UpstreamTimeout,
+)
+from tachograph.ingress.faults import log_fault
+from tachograph.ingress.http.agent import AgentConnection
+from tachograph.ingress.http.fields import end_to_end, trailer_fields
+from tachograph.ingress.http.requests import IncomingRequest
+from tachograph.ingress.http.responses import ReceivedHead, ResponseParser
+from tachograph.ingress.http.serialize import (
+    CONTINUE,
+    LAST_CHUNK,
+    chunk,
+    last_chunk,
+    request_head,
+    response_head,
+)
+from tachograph.ingress.recorder import MAX_PIECE_BYTES, ExchangeRecord
+from tachograph.ingress.refusals import refuse, rpc_id
+from tachograph.ingress.upstream.connection import UpstreamConnection
+from tachograph.ingress.upstream.pool import UpstreamPool, idle_seconds
+from tachograph.schemas.connection import Connection
+from tachograph.schemas.event import Protocol
+from tachograph.schemas.payload import HeaderField
+
+__all__ = ["PIECE_SECONDS", "Onward", "Passage"]
+
+PIECE_SECONDS = 1.0
+"""How long a part of a request's body may wait for more before it is recorded and sent on."""
+BODY_SILENCE_SECONDS = 60.0
+"""The longest silence in the middle of a request's body."""
+
+# RFC 9110, 9.2.2
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """Where an admitted request goes, and what it looks like there."""
+
+    connection: Connection
+    pool: UpstreamPool
+    target: str
+    headers: tuple[HeaderField, ...]
+
+    def __repr__(self) -> str:
+        return f"Onward(connection={self.connection.name!r})"  # the headers hold the target's credential
+
+
+class Passage:
+    """From the first byte of a body to the last byte of an answer."""
+
+    def __init__(
+        self,
+        agent: AgentConnection,
+        incoming: IncomingRequest,
+        record: ExchangeRecord,
+        *,
+        protocol: Protocol | None,
+    ) -> None:
+        self._agent = agent
+        self._incoming = incoming
+        self._record = record
+        self._protocol = protocol
+        self._upstream: UpstreamConnection | None = None
+        self._first_piece = b""
+        self._request_recorded = False
+        self._request_sent = False
+        self._answering = False
+        self._close_delimited = False
+
+    async def run(self, onward: Onward) -> None:
+        """Forward the request and relay its response. Raises nothing but cancellation."""
+        try:
+            await self._forward(onward)
+            await self._relay(onward)
+        except IngressError as error:
+            await self._fail(error)
+        except asyncio.CancelledError:
+            await self._fail(GatewayFault("the gateway was stopped"))
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the exchange ends on record
+            log_fault("exchange_failed", error)
+            await self._fail(GatewayFault("a defect of the gateway; its log says where"))
+        else:
+            self._record.end()
+
+    async def refuse(self, error: IngressError) -> None:
+        """Answer without forwarding anything; the record holds the head and our answer."""
+        await self._fail(error)
+
+    # --- the request's way ---
+
+    async def _forward(self, onward: Onward) -> None:
+        if self._incoming.expects_continue and not self._incoming.body.size:
+            self._agent.write(CONTINUE)
+        data, end = await self._next_piece()
+        self._first_piece = data
+        await self._record_request(data, end=end)
+        self._check_agent()
+        await self._send(onward, data, end=end, fresh=False)
+        while not self._request_sent and not self._answered():
+            await self._drain_upstream(onward.connection.timeouts.write)
+            data, end = await self._next_piece()
+            if data or end:
+                await self._record_request(data, end=end)
+                self._stream().write(self._framed(data, end=end))
+                self._request_sent = end
+        if not self._request_recorded:
+            await self._record_request(b"", end=True, complete=False)
+
+    async def _send(self, onward: Onward, data: bytes, *, end: bool, fresh: bool) -> None:
+        upstream = await onward.pool.acquire(fresh=fresh)
+        self._upstream = upstream
+        self._check_agent()
+        upstream.begin(self._incoming.method, self._agent.wakeup.set)
+        head = request_head(self._incoming.method, onward.target, onward.headers)
+        upstream.write(head + self._framed(data, end=end))
+        self._request_sent = end
+
+    async def _next_piece(self) -> tuple[bytes, bool]:
+        """What is to be recorded and sent on next; (b"", False) if the target has already answered."""
+        body = self._incoming.body
+        if not body.complete and body.size < MAX_PIECE_BYTES:
+            await self._gather()
+        if self._incoming.fault is not None:
+            raise self._incoming.fault
+        data = body.take(MAX_PIECE_BYTES)
+        self._agent.relieve()
+        return data, body.exhausted
+
+    async def _gather(self) -> None:
+        wakeup, body = self._agent.wakeup, self._incoming.body
+        silent_until = wakeup.now() + BODY_SILENCE_SECONDS
+        piece_until = wakeup.now() + PIECE_SECONDS if body.size else None
+        while not (body.complete or body.size >= MAX_PIECE_BYTES or self._incoming.fault or self._answered()):
+            self._check_agent()
+            if not await wakeup.wait(piece_until or silent_until):
+                if piece_until is None:
+                    raise ClientTimeout(f"the request's body stopped for {BODY_SILENCE_SECONDS:g} s")
+                return
+            if piece_until is None and body.size:
+                piece_until = wakeup.now() + PIECE_SECONDS
+
+    def _framed(self, data: bytes, *, end: bool) -> bytes:
+        if self._incoming.length != -1:
+            return data
+        return (chunk(data) if data else b"") + (LAST_CHUNK if end else b"")
+
+    async def _drain_upstream(self, seconds: float) -> None:
+        until = self._agent.wakeup.now() + seconds
+        while self._stream().write_paused and not self._answered():
+            self._check_agent()
+            if not await self._agent.wakeup.wait(until):
+                raise UpstreamTimeout(f"the target read nothing for {seconds:g} s")
+
+    async def _record_request(self, data: bytes, *, end: bool, complete: bool = True) -> None:
+        await self._record.request(data, end=end, complete=complete)
+        self._request_recorded = end
+
+    # --- the response's way ---
+
+    async def _relay(self, onward: Onward) -> None:
+        timeouts = onward.connection.timeouts
+        try:
+            head = await self._await_head(timeouts.response)
+        except UpstreamReset:
+            if not self._may_repeat():
+                raise
+            self._stream().close()
+            await self._send(onward, b"", end=True, fresh=True)
+            head = await self._await_head(timeouts.response)
+        self._record.response_head(
+            status=head.status,
+            reason=head.reason,
+            http_version=head.http_version,
+            headers=head.headers,
+            origin="upstream",
+        )
+        self._agent.reusable = self._will_keep()
+        await self._pump(head, read=timeouts.read, write=timeouts.write)
+        self._give_back(onward, head)
+
+    async def _await_head(self, seconds: float) -> ReceivedHead:
+        upstream, response = self._stream(), self._response()
+        until = self._agent.wakeup.now() + seconds
+        while True:
+            while response.interim:
+                self._forward_interim(response.interim.popleft())
+            if response.head is not None:
+                return response.head
+            if (trouble := upstream.trouble) is not None:
+                raise trouble
+            self._check_agent()
+            if not await self._agent.wakeup.wait(until):
+                raise UpstreamTimeout(f"the target sent no response within {seconds:g} s")
+
+    async def _pump(self, head: ReceivedHead, *, read: float, write: float) -> None:
+        upstream, response, agent = self._stream(), self._response(), self._agent
+        chunked = head.length in {None, -1} and self._incoming.http_version == "1.1"
+        self._close_delimited = head.length in {None, -1} and not chunked
+        out = response_head(head.status, head.reason, self._response_fields(head, chunked=chunked))
+        self._answering = True
+        while True:
+            data = upstream.take(MAX_PIECE_BYTES)
+            done = response.body.exhausted
+            if data:
+                out += chunk(data) if chunked else data
+            if done and chunked:
+                out += last_chunk(self._trailers(response))
+            if out:
+                agent.write(out)
+                out = b""
+            if data:
+                self._record.response_data(data)
+            if data or done:
+                await agent.drain(write)
+            if done:
+                return
+            if data:
+                await self._record.ready()
+                continue
+            await self._await_body(upstream, read)
+
+    async def _await_body(self, upstream: UpstreamConnection, seconds: float) -> None:
+        if (trouble := upstream.trouble) is not None:
+            raise trouble
+        self._check_agent()
+        if not await self._agent.wakeup.wait(self._agent.wakeup.now() + seconds):
+            raise UpstreamTimeout(f"the target was silent for {seconds:g} s in the middle of its response")
+
+    def _response_fields(self, head: ReceivedHead, *, chunked: bool) -> list[HeaderField]:
+        fields = list(end_to_end(head.headers, head.control))
+        if head.status == 204:  # RFC 9110, 8.6: no Content-Length in a 204
+            fields = [field for field in fields if field[0].lower() != "content-length"]
+        if chunked:
+            fields.append(("Transfer-Encoding", "chunked"))
+        if not self._agent.reusable:
+            fields.append(("Connection", "close"))
+        return fields
+
+    def _forward_interim(self, head: ReceivedHead) -> None:
+        if self._incoming.http_version == "1.1":
+            self._agent.write(response_head(head.status, head.reason, end_to_end(head.headers, head.control)))
+
+    def _trailers(self, response: ResponseParser) -> Sequence[HeaderField]:
+        if response.trailers:
+            self._record.response_trailers(response.trailers)
+        return trailer_fields(response.trailers) if self._incoming.takes_trailers else ()
+
+    def _give_back(self, onward: Onward, head: ReceivedHead) -> None:
+        onward.pool.release(self._stream(), idle=idle_seconds(head.headers), clean=self._request_sent)
+        self._upstream = None
+
+    # --- the ways to end badly ---
+
+    async def _fail(self, error: IngressError) -> None:
+        if self._upstream is not None:
+            self._upstream.close()
+            self._upstream = None
+        await self._close_request()
+        if self._agent.gone or self._answering or isinstance(error, ClientGone):
+            self._agent.cut(reset=self._close_delimited)
+            self._record.end(error=error.recorded(), complete=False)
+            return
+        self._answer(error)
+        self._record.end(error=error.recorded())
+
+    async def _close_request(self) -> None:
+        if self._request_recorded:
+            return
+        try:
+            await self._record_request(
+                b"", end=True, complete=self._incoming.body.complete and not self._first_piece
+            )
+        except IngressError as error:
+            _log.warning("request record not closed", code=error.code)
+
+    def _answer(self, error: IngressError) -> None:
+        self._incoming.body.discard()
+        self._agent.reusable = self._will_keep() and not isinstance(error, BadRequest)
+        refusal = refuse(
+            error,
+            protocol=self._protocol,
+            target=self._incoming.target,
+            exchange=self._record.exchange,
+            rpc=rpc_id(self._first_piece) if self._protocol is Protocol.MCP else None,
+        )
+        closing = () if self._agent.reusable else (("Connection", "close"),)
+        body = b"" if self._incoming.method == "HEAD" else refusal.body
+        self._agent.write(response_head(refusal.status, refusal.reason, (*refusal.headers, *closing)) + body)
+        self._record.response_head(
+            status=refusal.status,
+            reason=refusal.reason,
+            http_version="1.1",
+            headers=refusal.headers,
+            origin="gateway",
+        )
+        if body:
+            self._record.response_data(body)
+
+    # --- what both ways ask ---
+
+    def _will_keep(self) -> bool:
+        return self._incoming.keep_alive and self._incoming.body.complete and not self._agent.draining
+
+    def _may_repeat(self) -> bool:
+        """Only what lost the race with an idle connection's close, and only what is safe to send twice."""
+        upstream = self._stream()
+        started = upstream.response is not None and upstream.response.started
+        unsent_body = self._incoming.length == 0
+        return upstream.served > 0 and not started and unsent_body and self._incoming.method in _IDEMPOTENT
+
+    def _answered(self) -> bool:
+        """Whether the target has answered, or has gone, before the whole request was sent."""
+        upstream = self._upstream
+        if upstream is None or upstream.response is None:
+            return False
+        return upstream.response.head is not None or upstream.trouble is not None
+
+    def _check_agent(self) -> None:
+        if self._agent.gone:
+            raise ClientGone("the client left before the exchange was complete")
+
+    def _stream(self) -> UpstreamConnection:
+        if self._upstream is None:
+            raise GatewayFault("no upstream connection")
+        return self._upstream
+
+    def _response(self) -> ResponseParser:
+        response = self._stream().response
+        if response is None:
+            raise GatewayFault("no exchange on the upstream connection")
+        return response

@@ -1,0 +1,162 @@
+"""What the agent is answered when the gateway answers itself: in the shape that its protocol's clients read.
+
+`llm`: Anthropic's or OpenAI's error object; `mcp`: a JSON-RPC error; `http`: problem details (RFC 9457).
+Each says what is wrong and what to do next. Nothing of the request is repeated but the JSON-RPC id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from tachograph.ingress.errors import IngressError, Overload
+from tachograph.schemas.event import Protocol
+from tachograph.schemas.payload import ErrorCode, HeaderField
+
+__all__ = ["MAX_RPC_BYTES", "Refusal", "refuse", "rpc_id"]
+
+MAX_RPC_BYTES = 256 << 10
+
+_NEXT: dict[ErrorCode, str] = {
+    "upstream-refused": "Check that the target runs and that the connection's upstream is right; then retry.",
+    "upstream-unresolved": "Check the host name in the connection's upstream.",
+    "upstream-tls": "Check the target's certificate and the connection's tls settings.",
+    "upstream-timeout": "Retry later, or raise the connection's timeouts.",
+    "upstream-reset": "Retry if the call is safe to repeat: the target may have acted on it.",
+    "upstream-garbage": "Check that the connection's upstream is an HTTP/1.1 server.",
+    "client-gone": "Nothing: the client left.",
+    "client-timeout": "Send the whole request without long pauses.",
+    "bad-request": "Send one well-formed HTTP/1.1 request.",
+    "unauthenticated": "Send a gateway API key or an OIDC token: `Authorization: Bearer tacho_...`.",
+    "forbidden": "Ask the operator to add this principal to the connection's allow list.",
+    "unknown-connection": "Call /c/<connection>/..., with a connection that the configuration names.",
+    "credential-missing": "Ask the operator to provide the connection's credential.",
+    "recorder-full": "Retry after the time in Retry-After; the operator should look at Kafka and the spool.",
+    "gateway-error": "Retry; if it happens again, give the operator the exchange id.",
+}
+
+_ANTHROPIC = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
+_PHRASES = {int(status): status.phrase for status in HTTPStatus}
+_RPC_SERVER_ERROR = -32000  # JSON-RPC 2.0, 5.1: the first code reserved for the server's own errors
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A whole response. `headers` hold its Content-Length."""
+
+    status: int
+    reason: str
+    headers: tuple[HeaderField, ...]
+    body: bytes
+
+
+def refuse(
+    error: IngressError,
+    *,
+    protocol: Protocol | None,
+    target: str = "",
+    exchange: UUID | None = None,
+    rpc: str | int | None = None,
+) -> Refusal:
+    """The answer to a request that ends in `error`; `target` chooses the dialect of an LLM connection."""
+    advice = _NEXT[error.code]
+    if protocol is Protocol.LLM and "/v1/messages" in target:
+        value, media = _anthropic(error, advice, exchange), "application/json"
+    elif protocol is Protocol.LLM:
+        value, media = _openai(error, advice), "application/json"
+    elif protocol is Protocol.MCP:
+        value, media = _json_rpc(error, advice, exchange, rpc), "application/json"
+    else:
+        value, media = _problem(error, advice, exchange), "application/problem+json"
+    body = orjson.dumps(value)
+    return Refusal(error.status, _reason(error.status), _headers(error, media, len(body), exchange), body)
+
+
+def rpc_id(body: bytes) -> str | int | None:
+    """The id of a single JSON-RPC request, so that its client can match the answer, or None."""
+    if len(body) > MAX_RPC_BYTES:
+        return None
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    found = value.get("id") if isinstance(value, dict) else None
+    return found if isinstance(found, str | int) and not isinstance(found, bool) else None
+
+
+def _sentence(error: IngressError, advice: str) -> str:
+    return f"Tachograph gateway: {error.detail or error.code}. {advice}"
+
+
+def _anthropic(error: IngressError, advice: str, exchange: UUID | None) -> dict[str, Any]:
+    kind = _ANTHROPIC.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
+    value: dict[str, Any] = {"type": "error", "error": {"type": kind, "message": _sentence(error, advice)}}
+    return value | ({"request_id": str(exchange)} if exchange else {})
+
+
+def _openai(error: IngressError, advice: str) -> dict[str, Any]:
+    kind = "invalid_request_error" if error.status < 500 else "server_error"
+    return {
+        "error": {
+            "message": _sentence(error, advice),
+            "type": kind,
+            "param": None,
+            "code": error.code.replace("-", "_"),
+        }
+    }
+
+
+def _json_rpc(
+    error: IngressError, advice: str, exchange: UUID | None, rpc: str | int | None
+) -> dict[str, Any]:
+    data = {"code": error.code, "exchange": str(exchange) if exchange else None, "next": advice}
+    return {
+        "jsonrpc": "2.0",
+        "id": rpc,
+        "error": {"code": _RPC_SERVER_ERROR, "message": _sentence(error, advice), "data": data},
+    }
+
+
+def _problem(error: IngressError, advice: str, exchange: UUID | None) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "type": f"urn:tachograph:problem:{error.code}",
+        "title": _reason(error.status),
+        "status": error.status,
+        "detail": error.detail or error.code,
+        "next": advice,
+    }
+    return value | ({"instance": exchange.urn} if exchange else {})
+
+
+def _headers(error: IngressError, media: str, length: int, exchange: UUID | None) -> tuple[HeaderField, ...]:
+    headers: list[HeaderField] = [
+        ("Content-Type", media),
+        ("Content-Length", str(length)),
+        ("Cache-Control", "no-store"),
+    ]
+    if exchange:
+        headers.append(("X-Tacho-Exchange", str(exchange)))
+    if error.status == 401:
+        headers.append(("WWW-Authenticate", 'Bearer realm="tachograph"'))
+    if error.status == 405:
+        headers.append(("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
+    if isinstance(error, Overload):
+        headers.append(("Retry-After", str(error.retry_after)))
+    elif error.status == 503:
+        headers.append(("Retry-After", str(Overload.retry_after)))
+    return tuple(headers)
+
+
+def _reason(status: int) -> str:
+    return _PHRASES.get(status, "Refused")

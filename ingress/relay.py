@@ -1,0 +1,162 @@
+"""What happens to a request: route, identity, permission, record; only then is anything forwarded.
+
+Every request that can be parsed is on record with who sent it as far as it is known, refused ones too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tachograph.ingress.credentials import CredentialStore
+from tachograph.ingress.identity.authenticator import Authenticator
+
+from tachograph.ingress.errors import Forbidden, IngressError, UnknownConnection
+from tachograph.ingress.http.agent import AgentConnection
+from tachograph.ingress.http.fields import end_to_end
+from tachograph.ingress.http.requests import IncomingRequest
+from tachograph.ingress.http.serialize import response_head
+from tachograph.ingress.passage import Onward, Passage
+from tachograph.ingress.recorder import ExchangeRecord, Recorder, RequestHead
+from tachograph.ingress.refusals import refuse
+from tachograph.ingress.routing import Route, Routes
+from tachograph.ingress.upstream.pool import UpstreamPool
+from tachograph.schemas.connection import Connection
+from tachograph.schemas.event import Principal, PrincipalKind
+from tachograph.schemas.payload import HeaderField
+
+__all__ = ["Relay"]
+
+_ANONYMOUS = Principal(id="anonymous", kind=PrincipalKind.ANONYMOUS)
+_OURS = frozenset({"host", "expect"})
+"""End-to-end fields that the gateway writes or consumes itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    principal: Principal
+    forward: tuple[HeaderField, ...]
+    recorded: tuple[HeaderField, ...]
+    error: IngressError | None = None
+
+
+class Relay:
+    """The handler of every agent connection of one worker."""
+
+    def __init__(
+        self,
+        *,
+        routes: Routes,
+        pools: Mapping[str, UpstreamPool],
+        authenticator: Authenticator,
+        credentials: CredentialStore,
+        recorder: Recorder,
+        clock_ns: Callable[[], int],
+    ) -> None:
+        self._routes = routes
+        self._pools = pools
+        self._authenticator = authenticator
+        self._credentials = credentials
+        self._recorder = recorder
+        self._clock_ns = clock_ns
+
+    async def handle(self, agent: AgentConnection, incoming: IncomingRequest) -> None:
+        """One exchange, to its end."""
+        started = self._clock_ns()
+        route = self._routes.find(incoming.target, incoming.host)
+        verdict = await self._judge(incoming, route)
+        try:
+            record = await self._open(agent, incoming, route=route, verdict=verdict, started=started)
+        except IngressError as error:
+            _answer_unrecorded(agent, incoming, route=route, error=error)
+            return
+        connection = route.connection
+        exchange = Passage(agent, incoming, record, protocol=connection.protocol if connection else None)
+        if verdict.error is not None or connection is None:
+            await exchange.refuse(verdict.error or UnknownConnection())
+            return
+        try:
+            onward = self._onward(incoming, connection, target=route.target, forward=verdict.forward)
+        except IngressError as error:
+            await exchange.refuse(error)
+            return
+        await exchange.run(onward)
+
+    async def _judge(self, incoming: IncomingRequest, route: Route) -> _Verdict:
+        connection = route.connection
+        unknown = UnknownConnection("no connection has this path or host") if connection is None else None
+        if incoming.fault is not None:
+            return self._stranger(incoming, incoming.fault)
+        try:
+            who = await self._authenticator.authenticate(incoming.headers)
+        except IngressError as error:
+            return self._stranger(incoming, unknown or error)
+        if connection is not None and not _permits(connection, who.principal):
+            detail = f"{who.principal.id} may not use the connection {connection.name}"
+            return _Verdict(who.principal, who.forward, who.recorded, Forbidden(detail))
+        return _Verdict(who.principal, who.forward, who.recorded, unknown)
+
+    def _stranger(self, incoming: IncomingRequest, error: IngressError) -> _Verdict:
+        return _Verdict(_ANONYMOUS, (), self._authenticator.redact(incoming.headers), error)
+
+    async def _open(
+        self,
+        agent: AgentConnection,
+        incoming: IncomingRequest,
+        *,
+        route: Route,
+        verdict: _Verdict,
+        started: int,
+    ) -> ExchangeRecord:
+        return await self._recorder.open(
+            connection=route.connection,
+            principal=verdict.principal,
+            head=RequestHead(
+                method=incoming.method,
+                target=route.target,
+                http_version=incoming.http_version,
+                headers=verdict.recorded,
+                client=agent.peer,
+            ),
+            upstream=route.connection.upstream if route.connection else "",
+            started_ns=started,
+        )
+
+    def _onward(
+        self,
+        incoming: IncomingRequest,
+        connection: Connection,
+        *,
+        target: str,
+        forward: tuple[HeaderField, ...],
+    ) -> Onward:
+        pool = self._pools[connection.name]
+        kept = tuple(
+            field for field in end_to_end(forward, incoming.control) if field[0].lower() not in _OURS
+        )
+        target, headers = self._credentials.inject(connection, target, kept)
+        framing = (("Transfer-Encoding", "chunked"),) if incoming.length == -1 else ()
+        return Onward(
+            connection=connection,
+            pool=pool,
+            target=pool.target.path(target),
+            headers=(("Host", pool.target.authority), *headers, *framing),
+        )
+
+
+def _permits(connection: Connection, principal: Principal) -> bool:
+    return principal.kind is not PrincipalKind.ANONYMOUS and (
+        "*" in connection.allow or principal.id in connection.allow
+    )
+
+
+def _answer_unrecorded(
+    agent: AgentConnection, incoming: IncomingRequest, *, route: Route, error: IngressError
+) -> None:
+    agent.reusable = incoming.keep_alive and incoming.body.complete
+    incoming.body.discard()
+    protocol = route.connection.protocol if route.connection else None
+    refusal = refuse(error, protocol=protocol, target=incoming.target)
+    closing = () if agent.reusable else (("Connection", "close"),)
+    body = b"" if incoming.method == "HEAD" else refusal.body
+    agent.write(response_head(refusal.status, refusal.reason, (*refusal.headers, *closing)) + body)

@@ -1,0 +1,96 @@
+"""The data plane of one process: a listening socket, the relay behind it, a pool for each target."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tachograph.ingress.credentials import CredentialStore
+from tachograph.ingress.identity.authenticator import Authenticator
+
+from tachograph.ingress.http.agent import AgentConnection, AgentLimits, Agents
+from tachograph.ingress.recorder import Recorder
+from tachograph.ingress.relay import Relay
+from tachograph.ingress.routing import Routes
+from tachograph.ingress.upstream.pool import UpstreamPool
+from tachograph.ingress.upstream.target import parse_target
+from tachograph.ingress.upstream.tls import client_context
+from tachograph.schemas.config import Configuration
+from tachograph.schemas.connection import Connection
+
+__all__ = ["DataPlane"]
+
+BACKLOG = 1024
+CANCEL_SECONDS = 2.0
+"""How long an exchange that was cancelled at shutdown may take to end its record."""
+
+
+class DataPlane:
+    """Serves agents from `start` to `stop`. Must be made on the running loop."""
+
+    def __init__(
+        self,
+        config: Configuration,
+        *,
+        base: Path,
+        recorder: Recorder,
+        authenticator: Authenticator,
+        credentials: CredentialStore,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.pools = {item.name: _pool(item, base=base, loop=self._loop) for item in config.connections}
+        relay = Relay(
+            routes=Routes(config.connections),
+            pools=self.pools,
+            authenticator=authenticator,
+            credentials=credentials,
+            recorder=recorder,
+            clock_ns=clock_ns,
+        )
+        limits = AgentLimits(
+            max_connections=config.ingress.max_connections,
+            max_header_bytes=config.ingress.max_header_bytes,
+            header_timeout=config.ingress.header_timeout,
+            idle_timeout=config.ingress.idle_timeout,
+        )
+        self.agents = Agents(limits, relay.handle)
+        self._server: asyncio.Server | None = None
+
+    async def start(self, sock: socket.socket) -> None:
+        """Accept agents on a bound socket."""
+        self._server = await self._loop.create_server(
+            lambda: AgentConnection(self.agents, self._loop), sock=sock, backlog=BACKLOG
+        )
+
+    async def stop(self, seconds: float) -> None:
+        """Accept nobody, let exchanges under way end for `seconds`, then end them incomplete."""
+        if self._server is not None:
+            self._server.close()
+        self.agents.drain()
+        if not await self._empty(seconds):
+            for connection in tuple(self.agents.connections):
+                connection.stop()
+            await self._empty(CANCEL_SECONDS)
+        for pool in self.pools.values():
+            pool.close()
+
+    async def _empty(self, seconds: float) -> bool:
+        until = self._loop.time() + seconds
+        while self.agents.connections and self._loop.time() < until:
+            await asyncio.sleep(0.02)
+        return not self.agents.connections
+
+
+def _pool(connection: Connection, *, base: Path, loop: asyncio.AbstractEventLoop) -> UpstreamPool:
+    target = parse_target(connection.upstream)
+    return UpstreamPool(
+        target,
+        context=client_context(connection.tls, base=base) if target.tls else None,
+        server_name=connection.tls.server_name,
+        connect_timeout=connection.timeouts.connect,
+        loop=loop,
+    )

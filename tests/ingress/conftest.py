@@ -1,0 +1,419 @@
+"""A gateway of the real engine in a thread, raw sockets on both of its sides, and a recorder in memory.
+
+A test is a conversation: what the agent sends, what the target sees, what it answers, what the agent sees.
+Every wait is bounded by `SECONDS`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import threading
+import time
+import uuid
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+import uvloop
+
+from tachograph.ingress.errors import RecorderFull, Unauthenticated
+from tachograph.schemas.config import Configuration
+from tachograph.schemas.connection import Connection
+from tachograph.schemas.event import Principal, PrincipalKind
+from tachograph.schemas.payload import ExchangeError, HeaderField
+
+if TYPE_CHECKING:
+    from tachograph.ingress.identity.authenticator import Authenticated
+
+    from tachograph.ingress.recorder import RequestHead
+    from tachograph.ingress.worker import DataPlane
+
+SECONDS = 10.0
+T = TypeVar("T")
+
+
+class Peer:
+    """One raw connection, read with a bound."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.sock.settimeout(SECONDS)
+        self.pending = b""
+
+    def send(self, text: str | bytes) -> None:
+        self.sock.sendall(text.encode("latin-1") if isinstance(text, str) else text)
+
+    def read_until(self, end: bytes) -> bytes:
+        while end not in self.pending:
+            data = self.sock.recv(1 << 16)
+            if not data:
+                raise EOFError(f"closed after {self.pending!r}, expected {end!r}")
+            self.pending += data
+        head, _, self.pending = self.pending.partition(end)
+        return head + end
+
+    def read(self, count: int) -> bytes:
+        while len(self.pending) < count:
+            data = self.sock.recv(1 << 16)
+            if not data:
+                raise EOFError(f"closed after {len(self.pending)} of {count} bytes")
+            self.pending += data
+        data, self.pending = self.pending[:count], self.pending[count:]
+        return data
+
+    def head(self) -> Head:
+        return Head.parse(self.read_until(b"\r\n\r\n"))
+
+    def response(self) -> tuple[Head, bytes]:
+        """A response that Content-Length or chunks delimit."""
+        head = self.head()
+        if head.get("transfer-encoding") == "chunked":
+            return head, self.chunked()
+        return head, self.read(int(head.get("content-length") or 0))
+
+    def chunked(self) -> bytes:
+        body = b""
+        while True:
+            size = int(self.read_until(b"\r\n"), 16)
+            body += self.read(size) if size else b""
+            if self.read_until(b"\r\n") == b"\r\n" and not size:
+                return body
+
+    def rest(self) -> bytes:
+        """Everything until the other side closes."""
+        data, self.pending = self.pending, b""
+        while more := self.sock.recv(1 << 16):
+            data += more
+        return data
+
+    def ended(self) -> bool:
+        """Whether the other side has closed or reset, and sent nothing before that."""
+        try:
+            return self.rest() == b""
+        except ConnectionResetError:
+            return True
+
+    def close(self, *, reset: bool = False) -> None:
+        if reset:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+        self.sock.close()
+
+
+@dataclass(frozen=True)
+class Head:
+    """A message's head as it was on the wire."""
+
+    first: str
+    fields: tuple[HeaderField, ...]
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Head:
+        first, *lines = raw.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
+        return cls(first, tuple((name, value) for name, _, value in (line.partition(": ") for line in lines)))
+
+    @property
+    def status(self) -> int:
+        return int(self.first.split(" ")[1])
+
+    def all(self, name: str) -> list[str]:
+        return [value for key, value in self.fields if key.lower() == name]
+
+    def get(self, name: str) -> str | None:
+        return (self.all(name) or [None])[0]
+
+
+class Upstream:
+    """A listening socket; the test plays the target."""
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self.sock = socket.create_server(("127.0.0.1", 0))
+        self.sock.settimeout(SECONDS)
+        self.port = self.sock.getsockname()[1]
+        self.context = context
+        self.peers: list[Peer] = []
+
+    def accept(self) -> Peer:
+        conn, _ = self.sock.accept()
+        if self.context is not None:
+            conn = self.context.wrap_socket(conn, server_side=True)
+        peer = Peer(conn)
+        self.peers.append(peer)
+        return peer
+
+    def untouched(self) -> bool:
+        """Whether nobody has connected."""
+        self.sock.setblocking(False)
+        try:
+            self.sock.accept()[0].close()
+        except BlockingIOError:
+            return True
+        finally:
+            self.sock.settimeout(SECONDS)
+        return False
+
+    def close(self) -> None:
+        for peer in self.peers:
+            peer.close()
+        self.sock.close()
+
+
+@dataclass
+class FakeRecord:
+    """What the engine told the recorder about one exchange, in order."""
+
+    recorder: FakeRecorder
+    connection: Connection | None
+    principal: Principal
+    head: RequestHead
+    upstream: str
+    exchange: uuid.UUID = field(default_factory=uuid.uuid4)
+    session: uuid.UUID = field(default_factory=uuid.uuid4)
+    pieces: list[bytes] = field(default_factory=list)
+    request_end: bool | None = None
+    """None: open; else whether it was complete."""
+    status: int = 0
+    origin: str = "none"
+    headers: tuple[HeaderField, ...] = ()
+    body: bytearray = field(default_factory=bytearray)
+    body_len: int = 0
+    trailers: tuple[HeaderField, ...] = ()
+    error: ExchangeError | None = None
+    complete: bool | None = None
+
+    async def request(self, data: bytes, *, end: bool, complete: bool = True) -> None:
+        assert self.request_end is None, "the request was closed twice"
+        assert len(data) <= 256 * 1024
+        if self.recorder.full:
+            raise RecorderFull("the spool is full")
+        await self.recorder.durable()
+        self.pieces.append(data)
+        if end:
+            self.request_end = complete
+
+    def response_head(
+        self, *, status: int, reason: str, http_version: str, headers: Sequence[HeaderField], origin: str
+    ) -> None:
+        assert not self.status, "two response heads"
+        self.status, self.headers, self.origin = status, tuple(headers), origin
+
+    def response_data(self, data: bytes) -> None:
+        assert self.complete is None
+        self.body_len += len(data)
+        if self.body_len < 1 << 20:
+            self.body += data
+
+    def response_trailers(self, trailers: Sequence[HeaderField]) -> None:
+        self.trailers = tuple(trailers)
+
+    async def ready(self) -> None:
+        return None
+
+    def end(self, *, error: ExchangeError | None = None, complete: bool = True) -> None:
+        assert self.complete is None, "ended twice"
+        assert self.request_end is not None or self.recorder.full, "ended before its request"
+        self.error, self.complete = error, complete
+
+
+class FakeRecorder:
+    """Keeps every exchange in memory; `gate` holds durability back, `full` refuses."""
+
+    def __init__(self) -> None:
+        self.records: list[FakeRecord] = []
+        self.full = False
+        self.gate = threading.Event()
+        self.gate.set()
+
+    async def open(
+        self,
+        *,
+        connection: Connection | None,
+        principal: Principal,
+        head: RequestHead,
+        upstream: str,
+        started_ns: int,
+    ) -> FakeRecord:
+        if self.full:
+            raise RecorderFull("the spool is full")
+        assert started_ns > 0
+        record = FakeRecord(self, connection, principal, head, upstream)
+        self.records.append(record)
+        return record
+
+    async def durable(self) -> None:
+        while not self.gate.is_set():
+            await asyncio.sleep(0.005)
+
+    def ended(self, count: int = 1) -> list[FakeRecord]:
+        """The records, once `count` of them have ended."""
+        eventually(lambda: sum(record.complete is not None for record in self.records) >= count)
+        return self.records
+
+
+class FakeAuthenticator:
+    """Knows one agent by one key, in one field."""
+
+    async def authenticate(self, headers: Sequence[HeaderField]) -> Authenticated:
+        from tachograph.ingress.identity.authenticator import Authenticated
+
+        keys = [value for name, value in headers if name.lower() == "x-tacho-key"]
+        if not keys:
+            raise Unauthenticated("no gateway credential was sent")
+        if keys[0] not in {"good", "other"}:
+            raise Unauthenticated("the gateway credential is not known")
+        who = Principal(id="tester" if keys[0] == "good" else "other", kind=PrincipalKind.API_KEY)
+        forward = tuple(item for item in headers if item[0].lower() != "x-tacho-key")
+        return Authenticated(principal=who, forward=forward, recorded=self.redact(headers))
+
+    def redact(self, headers: Sequence[HeaderField]) -> tuple[HeaderField, ...]:
+        return tuple(
+            (name, "[gateway-credential]" if name.lower() == "x-tacho-key" else value)
+            for name, value in headers
+        )
+
+
+class FakeCredentials:
+    """The credential of every connection that has one is `real`."""
+
+    def inject(
+        self, connection: Connection, target: str, headers: tuple[HeaderField, ...]
+    ) -> tuple[str, tuple[HeaderField, ...]]:
+        if connection.credential is None:
+            return target, headers
+        kept = tuple(item for item in headers if item[0].lower() not in {"authorization", "x-api-key"})
+        return target, (*kept, ("Authorization", "Bearer real"))
+
+
+class Gateway:
+    """The engine on uvloop in its own thread."""
+
+    def __init__(self, config: Configuration, base: Path) -> None:
+        self.recorder = FakeRecorder()
+        self.loop = uvloop.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+        self.sock = socket.create_server(("127.0.0.1", 0))
+        self.port = self.sock.getsockname()[1]
+        self.plane: DataPlane = self.run(self._start(config, base))
+        self.peers: list[Peer] = []
+
+    async def _start(self, config: Configuration, base: Path) -> DataPlane:
+        from tachograph.ingress.worker import DataPlane
+
+        recorder: Any = self.recorder
+        authenticator: Any = FakeAuthenticator()
+        credentials: Any = FakeCredentials()
+        plane = DataPlane(
+            config, base=base, recorder=recorder, authenticator=authenticator, credentials=credentials
+        )
+        await plane.start(self.sock)
+        return plane
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(SECONDS)
+
+    def call(self, function: Callable[[], T]) -> T:
+        async def inside() -> T:
+            return function()
+
+        return self.run(inside())
+
+    def connect(self) -> Peer:
+        peer = Peer(socket.create_connection(("127.0.0.1", self.port)))
+        self.peers.append(peer)
+        return peer
+
+    def ask(self, text: str | bytes) -> Peer:
+        peer = self.connect()
+        peer.send(text)
+        return peer
+
+    def stop(self, seconds: float = 1.0) -> None:
+        if self.loop.is_closed():
+            return
+        for peer in self.peers:
+            peer.close()
+        self.run(self.plane.stop(seconds))
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(SECONDS)
+        self.loop.close()
+
+
+def eventually(holds: Callable[[], object]) -> None:
+    """Wait, with a bound, until the other thread has come so far."""
+    until = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.002)
+
+
+@dataclass
+class World:
+    """One target named `up` (HTTP), `llm` and `mcp` behind one gateway."""
+
+    gateway: Gateway
+    upstream: Upstream
+
+    @property
+    def recorder(self) -> FakeRecorder:
+        return self.gateway.recorder
+
+    def ask(self, text: str | bytes) -> Peer:
+        return self.gateway.ask(text)
+
+    def get(self, path: str = "/c/up/", *fields: str) -> Peer:
+        lines = (f"GET {path} HTTP/1.1", "Host: gateway", "X-Tacho-Key: good", *fields, "", "")
+        return self.gateway.ask("\r\n".join(lines))
+
+    def exchange(self, request: str | bytes, answer: str | bytes) -> tuple[bytes, Head, bytes]:
+        """One whole exchange: what the target saw as head, what the agent got."""
+        agent = self.ask(request)
+        target = self.upstream.accept()
+        seen = target.read_until(b"\r\n\r\n")
+        target.send(answer)
+        head, body = agent.response()
+        return seen, head, body
+
+    eventually = staticmethod(eventually)
+
+
+WorldMaker = Callable[..., World]
+
+
+@pytest.fixture
+def make_world(tmp_path: Path) -> Iterator[WorldMaker]:
+    """A gateway in front of one target; keyword arguments change the ingress and the connections."""
+    with contextlib.ExitStack() as stack:
+
+        def make(
+            *,
+            ingress: dict[str, Any] | None = None,
+            scheme: str = "http",
+            port: int | None = None,
+            **extra: Any,
+        ) -> World:
+            context = extra.pop("context", None)
+            upstream = Upstream(context)
+            stack.callback(upstream.close)
+            base = f"{scheme}://127.0.0.1:{port or upstream.port}"
+            connections = [
+                {"name": "up", "protocol": "http", "upstream": base} | extra,
+                {"name": "llm", "protocol": "llm", "upstream": base} | extra | {"hosts": ()},
+                {"name": "mcp", "protocol": "mcp", "upstream": f"{base}/base"} | extra | {"hosts": ()},
+            ]
+            config = Configuration.model_validate({"ingress": ingress or {}, "connections": connections})
+            gateway = Gateway(config, tmp_path)
+            stack.callback(gateway.stop)
+            return World(gateway, upstream)
+
+        yield make
+
+
+@pytest.fixture
+def world(make_world: WorldMaker) -> World:
+    """A gateway with default settings."""
+    return make_world()
