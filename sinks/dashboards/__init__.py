@@ -1,0 +1,1 @@
+"""Saved objects for OpenSearch Dashboards: made by `build`, shipped as NDJSON, imported by `importer`."""

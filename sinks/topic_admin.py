@@ -1,0 +1,94 @@
+"""Topics with exactly the configuration that `schemas/topics.py` states: no more keys, no other values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported without `__all__`
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    NewTopic,
+    ResourceType,
+)
+
+from tachograph.schemas.topics import TopicSpec
+from tachograph.sinks.errors import OperatorError, Unavailable
+
+__all__ = ["TopicAdmin", "changes"]
+
+_ANSWER_SECONDS = 30.0
+_ASK_SECONDS = 5.0
+
+
+class TopicAdmin:
+    """Kafka's admin interface. Raises `Unavailable` or `OperatorError`."""
+
+    def __init__(self, client: Mapping[str, Any]) -> None:
+        self._admin = AdminClient(dict(client) | {"log_level": 0})
+
+    def existing(self) -> dict[str, int]:
+        """Every topic with its number of partitions."""
+        try:
+            found = self._admin.list_topics(timeout=_ASK_SECONDS)
+        except KafkaException as error:
+            raise Unavailable(f"Kafka did not answer: {error.args[0].name()}") from None
+        return {name: len(topic.partitions) for name, topic in found.topics.items() if topic.error is None}
+
+    def create(self, spec: TopicSpec, *, copies: int) -> None:
+        """Create a topic."""
+        new = NewTopic(
+            spec.name, num_partitions=spec.partitions, replication_factor=copies, config=dict(spec.config)
+        )
+        self._result(self._admin.create_topics([new], request_timeout=_ANSWER_SECONDS)[spec.name], spec.name)
+
+    def align(self, spec: TopicSpec) -> tuple[str, ...]:
+        """Set what differs, reset what is not ours; returns what was changed, `key=value` or `key reset`."""
+        resource = ConfigResource(ResourceType.TOPIC, spec.name)
+        answer = self._admin.describe_configs([resource], request_timeout=_ANSWER_SECONDS)
+        entries = self._result(answer[resource], spec.name)
+        explicit = {
+            name: entry.value
+            for name, entry in entries.items()
+            if ConfigSource(entry.source) is ConfigSource.DYNAMIC_TOPIC_CONFIG
+        }
+        wanted = changes(spec.config, explicit)
+        if wanted:
+            change = ConfigResource(ResourceType.TOPIC, spec.name, incremental_configs=_entries(wanted))
+            altered = self._admin.incremental_alter_configs([change], request_timeout=_ANSWER_SECONDS)
+            self._result(altered[change], spec.name)
+        return tuple(
+            f"{name} reset" if value is None else f"{name}={value}" for name, value in wanted.items()
+        )
+
+    @staticmethod
+    def _result(future: Any, name: str) -> Any:
+        try:
+            return future.result(_ANSWER_SECONDS)
+        except KafkaException as error:
+            raise OperatorError(f"topic {name}: Kafka refused: {error.args[0].str()}") from None
+        except TimeoutError:
+            raise OperatorError(
+                f"topic {name}: Kafka did not answer within {_ANSWER_SECONDS:.0f} s"
+            ) from None
+
+
+def changes(wanted: Mapping[str, str], explicit: Mapping[str, str | None]) -> dict[str, str | None]:
+    """What to set, and what to reset (None), so that exactly `wanted` is set on a topic."""
+    setting: dict[str, str | None] = {k: v for k, v in sorted(wanted.items()) if explicit.get(k) != v}
+    return setting | {name: None for name in sorted(explicit) if name not in wanted}
+
+
+def _entries(wanted: Mapping[str, str | None]) -> list[ConfigEntry]:
+    return [
+        ConfigEntry(
+            name,
+            value or "",
+            incremental_operation=AlterConfigOpType.DELETE if value is None else AlterConfigOpType.SET,
+        )
+        for name, value in wanted.items()
+    ]
