@@ -1,0 +1,82 @@
+"""Every bound of an emitted document, by name, and the one way to keep a text within its bound.
+
+Bounds count bytes of JSON, not characters: a masked record has to fit into Kafka's limit, and a control
+character costs six bytes there. Nothing is cut in silence; whoever clips says so in the document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import orjson
+
+from tachograph.schemas.topics import MAX_RECORD_BYTES
+
+__all__ = [
+    "ARGUMENTS_BYTES",
+    "ARGUMENTS_DEPTH",
+    "ARGUMENTS_NODES",
+    "BODY_BYTES",
+    "CONTEXT_TEXT_BYTES",
+    "HEADERS_BYTES",
+    "ID_BYTES",
+    "LINE_BYTES",
+    "MAX_IDS",
+    "MAX_RULES",
+    "RECORD_BYTES",
+    "URL_BYTES",
+    "clip",
+    "slices",
+]
+
+BODY_BYTES = 1 << 20
+"""A body's head; what follows lies in documents of their own."""
+CONTEXT_TEXT_BYTES = 64 << 10
+"""Prompt and response text of one turn, each."""
+HEADERS_BYTES = 128 << 10
+"""All header fields of one direction. The ingress takes 64 KiB; masks may be longer than what they hide."""
+URL_BYTES = 32 << 10
+ARGUMENTS_BYTES = 64 << 10
+"""A tool's arguments as an object, and again as text."""
+ARGUMENTS_DEPTH = 16
+"""OpenSearch refuses objects nested deeper than 20; ours lie two levels down."""
+ARGUMENTS_NODES = 1_000
+MAX_IDS = 256
+"""Tool calls or results that one document lists."""
+ID_BYTES = 512
+"""Names and ids that are searched exactly; the index ignores longer ones anyway."""
+LINE_BYTES = 2 << 10
+"""One-line texts: messages, details, model names."""
+MAX_RULES = 512
+RECORD_BYTES = MAX_RECORD_BYTES - (64 << 10)
+"""An event's JSON; the rest of Kafka's limit is for its key, headers and framing."""
+
+_WORST_ESCAPE = 6
+_LONGEST = 8
+"""More than any one character takes."""
+
+
+def clip(text: str, limit: int) -> str:
+    """The longest head that we find quickly whose JSON takes at most `limit` bytes; none for no room."""
+    if limit < _LONGEST:
+        return ""
+    if len(text) * _WORST_ESCAPE <= limit:
+        return text
+    return next(slices(text, limit), "")
+
+
+def slices(text: str, limit: int) -> Iterator[str]:
+    """Cut a text into slices of at most `limit` bytes of JSON each; together they are the text."""
+    if limit < _LONGEST:
+        raise ValueError(f"limit: expected at least {_LONGEST}, got {limit}")
+    start = 0
+    while start < len(text):
+        take = min(limit, len(text) - start)
+        while (size := _json_bytes(text[start : start + take])) > limit and take > 1:
+            take = max(1, min(take - 1, take * limit // size))
+        yield text[start : start + take]
+        start += take
+
+
+def _json_bytes(text: str) -> int:
+    return len(orjson.dumps(text)) - 2

@@ -1,0 +1,80 @@
+"""Stores each message of a conversation once, under the hash of everything said up to it.
+
+The history of request n is an exact prefix of request n+1, so a chained hash over normalised messages
+gives each message the same name in every request that repeats it. Nothing is remembered between
+requests: head and previous head lie in each of them, and a break between the two is a compaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tachograph.processors.enrichment.facts import Turn
+
+__all__ = ["Link", "Place", "chain", "message_uid", "place", "root", "trailing"]
+
+_NAMESPACE = uuid.UUID("b8b5f3c0-0c8e-5d5c-9d53-6a2f1b3d7e42")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One message in its chain: `hash` is SHA-256 over the parent's hash (hex) and its canonical JSON."""
+
+    turn: Turn
+    index: int
+    hash: str
+    parent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one request stands in its conversation."""
+
+    head: str
+    previous: str | None
+    count: int
+    new: int
+
+
+def root(dialect: str) -> str:
+    """The parent of a conversation's first message. Dialects read one text differently, so they never share."""
+    return hashlib.sha256(f"tachograph conversation {dialect}".encode()).hexdigest()
+
+
+def chain(turns: Sequence[Turn], dialect: str) -> tuple[Link, ...]:
+    """Every message with its hash and its parent's; one pass, whatever the length of the history."""
+    links: list[Link] = []
+    parent = root(dialect)
+    for index, turn in enumerate(turns):
+        name = hashlib.sha256(parent.encode() + turn.canonical).hexdigest()
+        links.append(Link(turn, index, name, parent))
+        parent = name
+    return tuple(links)
+
+
+def trailing(turns: Sequence[Turn]) -> int:
+    """Where the new turn starts: after the last message of the assistant."""
+    start = len(turns)
+    while start and not turns[start - 1].assistant:
+        start -= 1
+    return start
+
+
+def place(links: Sequence[Link]) -> Place | None:
+    """Head, the previous request's head, and how much is new; None for a request without messages."""
+    if not links:
+        return None
+    start = trailing([link.turn for link in links])
+    before = start
+    while before and links[before - 1].turn.assistant:
+        before -= 1
+    previous = links[before - 1].hash if before else None
+    return Place(links[-1].hash, previous, len(links), len(links) - start)
+
+
+def message_uid(session: uuid.UUID, connection: str, day: str, name: str) -> uuid.UUID:
+    """The message document's identity: the same in every request of that session, connection and day."""
+    return uuid.uuid5(_NAMESPACE, f"{session}/{connection}/{day}/{name}")

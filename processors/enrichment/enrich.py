@@ -1,0 +1,112 @@
+"""One masked record in, its OCSF events out: pure, the same bytes on every run, and never an exception.
+
+A record gives one wire document, further ones for the slices of a long body, and, for an LLM request, one
+for each message of its conversation. What fails on content fails to the document without it, and says so.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import orjson
+
+from tachograph.processors.enrichment import bounds
+from tachograph.processors.enrichment.clock import day_of, day_start_ms, unix_ms
+from tachograph.processors.enrichment.conversation import Link, chain, message_uid
+from tachograph.processors.enrichment.events import bare_event, message_event, part_event, wire_event
+from tachograph.processors.enrichment.facts import Facts
+from tachograph.processors.enrichment.reading import read
+from tachograph.processors.enrichment.shapes import decode
+from tachograph.processors.record import Emitted, MaskedRecord
+from tachograph.schemas.event import Header
+from tachograph.schemas.payload import RequestMeta, ResponseMeta
+
+__all__ = ["enrich"]
+
+_PARTS = uuid.UUID("0b7c52a4-7bd5-5f0a-8f8e-7f6d3a1c9e15")
+
+
+def enrich(record: MaskedRecord) -> tuple[Emitted, ...]:
+    """The events of one record, its own wire document first; `uid`, `session`, `day` and JSON of each.
+
+    Raises nothing for any content. `value` of each is at most `bounds.RECORD_BYTES` long.
+    """
+    try:
+        return tuple(_documents(record, read(record)))
+    except Exception as error:  # noqa: BLE001 - a record that our own mistake hides would be a lost record
+        return (_bare(record.header, f"only the header could be told ({type(error).__name__})"),)
+
+
+def _documents(record: MaskedRecord, facts: Facts) -> Iterator[Emitted]:
+    header = record.header
+    time = unix_ms(header.ts)
+    links = chain(facts.turns, facts.provider or "")
+    event = wire_event(record, facts, links)
+    head, rest = _body(record, facts, event)
+    parts = [] if _is_chunked(record) else list(bounds.slices(rest, bounds.BODY_BYTES))
+    _add_body(event, record, head, cut=bool(rest), parts=len(parts))
+    yield _emit(event, header, header.uid, header.type.value, day_of(time))
+    for index, text in enumerate(parts, start=1):
+        yield _part(header, time, index, len(parts), text)
+    for link in links:
+        yield from _message(header, link, day_start_ms(time))
+
+
+def _body(record: MaskedRecord, facts: Facts, event: dict[str, Any]) -> tuple[str, str]:
+    """The body's head as far as there is room beside the rest of the event, and what follows it."""
+    if record.body is None:
+        return "", ""
+    text = decode(record.body) if facts.rest is None else facts.rest
+    room = bounds.RECORD_BYTES - len(orjson.dumps(event)) - bounds.LINE_BYTES
+    head = bounds.clip(text, min(bounds.BODY_BYTES, room))
+    return head, text[len(head) :]
+
+
+def _add_body(event: dict[str, Any], record: MaskedRecord, head: str, *, cut: bool, parts: int) -> None:
+    tacho = event["unmapped"]["tacho"]
+    if head:
+        tacho["body"] = head
+    if cut:
+        tacho["truncated"] = ["body"]
+        event["metadata"] |= {"is_truncated": True, "untruncated_size": min(record.decoded_len, 2**31 - 1)}
+    if parts:
+        tacho["body_parts"] = parts
+
+
+def _part(header: Header, time: int, index: int, count: int, body: str) -> Emitted:
+    uid = uuid.uuid5(_PARTS, f"{header.uid}/{index}")
+    event = part_event(header, uid, time, place=(index, count), body=body)
+    return _emit(event, header, uid, "part", day_of(time))
+
+
+def _message(header: Header, link: Link, time: int) -> Iterator[Emitted]:
+    day = day_of(time)
+    name = message_uid(header.session, header.connection or "", day.isoformat(), link.hash)
+    pieces = list(bounds.slices(decode(link.turn.canonical), bounds.BODY_BYTES))
+    for index, body in enumerate(pieces):
+        uid = name if index == 0 else uuid.uuid5(_PARTS, f"{name}/{index}")
+        event = message_event(header, link, uid, time, body=body)
+        tacho = event["unmapped"]["tacho"]
+        if index:
+            tacho["part"] = {"of": str(name), "index": index, "count": len(pieces) - 1}
+        elif len(pieces) > 1:
+            tacho["body_parts"] = len(pieces) - 1
+        yield _emit(event, header, uid, "message", day)
+
+
+def _is_chunked(record: MaskedRecord) -> bool:
+    """Whether `chunk` documents hold the whole of this body already."""
+    meta = record.meta
+    return isinstance(meta, RequestMeta | ResponseMeta) and meta.body.chunks > 0
+
+
+def _bare(header: Header, problem: str) -> Emitted:
+    event = bare_event(header, problem)
+    return _emit(event, header, header.uid, header.type.value, day_of(event["time"]))
+
+
+def _emit(event: dict[str, Any], header: Header, uid: uuid.UUID, kind: str, day: date) -> Emitted:
+    return Emitted(uid, header.session, kind, day.strftime("%Y.%m.%d"), orjson.dumps(event))

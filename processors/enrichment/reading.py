@@ -1,0 +1,75 @@
+"""From a masked record to facts: picks the parser, and keeps any trouble with the content inside.
+
+A parser meets whatever an agent or a target cares to send. What it cannot read stays searchable as text,
+and the document says what was expected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tachograph.processors.enrichment import llm, mcp
+from tachograph.processors.enrichment.facts import Facts
+from tachograph.processors.enrichment.shapes import decode
+from tachograph.processors.record import MaskedRecord
+from tachograph.schemas.event import Protocol
+from tachograph.schemas.payload import HeaderField, RequestMeta, ResponseMeta
+
+__all__ = ["path_of", "read"]
+
+_SSE = "text/event-stream"
+
+
+def read(record: MaskedRecord) -> Facts:
+    """All that the record's body says. Never raises for any content."""
+    try:
+        return _read(record)
+    except (ValueError, TypeError, RecursionError, OverflowError) as error:
+        return Facts(problem=f"the content could not be read ({type(error).__name__})")
+
+
+def path_of(target: str) -> str:
+    """The path of a request target: without query and fragment, and without the origin of a proxy request."""
+    path = target.partition("?")[0].partition("#")[0]
+    if "://" in path:
+        path = "/" + path.partition("://")[2].partition("/")[2]
+    return path
+
+
+def _read(record: MaskedRecord) -> Facts:
+    body = "" if record.body is None else decode(record.body)
+    match record.header.protocol, record.meta:
+        case Protocol.LLM, RequestMeta() as meta:
+            return llm.read_request(path_of(meta.line.target), body)
+        case Protocol.MCP, RequestMeta() as meta:
+            return mcp.read_request(body, {name.lower(): value for name, value in meta.headers})
+        case Protocol.LLM, ResponseMeta() as meta:
+            return _with_context(
+                llm.read_response(path_of(meta.request.target), body, sse=_is_sse(meta)), meta
+            )
+        case Protocol.MCP, ResponseMeta() as meta:
+            wanted = meta.context.rpc_id
+            return _with_context(mcp.read_response(body, sse=_is_sse(meta), rpc_id=wanted), meta)
+    return Facts()
+
+
+def _with_context(facts: Facts, meta: ResponseMeta) -> Facts:
+    # The answer's own word comes first; what the request said fills in.
+    context = meta.context
+    return replace(
+        facts,
+        model=facts.model or context.model,
+        stream=context.stream if facts.stream is None else facts.stream,
+        rpc_method=facts.rpc_method or context.rpc_method,
+        rpc_id=facts.rpc_id or context.rpc_id,
+        tool=facts.tool or context.tool,
+        tool_use_id=facts.tool_use_id or context.tool_use_id,
+    )
+
+
+def _is_sse(meta: ResponseMeta) -> bool:
+    return _value(meta.headers, "content-type").partition(";")[0].strip().lower() == _SSE
+
+
+def _value(headers: tuple[HeaderField, ...], wanted: str) -> str:
+    return next((value for name, value in headers if name.lower() == wanted), "")

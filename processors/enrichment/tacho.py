@@ -1,0 +1,122 @@
+"""What OCSF has no place for: the header verbatim, what masking did, and how the wire framed it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import orjson
+
+from tachograph.processors.enrichment.bounds import ID_BYTES, LINE_BYTES, MAX_RULES, clip
+from tachograph.processors.enrichment.conversation import Link
+from tachograph.processors.enrichment.http import wire_headers
+from tachograph.processors.record import MaskedRecord
+from tachograph.schemas.event import Header
+from tachograph.schemas.payload import (
+    ChunkMeta,
+    DecisionMeta,
+    RequestMeta,
+    ResponseMeta,
+    SessionCloseMeta,
+    SessionOpenMeta,
+)
+
+__all__ = ["header_block", "masking_block", "message_block", "meta_block", "part_block", "present"]
+
+_VERSION = 1
+
+
+def header_block(header: Header) -> dict[str, Any]:
+    """The capture header, every field of it: its canonical JSON can be hashed again from the document."""
+    found: dict[str, Any] = orjson.loads(header.canonical())
+    return found
+
+
+def masking_block(record: MaskedRecord) -> dict[str, Any]:
+    """What masking did to this record, and under which rules."""
+    rules = sorted((rule, number) for rule, number in record.masked.items() if number > 0)[:MAX_RULES]
+    counts = {clip(rule, ID_BYTES): number for rule, number in rules}
+    masked = {"total": sum(counts.values()), "rules": list(counts), "counts": counts}
+    return present(
+        ruleset=clip(record.ruleset, ID_BYTES),
+        masked=masked,
+        withheld=clip(record.withheld, ID_BYTES) if record.withheld else None,
+        body_len=record.decoded_len,
+    )
+
+
+def meta_block(record: MaskedRecord) -> dict[str, Any]:
+    """The facts that frame the body, by kind of record."""
+    match record.meta:
+        case RequestMeta() as meta:
+            return present(
+                wire_body=meta.body.model_dump(),
+                method=clip(meta.line.method, ID_BYTES),
+                credential=clip(meta.credential, ID_BYTES) if meta.credential else None,
+            )
+        case ResponseMeta() as meta:
+            return _response(meta)
+        case ChunkMeta() as meta:
+            return {"chunk": {"index": meta.index, "offset": meta.offset, "sha256": meta.sha256}}
+        case DecisionMeta() as meta:
+            reason = clip(meta.reason, LINE_BYTES)
+            return {"decision": meta.decision, "reason": reason, "method": clip(meta.line.method, ID_BYTES)}
+        case SessionOpenMeta() as meta:
+            return {
+                "basis": meta.basis,
+                "version": clip(meta.version, ID_BYTES),
+                "config_digest": clip(meta.config_digest, ID_BYTES),
+            }
+        case SessionCloseMeta() as meta:
+            return {"records": meta.records, "reason": meta.reason}
+
+
+def part_block(header: Header, uid: uuid.UUID, *, index: int, count: int, body: str) -> dict[str, Any]:
+    """A further slice of a body. It is no link of the capture chain, so it carries none of its fields."""
+    return present(
+        v=_VERSION,
+        uid=str(uid),
+        type="part",
+        session=str(header.session),
+        exchange=str(header.exchange) if header.exchange else None,
+        connection=header.connection,
+        protocol=header.protocol.value if header.protocol else None,
+        direction=header.direction.value,
+        part={"of": str(header.uid), "index": index, "count": count},
+        body=body,
+    )
+
+
+def message_block(header: Header, uid: uuid.UUID, link: Link) -> dict[str, Any]:
+    """One message of a conversation. Nothing here may depend on which request carried it."""
+    return present(
+        v=_VERSION,
+        uid=str(uid),
+        type="message",
+        session=str(header.session),
+        connection=header.connection,
+        protocol=header.protocol.value if header.protocol else None,
+        message={
+            "hash": link.hash,
+            "parent": link.parent,
+            "index": link.index,
+            "role": clip(link.turn.role, ID_BYTES),
+        },
+    )
+
+
+def present(**values: Any) -> dict[str, Any]:
+    """The values that are there."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _response(meta: ResponseMeta) -> dict[str, Any]:
+    error = meta.error
+    return present(
+        wire_body=meta.body.model_dump(),
+        timing=meta.timing.model_dump(exclude_none=True),
+        origin=meta.origin,
+        method=clip(meta.request.method, ID_BYTES),
+        trailers=wire_headers(meta.trailers) or None,
+        error={"code": error.code, "detail": clip(error.detail, LINE_BYTES)} if error else None,
+    )
