@@ -1,0 +1,139 @@
+"""The targets' credentials: read from where the configuration says, kept in memory, put into requests.
+
+A file that changes is read again, so a rotation needs no restart. No value is in a repr, an error or a log.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import structlog
+
+from tachograph.ingress.errors import CredentialMissing
+from tachograph.ingress.secret_source import read_secret
+from tachograph.schemas.connection import Connection, Credential, SecretSource
+from tachograph.schemas.payload import HeaderField
+
+__all__ = ["CredentialStore"]
+
+LOOK_SECONDS = 1.0
+"""How often a credential's file is looked at, at most."""
+AGENTS_OWN = frozenset({"authorization", "x-api-key", "api-key"})
+"""Dropped where the gateway injects the real credential."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Held:
+    """One secret and what its file looked like when it was read. `repr` does not show it."""
+
+    value: str
+    stamp: tuple[int, int, int] | None
+    looked: float
+
+    def __repr__(self) -> str:
+        return "_Held([redacted])"
+
+
+class CredentialStore:
+    """Knows every connection's credential."""
+
+    def __init__(
+        self,
+        connections: Sequence[Connection],
+        *,
+        base: Path,
+        environ: Mapping[str, str] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Reads nothing yet: a missing credential concerns its own connection only; `check` tells of all."""
+        self._connections = tuple(connections)
+        self._base = base
+        self._environ = os.environ if environ is None else environ
+        self._monotonic = monotonic
+        self._held: dict[SecretSource, _Held] = {}
+
+    def __repr__(self) -> str:
+        return f"CredentialStore(connections={len(self._connections)})"
+
+    def check(self) -> tuple[str, ...]:
+        """What is wrong with which connection's credential, as it is now; empty when all can be read."""
+        problems = []
+        for connection in self._connections:
+            if connection.credential is not None:
+                try:
+                    self._secret(connection.credential.source)
+                except CredentialMissing as error:
+                    problems.append(f"connection {connection.name}: {error.detail}")
+        return tuple(problems)
+
+    def inject(
+        self, connection: Connection, target: str, headers: tuple[HeaderField, ...]
+    ) -> tuple[str, tuple[HeaderField, ...]]:
+        """Target and headers with the real credential in place of the agent's. Raises `CredentialMissing`."""
+        credential = connection.credential
+        if credential is None:
+            return target, headers
+        secret = self._secret(credential.source)
+        kept = tuple(field for field in headers if field[0].lower() not in AGENTS_OWN)
+        if credential.type == "query":
+            return _with_query(target, credential.name or "", secret), kept
+        name, value = _header(credential, secret)
+        return target, (*(field for field in kept if field[0].lower() != name.lower()), (name, value))
+
+    def _secret(self, source: SecretSource) -> str:
+        held = self._held.get(source)
+        now = self._monotonic()
+        if held is not None and now - held.looked < LOOK_SECONDS:
+            return held.value
+        stamp = self._stamp(source)
+        if held is None or stamp != held.stamp:
+            held = self._read(source, held, stamp)
+            self._held[source] = held
+        held.looked = now
+        return held.value
+
+    def _read(self, source: SecretSource, held: _Held | None, stamp: tuple[int, int, int] | None) -> _Held:
+        try:
+            return _Held(
+                read_secret(source, base=self._base, environ=self._environ), stamp, self._monotonic()
+            )
+        except CredentialMissing as error:
+            if held is None:
+                raise
+            # In the middle of a rotation the old value is the best there is.
+            log.error("credential_kept", reason=error.detail)  # noqa: TRY400  the reason is all there is
+            return _Held(held.value, stamp, self._monotonic())
+
+    def _stamp(self, source: SecretSource) -> tuple[int, int, int] | None:
+        if source.file is None:
+            return None
+        try:
+            status = (self._base / source.file).stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _header(credential: Credential, secret: str) -> HeaderField:
+    match credential.type:
+        case "bearer":
+            return "authorization", f"Bearer {secret}"
+        case "basic":  # the secret is `user:password` (RFC 7617, 2)
+            return "authorization", f"Basic {base64.b64encode(secret.encode()).decode()}"
+        case _:
+            return credential.name or "", secret
+
+
+def _with_query(target: str, name: str, secret: str) -> str:
+    """Replace the parameter, or add it; every other byte of the target stays as it came."""
+    path, mark, query = target.partition("?")
+    kept = [pair for pair in query.split("&") if pair.partition("=")[0] != name] if mark else []
+    return f"{path}?{'&'.join((*kept, f'{name}={quote(secret, safe="")}'))}"

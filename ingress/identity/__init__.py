@@ -1,0 +1,1 @@
+"""Who is calling: gateway API keys and OIDC bearer tokens, found in the headers and checked."""
