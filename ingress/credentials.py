@@ -102,15 +102,14 @@ class CredentialStore:
 
     def _read(self, source: SecretSource, held: _Held | None, stamp: tuple[int, int, int] | None) -> _Held:
         try:
-            return _Held(
-                read_secret(source, base=self._base, environ=self._environ), stamp, self._monotonic()
-            )
+            value = read_secret(source, base=self._base, environ=self._environ)
         except CredentialMissing as error:
             if held is None:
                 raise
             # In the middle of a rotation the old value is the best there is.
             log.error("credential_kept", reason=error.detail)  # noqa: TRY400  the reason is all there is
-            return _Held(held.value, stamp, self._monotonic())
+            value = held.value
+        return _Held(value, stamp, self._monotonic())
 
     def _stamp(self, source: SecretSource) -> tuple[int, int, int] | None:
         if source.file is None:
@@ -136,4 +135,5 @@ def _with_query(target: str, name: str, secret: str) -> str:
     """Replace the parameter, or add it; every other byte of the target stays as it came."""
     path, mark, query = target.partition("?")
     kept = [pair for pair in query.split("&") if pair.partition("=")[0] != name] if mark else []
-    return f"{path}?{'&'.join((*kept, f'{name}={quote(secret, safe="")}'))}"
+    kept.append(f"{name}={quote(secret, safe='')}")
+    return f"{path}?{'&'.join(kept)}"

@@ -77,7 +77,7 @@ class Authenticator:
         raise Unauthenticated(_MISSING)
 
     def redact(self, headers: Sequence[HeaderField]) -> tuple[HeaderField, ...]:
-        """The headers of a refused request for the record: nothing credential-like in the places we look at."""
+        """The headers of a refused request for the record, without whatever stands in a credential's place."""
         return withheld(headers)
 
     async def _check(self, candidate: Presented) -> Principal | None:

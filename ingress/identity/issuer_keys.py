@@ -91,7 +91,7 @@ class IssuerKeys:
                 log.info("oidc_keys_fetched", issuer=self._issuer.issuer, keys=len(self._keys))
 
     async def _jwks_url(self) -> str:
-        """OpenID Connect Discovery 1.0, 4.3: the document's issuer must be exactly the one it was asked of."""
+        """OpenID Connect Discovery 1.0, 4.3: the document must name exactly the issuer that was asked."""
         if self._issuer.jwks_url is not None:
             return self._issuer.jwks_url
         document = await self._document(self._issuer.issuer.rstrip("/") + "/.well-known/openid-configuration")
