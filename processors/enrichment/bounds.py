@@ -1,7 +1,8 @@
 """Every bound of an emitted document, by name, and the one way to keep a text within its bound.
 
 Bounds count bytes of JSON, not characters: a masked record has to fit into Kafka's limit, and a control
-character costs six bytes there. Nothing is cut in silence; whoever clips says so in the document.
+character costs six bytes there. Nothing is cut in silence: a short text that was cut ends in `CUT`, a body
+goes on in further documents, and an object names itself under `truncated`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from tachograph.schemas.topics import MAX_RECORD_BYTES
 __all__ = [
     "ARGUMENTS_BYTES",
     "ARGUMENTS_DEPTH",
+    "ARGUMENTS_LEAF_BYTES",
     "ARGUMENTS_NODES",
     "BODY_BYTES",
     "CONTEXT_TEXT_BYTES",
+    "CUT",
     "HEADERS_BYTES",
     "ID_BYTES",
     "LINE_BYTES",
@@ -39,8 +42,11 @@ URL_BYTES = 32 << 10
 ARGUMENTS_BYTES = 64 << 10
 """A tool's arguments as an object, and again as text."""
 ARGUMENTS_DEPTH = 16
-"""OpenSearch refuses objects nested deeper than 20; ours lie two levels down."""
+"""OpenSearch refuses objects nested too deep; ours lie three levels down."""
 ARGUMENTS_NODES = 1_000
+ARGUMENTS_LEAF_BYTES = 8 << 10
+"""One text inside an arguments object: the index refuses terms over 32 KiB, path included."""
+CUT = "\u2026[cut]"
 MAX_IDS = 256
 """Tool calls or results that one document lists."""
 ID_BYTES = 512
@@ -57,12 +63,14 @@ _LONGEST = 8
 
 
 def clip(text: str, limit: int) -> str:
-    """The longest head that we find quickly whose JSON takes at most `limit` bytes; none for no room."""
-    if limit < _LONGEST:
-        return ""
+    """The text, or a head of it that ends in `CUT` and whose JSON takes at most `limit` bytes."""
     if len(text) * _WORST_ESCAPE <= limit:
         return text
-    return next(slices(text, limit), "")
+    if limit < _LONGEST + len(CUT.encode()):
+        return ""
+    if len(text) <= limit and _json_bytes(text) <= limit:
+        return text
+    return next(slices(text, limit - len(CUT.encode())), "") + CUT
 
 
 def slices(text: str, limit: int) -> Iterator[str]:

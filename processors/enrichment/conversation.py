@@ -40,7 +40,7 @@ class Place:
 
 
 def root(dialect: str) -> str:
-    """The parent of a conversation's first message. Dialects read one text differently, so they never share."""
+    """The parent of a first message. Dialects read one text differently, so they never share a message."""
     return hashlib.sha256(f"tachograph conversation {dialect}".encode()).hexdigest()
 
 

@@ -61,7 +61,7 @@ def _body(record: MaskedRecord, facts: Facts, event: dict[str, Any]) -> tuple[st
         return "", ""
     text = decode(record.body) if facts.rest is None else facts.rest
     room = bounds.RECORD_BYTES - len(orjson.dumps(event)) - bounds.LINE_BYTES
-    head = bounds.clip(text, min(bounds.BODY_BYTES, room))
+    head = next(bounds.slices(text, min(bounds.BODY_BYTES, room)), "")
     return head, text[len(head) :]
 
 
@@ -70,7 +70,7 @@ def _add_body(event: dict[str, Any], record: MaskedRecord, head: str, *, cut: bo
     if head:
         tacho["body"] = head
     if cut:
-        tacho["truncated"] = ["body"]
+        tacho.setdefault("truncated", []).append("body")
         event["metadata"] |= {"is_truncated": True, "untruncated_size": min(record.decoded_len, 2**31 - 1)}
     if parts:
         tacho["body_parts"] = parts

@@ -6,12 +6,9 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-import orjson
-
+from tachograph.processors.enrichment.arguments import bounded
 from tachograph.processors.enrichment.bounds import (
     ARGUMENTS_BYTES,
-    ARGUMENTS_DEPTH,
-    ARGUMENTS_NODES,
     ID_BYTES,
     LINE_BYTES,
     MAX_IDS,
@@ -90,26 +87,10 @@ def _arguments_block(facts: Facts) -> dict[str, Any]:
 
 
 def _arguments(value: Any) -> dict[str, Any]:
-    """Whole, and within all three bounds, or not at all: half an object would be a lie."""
-    if not isinstance(value, dict) or not value or not _within(value):
+    if not isinstance(value, dict) or not value:
         return {}
-    return {"arguments": value} if len(orjson.dumps(value)) <= ARGUMENTS_BYTES else {}
-
-
-def _within(value: Any) -> bool:
-    level, nodes = [value], 0
-    for _ in range(ARGUMENTS_DEPTH):
-        nodes += len(level)
-        level = [child for item in level for child in _children(item)]
-        if not level or nodes > ARGUMENTS_NODES:
-            break
-    return not level and nodes <= ARGUMENTS_NODES
-
-
-def _children(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
+    found, whole = bounded(value)
+    return {"arguments": found} | ({} if whole else {"truncated": ["arguments"]})
 
 
 def _usage_block(usage: Usage | None) -> dict[str, Any]:
