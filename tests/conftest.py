@@ -1,16 +1,31 @@
 """The real engines, started once a run; the environment may name running ones instead."""
 
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tachograph.cli.stack.engines import Endpoints, Stack, StackConfig
 from tachograph.cli.stack.progress import Plain
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that other users can enter: the engines of root run as another, and tmp_path is private."""
+    with tempfile.TemporaryDirectory(prefix="tacho-test-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """An empty home folder for engines of the test's own."""
+    with open_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -23,11 +38,9 @@ def stack() -> Iterator[Endpoints]:
     if kafka and opensearch:
         yield Endpoints(kafka, opensearch)
         return
-    home = Path(tempfile.mkdtemp(prefix="tacho-test-"))
-    home.chmod(0o755)  # as root, the engines run as another user and must be able to enter
-    config = StackConfig(home=home, kafka_port=0, controller_port=0, opensearch_port=0, transport_port=0)
-    try:
+    with open_folder() as folder:
+        config = StackConfig(
+            home=folder, kafka_port=0, controller_port=0, opensearch_port=0, transport_port=0
+        )
         with Stack(config) as running:
             yield running.start(Plain(sys.stderr))
-    finally:
-        shutil.rmtree(home, ignore_errors=True)

@@ -1,5 +1,6 @@
 """Loopback ports: choose a free one, or say who holds a taken one."""
 
+import contextlib
 import socket
 from pathlib import Path
 from typing import Final
@@ -40,13 +41,17 @@ def holder(port: int, proc: Path = Path("/proc")) -> str | None:
     """`name (pid N)` of the listener, None when it cannot be seen (another user's)."""
     inodes = _listening(port, proc)
     for folder in proc.glob("[0-9]*"):
-        try:
-            links = {link.readlink().name for link in (folder / "fd").iterdir()}
-            if links & inodes:
+        with contextlib.suppress(OSError):  # ended meanwhile, or not ours to look at
+            if any(_target(link) in inodes for link in (folder / "fd").iterdir()):
                 return f"{(folder / 'comm').read_text().strip()} (pid {folder.name})"
-        except OSError:
-            continue  # ended meanwhile, or not ours to look at
     return None
+
+
+def _target(descriptor: Path) -> str | None:
+    try:
+        return descriptor.readlink().name
+    except OSError:
+        return None  # closed meanwhile: the descriptor of this very listing always is
 
 
 def _free(taken: set[int]) -> int:
