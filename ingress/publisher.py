@@ -17,6 +17,7 @@ from typing import Protocol
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from tachograph.ingress.faults import log_fault
 from tachograph.ingress.spool import Queued
 from tachograph.ingress.spool_frames import SpoolEntry
 from tachograph.schemas.canonical import sha256_hex
@@ -117,9 +118,9 @@ class Publisher:
     def _guard(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except Exception:
+        except Exception as error:  # noqa: BLE001  whatever it is, readiness and the log tell of it
             self._connected, self._problem = False, "a defect stopped the publisher; see the log"
-            log.exception("publisher_died")
+            log_fault("publisher_died", error)
 
     def _feed(self) -> None:
         backoff = 0

@@ -22,6 +22,7 @@ from tachograph.ingress.durability import Durability
 from tachograph.ingress.errors import RecorderFull
 from tachograph.ingress.exchange_record import MAX_PIECE_BYTES, ExchangeRecord, Opening, RequestHead
 from tachograph.ingress.kafka_settings import producer_settings
+from tachograph.ingress.metrics import Metrics
 from tachograph.ingress.publisher import Publisher, PublisherStatus
 from tachograph.ingress.sessions import OpenStrand, SessionNamer, Strands
 from tachograph.ingress.spool import Spool, SpoolLimits
@@ -90,9 +91,12 @@ class _Calm:
 class Recorder:
     """Make it with `Recorder.start`, end it with `stop`."""
 
-    def __init__(self, config: Configuration, *, base: Path, kek: KeyEncryptionKey, world: World) -> None:
+    def __init__(
+        self, config: Configuration, *, base: Path, kek: KeyEncryptionKey, metrics: Metrics, world: World
+    ) -> None:
         self._config = config
         self._world = world
+        self._metrics = metrics
         self._loop = asyncio.get_running_loop()
         self._boot = uuid.UUID(bytes=world.random(16), version=4)
         self._strand_number = 0
@@ -121,13 +125,21 @@ class Recorder:
 
     @classmethod
     async def start(
-        cls, config: Configuration, *, base: Path, kek: KeyEncryptionKey, world: World | None = None
+        cls,
+        config: Configuration,
+        *,
+        base: Path,
+        kek: KeyEncryptionKey,
+        metrics: Metrics | None = None,
+        world: World | None = None,
     ) -> Recorder:
         """Claim a spool folder, adopt what dead workers left, begin to publish. Raises `SpoolBroken`.
 
         Kafka need not be there: records wait in the spool.
         """
-        recorder = cls(config, base=base, kek=kek, world=world or World())
+        metrics = metrics or Metrics()
+        recorder = cls(config, base=base, kek=kek, metrics=metrics, world=world or World())
+        metrics.watch(recorder._gauges)
         recorder._spool.start()
         recorder._publisher.start()
         recorder._tick()
@@ -184,14 +196,8 @@ class Recorder:
 
     @property
     def status(self) -> RecorderStatus:
-        try:
-            self._spool.check(reserve=True)
-        except RecorderFull as full:
-            refusing = full.detail
-        else:
-            refusing = ""
         return RecorderStatus(
-            refusing,
+            self._refusing(reserve=True),
             self._spool.used_bytes,
             self._limits.max_bytes,
             len(self._strands),
@@ -207,7 +213,9 @@ class Recorder:
         return self._spool.append((entry,))
 
     async def durable(self, count: int) -> None:
+        began = self._world.monotonic_ns()
         await self._durability.wait(count)
+        self._metrics.durable((self._world.monotonic_ns() - began) / 1e9)
 
     async def calm(self) -> None:
         try:
@@ -217,7 +225,8 @@ class Recorder:
             self._calm.waiters.append((self._loop.time(), future))
             await future
 
-    def ended(self, held: OpenStrand) -> None:
+    def ended(self, held: OpenStrand, *, connection: str | None, error: str | None) -> None:
+        self._metrics.exchange_ended(connection, error)
         self._append(self._strands.release(held, now=self._loop.time()))
 
     def later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
@@ -251,6 +260,19 @@ class Recorder:
             data_key=self._world.random(DATA_KEY_BYTES),
         )
 
+    def _gauges(self) -> dict[str, float]:
+        status = self.status
+        return {
+            "tacho_ingress_sessions_open": status.strands,
+            "tacho_ingress_recorder_refusing": float(bool(status.refusing)),
+            "tacho_ingress_spool_bytes": status.spool_bytes,
+            "tacho_ingress_spool_max_bytes": status.spool_max_bytes,
+            "tacho_ingress_kafka_connected": float(status.kafka.connected),
+            "tacho_ingress_kafka_in_flight_bytes": status.kafka.in_flight_bytes,
+            "tacho_ingress_kafka_delivered": status.kafka.delivered,
+            "tacho_ingress_kafka_refused": status.kafka.dead,
+        }
+
     def _append(self, entries: Sequence[SpoolEntry]) -> None:
         if entries:
             self._spool.append(entries)
@@ -259,16 +281,16 @@ class Recorder:
         now = self._loop.time()
         self._append(self._strands.sweep(now=now))
         self._durability.expire()
-        refusing = self._refusing()
+        refusing = self._refusing(reserve=False)
         if refusing:
             self._calm.expire(now - CALM_SECONDS, refusing)
         else:
             self._calm.release()
         self._ticker = self._loop.call_later(TICK_SECONDS, self._tick)
 
-    def _refusing(self) -> str:
+    def _refusing(self, *, reserve: bool) -> str:
         try:
-            self._spool.check(reserve=False)
+            self._spool.check(reserve=reserve)
         except RecorderFull as full:
             return full.detail
         return ""

@@ -19,6 +19,7 @@ from typing import Protocol
 import structlog
 
 from tachograph.ingress.errors import RecorderFull
+from tachograph.ingress.faults import log_fault
 from tachograph.ingress.spool_files import Disk, Segment, SystemDisk, WorkerDirectory
 from tachograph.ingress.spool_frames import SpoolEntry, encode_frame
 from tachograph.ingress.spool_reading import Piece, read_piece
@@ -235,8 +236,8 @@ class Spool:
                 if batch:
                     self._commit(batch)
                 self._keep_house()
-        except Exception:
-            log.exception("spool_writer_died")
+        except Exception as error:  # noqa: BLE001  whatever it is, nothing more is admitted, and it is told
+            log_fault("spool_writer_died", error)
             self._set_broken("a defect stopped its writer; see the log")
 
     def _next_batch(self) -> list[Queued] | None:
