@@ -19,6 +19,8 @@ IngressError
 |   |-- CredentialMissing   the connection's credential cannot be read
 |   |-- SpoolBroken         the spool's disk fails, or its files are damaged
 |   |-- KeysUnreadable      a key file is missing, malformed, or readable by others
+|   |-- ListenFailed        an address of the ingress cannot be listened on
+|   |-- WorkersFailed       worker processes end as fast as they are started
 |   `-- GatewayFault        a defect of ours
 `-- Overload                nobody's fault; try again later
     |-- RecorderFull        nothing can be recorded just now, so nothing is forwarded
@@ -44,6 +46,7 @@ __all__ = [
     "GatewayFault",
     "IngressError",
     "KeysUnreadable",
+    "ListenFailed",
     "OperatorError",
     "Overload",
     "RecorderFull",
@@ -58,6 +61,7 @@ __all__ = [
     "UpstreamTimeout",
     "UpstreamTls",
     "UpstreamUnresolved",
+    "WorkersFailed",
 ]
 
 
@@ -190,6 +194,14 @@ class SpoolBroken(OperatorError):
 
 class KeysUnreadable(OperatorError):
     """A key file is missing, malformed, or readable by others."""
+
+
+class ListenFailed(OperatorError):
+    """An address of the ingress cannot be listened on."""
+
+
+class WorkersFailed(OperatorError):
+    """Worker processes end as fast as they are started."""
 
 
 class GatewayFault(OperatorError):

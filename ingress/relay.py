@@ -9,13 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tachograph.ingress.credentials import CredentialStore
-from tachograph.ingress.identity.authenticator import Authenticator
-
 from tachograph.ingress.errors import Forbidden, IngressError, UnknownConnection
 from tachograph.ingress.http.agent import AgentConnection
 from tachograph.ingress.http.fields import end_to_end
 from tachograph.ingress.http.requests import IncomingRequest
 from tachograph.ingress.http.serialize import response_head
+from tachograph.ingress.identity.authenticator import ANONYMOUS, Authenticator
 from tachograph.ingress.passage import Onward, Passage
 from tachograph.ingress.recorder import ExchangeRecord, Recorder, RequestHead
 from tachograph.ingress.refusals import refuse
@@ -27,7 +26,6 @@ from tachograph.schemas.payload import HeaderField
 
 __all__ = ["Relay"]
 
-_ANONYMOUS = Principal(id="anonymous", kind=PrincipalKind.ANONYMOUS)
 _OURS = frozenset({"host", "expect"})
 """End-to-end fields that the gateway writes or consumes itself."""
 
@@ -97,7 +95,7 @@ class Relay:
         return _Verdict(who.principal, who.forward, who.recorded, unknown)
 
     def _stranger(self, incoming: IncomingRequest, error: IngressError) -> _Verdict:
-        return _Verdict(_ANONYMOUS, (), self._authenticator.redact(incoming.headers), error)
+        return _Verdict(ANONYMOUS, (), self._authenticator.redact(incoming.headers), error)
 
     async def _open(
         self,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tachograph.ingress.credentials import CredentialStore
-from tachograph.ingress.identity.authenticator import Authenticator
-
 from tachograph.ingress.http.agent import AgentConnection, AgentLimits, Agents
+from tachograph.ingress.identity.authenticator import Authenticator
 from tachograph.ingress.recorder import Recorder
 from tachograph.ingress.relay import Relay
 from tachograph.ingress.routing import Routes
@@ -79,10 +79,9 @@ class DataPlane:
             pool.close()
 
     async def _empty(self, seconds: float) -> bool:
-        until = self._loop.time() + seconds
-        while self.agents.connections and self._loop.time() < until:
-            await asyncio.sleep(0.02)
-        return not self.agents.connections
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.agents.emptied.wait(), seconds)
+        return self.agents.emptied.is_set()
 
 
 def _pool(connection: Connection, *, base: Path, loop: asyncio.AbstractEventLoop) -> UpstreamPool:

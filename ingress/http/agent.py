@@ -60,13 +60,24 @@ class Agents:
     on_refused: Callable[[IngressError], None] = _ignore
     """Told of each refusal that no handler saw: not HTTP, too slow, or one connection too many."""
     connections: set[AgentConnection] = field(default_factory=set)
+    """Those whose task has not ended, so that no record is left open behind them."""
     draining: bool = False
+    emptied: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once draining has left no connection."""
 
     def drain(self) -> None:
         """Take no further request on any connection; requests under way go on."""
         self.draining = True
         for connection in self.connections:
             connection.wakeup.set()
+        self.discard(None)
+
+    def discard(self, connection: AgentConnection | None) -> None:
+        """Forget a connection."""
+        if connection is not None:
+            self.connections.discard(connection)
+        if self.draining and not self.connections:
+            self.emptied.set()
 
 
 class AgentConnection(asyncio.Protocol):
@@ -119,7 +130,6 @@ class AgentConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self.gone = True
         self._write_paused = False
-        self._agents.connections.discard(self)
         self.wakeup.set()
 
     def pause_writing(self) -> None:
@@ -195,6 +205,7 @@ class AgentConnection(asyncio.Protocol):
             log_fault("agent_connection_failed", error)
         finally:
             self.wakeup.close()
+            self._agents.discard(self)
             if not self.gone:
                 self._writer().close()
 

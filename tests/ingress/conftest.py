@@ -16,22 +16,19 @@ import uuid
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import pytest
 import uvloop
 
 from tachograph.ingress.errors import RecorderFull, Unauthenticated
+from tachograph.ingress.identity.authenticator import Authenticated
+from tachograph.ingress.recorder import RequestHead
+from tachograph.ingress.worker import DataPlane
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.connection import Connection
 from tachograph.schemas.event import Principal, PrincipalKind
 from tachograph.schemas.payload import ExchangeError, HeaderField
-
-if TYPE_CHECKING:
-    from tachograph.ingress.identity.authenticator import Authenticated
-
-    from tachograph.ingress.recorder import RequestHead
-    from tachograph.ingress.worker import DataPlane
 
 SECONDS = 10.0
 T = TypeVar("T")
@@ -245,8 +242,8 @@ class FakeRecorder:
         return record
 
     async def durable(self) -> None:
-        while not self.gate.is_set():
-            await asyncio.sleep(0.005)
+        if not self.gate.is_set():
+            await asyncio.to_thread(self.gate.wait, SECONDS)
 
     def ended(self, count: int = 1) -> list[FakeRecord]:
         """The records, once `count` of them have ended."""
@@ -258,8 +255,6 @@ class FakeAuthenticator:
     """Knows one agent by one key, in one field."""
 
     async def authenticate(self, headers: Sequence[HeaderField]) -> Authenticated:
-        from tachograph.ingress.identity.authenticator import Authenticated
-
         keys = [value for name, value in headers if name.lower() == "x-tacho-key"]
         if not keys:
             raise Unauthenticated("no gateway credential was sent")
@@ -302,8 +297,6 @@ class Gateway:
         self.peers: list[Peer] = []
 
     async def _start(self, config: Configuration, base: Path) -> DataPlane:
-        from tachograph.ingress.worker import DataPlane
-
         recorder: Any = self.recorder
         authenticator: Any = FakeAuthenticator()
         credentials: Any = FakeCredentials()

@@ -1,0 +1,114 @@
+"""From a configuration to a serving ingress: opens what it needs, serves until told to stop, closes all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from tachograph.ingress.credentials import CredentialStore
+from tachograph.ingress.identity.authenticator import Authenticator
+from tachograph.ingress.keyfile import read_key
+from tachograph.ingress.listening import bind, join, url
+from tachograph.ingress.operations import Operations, Readiness
+from tachograph.ingress.recorder import Recorder
+from tachograph.ingress.supervisor import Supervisor
+from tachograph.ingress.worker import DataPlane
+from tachograph.schemas.config import Configuration, Listen
+from tachograph.schemas.keys import KeyEncryptionKey
+
+__all__ = ["run"]
+
+_log = structlog.get_logger(__name__)
+
+FLUSH_SECONDS = 3.0
+"""What Kafka gets at the end to take what the spool holds; the rest waits there for the next start."""
+MAX_DRAIN_SECONDS = 6.0
+"""Of `drain_timeout`, so that a stop as a whole stays below ten seconds."""
+
+
+def run(config: Configuration, *, base: Path, on_ready: Callable[[dict[str, object]], None]) -> None:
+    """Serve until SIGTERM or SIGINT. `on_ready` is called once, with the URLs, when requests are taken.
+
+    Raises `OperatorError` for what stands in the way: keys, spool, addresses. Kafka may be down.
+    """
+    read_key(base / config.keys.kek_file)  # once here, so that its error comes before any worker does
+    workers = config.ingress.workers
+    with bind(config.ingress.listen, shared=workers > 1) as sock:
+        ready = _ready(config, sock)
+        if workers == 1:
+            _work(config, base=base, sock=sock, index=0, ready=lambda: on_ready(ready))
+            return
+
+        def work(index: int, tell: Callable[[], None]) -> None:
+            with join(*sock.getsockname()[:2]) as own:
+                _work(config, base=base, sock=own, index=index, ready=tell)
+
+        Supervisor(workers, work).run(lambda: on_ready(ready))
+
+
+def _work(
+    config: Configuration, *, base: Path, sock: socket.socket, index: int, ready: Callable[[], None]
+) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(config, base=base, sock=sock, index=index, ready=ready))
+
+
+async def _serve(
+    config: Configuration, *, base: Path, sock: socket.socket, index: int, ready: Callable[[], None]
+) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    kek = KeyEncryptionKey(read_key(base / config.keys.kek_file))
+    async with contextlib.AsyncExitStack() as opened:
+        authenticator = Authenticator(config.identity, base=base)
+        opened.push_async_callback(authenticator.close)
+        recorder = await Recorder.start(config, base=base, kek=kek)
+        opened.push_async_callback(recorder.stop, seconds=FLUSH_SECONDS)
+        credentials = CredentialStore(config.connections, base=base)
+        for problem in credentials.check():
+            _log.warning("credential_missing", problem=problem)
+        plane = DataPlane(
+            config, base=base, recorder=recorder, authenticator=authenticator, credentials=credentials
+        )
+        opened.push_async_callback(plane.stop, min(config.ingress.drain_timeout, MAX_DRAIN_SECONDS))
+        operations = await _operations(config.ingress.metrics, index=index, recorder=recorder)
+        if operations is not None:
+            opened.callback(operations.stop)
+        await plane.start(sock)
+        ready()
+        await stop.wait()
+
+
+async def _operations(listen: Listen | None, *, index: int, recorder: Recorder) -> Operations | None:
+    if listen is None:
+        return None
+
+    def readiness() -> Readiness:
+        status = recorder.status
+        return Readiness(status.refusing, {"spool_bytes": status.spool_bytes, "strands": status.strands})
+
+    operations = Operations(readiness=readiness, metrics=lambda: b"")
+    await operations.start(bind(_own(listen, index), shared=False))
+    return operations
+
+
+def _own(listen: Listen, index: int) -> Listen:
+    """Each worker answers for itself: the first on the configured port, the next on the ones after it."""
+    return listen if listen.port == 0 else Listen(host=listen.host, port=listen.port + index)
+
+
+def _ready(config: Configuration, sock: socket.socket) -> dict[str, object]:
+    base = url(sock)
+    return {
+        "ingress": base,
+        "workers": config.ingress.workers,
+        "connections": {item.name: f"{base}/c/{item.name}" for item in config.connections},
+    }
