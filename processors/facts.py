@@ -1,0 +1,230 @@
+"""Which of a record's facts somebody else chose, as parts for the masker, and the same facts put back masked.
+
+Everything that a client or a target can write goes through: target, headers, trailers, reason phrase, error
+detail, method, content types and the context's strings. What the gateway or the operator wrote stays: status,
+timing, lengths, connection, upstream. The hash of the raw body stays behind: a short secret could be guessed
+from it (the header's commitment is salted and goes on).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+import orjson
+
+from tachograph.processors.masking.masker import Part
+from tachograph.schemas.payload import (
+    ChunkMeta,
+    DecisionMeta,
+    HeaderField,
+    Meta,
+    RequestContext,
+    RequestLine,
+    RequestMeta,
+    ResponseMeta,
+    SessionCloseMeta,
+    SessionOpenMeta,
+)
+
+__all__ = ["Unmaskable", "content_of", "meta_parts", "stub_meta", "with_masked"]
+
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"))
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_CONTEXT = ("model", "rpc_method", "rpc_id", "tool", "tool_use_id")
+
+
+class Unmaskable(Exception):
+    """The masker withheld a fact, or gave it back in a shape that does not fit; `reason` says which."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Content(NamedTuple):
+    """What the head says about its body."""
+
+    type: str | None
+    encoding: str | None
+
+
+def content_of(headers: Sequence[HeaderField]) -> Content:
+    """Content-Type (the first) and Content-Encoding (all, in order: RFC 9110 8.4) of a message's headers."""
+    kind: str | None = None
+    codings = []
+    for name, value in headers:
+        lower = name.lower()
+        if lower == "content-type" and kind is None:
+            kind = value
+        elif lower == "content-encoding":
+            codings.append(value)
+    return Content(kind, ", ".join(codings) or None)
+
+
+def meta_parts(meta: Meta) -> list[Part]:
+    """The facts of one record that must be masked: `target`, `headers`, `trailers`, `texts`."""
+    parts = []
+    line, headers, trailers = _line(meta), _headers(meta), _trailers(meta)
+    if line is not None:
+        parts.append(Part("target", "url", line.target.encode("utf-8", "replace")))
+    if headers:
+        parts.append(Part("headers", "headers", orjson.dumps(headers)))
+    if trailers:
+        parts.append(Part("trailers", "headers", orjson.dumps(trailers)))
+    texts = dict(_texts(meta))
+    if texts:
+        parts.append(Part("texts", "json", orjson.dumps(texts)))
+    return parts
+
+
+def with_masked(meta: Meta, masked: Mapping[str, bytes]) -> Meta:
+    """The same record with its facts from the masked parts; raises `Unmaskable` where one does not fit."""
+    texts = _texts_back(masked)
+    update: dict[str, Any] = {}
+    line = _line(meta)
+    if line is not None:
+        target = _part(masked, "target").decode("utf-8", "replace")
+        method = texts.get("method", line.method)
+        update["line" if not isinstance(meta, ResponseMeta) else "request"] = line.model_copy(
+            update={"target": target, "method": method}
+        )
+    return meta.model_copy(update=update | _SPECIFIC[type(meta)](meta, masked, texts))
+
+
+def stub_meta(meta: Meta) -> Meta:
+    """What is left of a record whose facts cannot be masked: only what the gateway itself wrote."""
+    line = _line(meta)
+    bare = line.model_copy(update={"target": "", "method": ""}) if line is not None else None
+    if isinstance(meta, RequestMeta):
+        body = meta.body.model_copy(update={"sha256": ""})
+        update = {"line": bare, "headers": (), "context": RequestContext(), "body": body}
+        return meta.model_copy(update=update)
+    if isinstance(meta, ResponseMeta):
+        body = meta.body.model_copy(update={"sha256": ""})
+        gone: dict[str, Any] = {"headers": (), "trailers": (), "context": RequestContext(), "reason": ""}
+        error = meta.error.model_copy(update={"detail": ""}) if meta.error else None
+        return meta.model_copy(update={"request": bare, "body": body, "error": error, **gone})
+    if isinstance(meta, DecisionMeta):
+        return meta.model_copy(update={"line": bare, "reason": ""})
+    if isinstance(meta, ChunkMeta):
+        return meta.model_copy(update={"sha256": "", "content_type": None, "content_encoding": None})
+    return meta
+
+
+def _line(meta: Meta) -> RequestLine | None:
+    if isinstance(meta, RequestMeta | DecisionMeta):
+        return meta.line
+    return meta.request if isinstance(meta, ResponseMeta) else None
+
+
+def _headers(meta: Meta) -> tuple[HeaderField, ...]:
+    return meta.headers if isinstance(meta, RequestMeta | ResponseMeta) else ()
+
+
+def _trailers(meta: Meta) -> tuple[HeaderField, ...]:
+    return meta.trailers if isinstance(meta, ResponseMeta) else ()
+
+
+def _texts(meta: Meta) -> Iterator[tuple[str, str]]:
+    line = _line(meta)
+    if line is not None and line.method not in _METHODS:
+        yield "method", line.method
+    if isinstance(meta, RequestMeta | ResponseMeta):
+        yield from _given(meta.context, _CONTEXT)
+    if isinstance(meta, ResponseMeta):
+        if meta.reason and meta.reason != _PHRASES.get(meta.status):
+            yield "reason", meta.reason
+        yield from _given(meta.error, ("detail",))
+    elif isinstance(meta, DecisionMeta):
+        yield "reason", meta.reason
+    elif isinstance(meta, ChunkMeta):
+        yield from _given(meta, ("content_type", "content_encoding"))
+
+
+def _given(model: object, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for name in names:
+        value = getattr(model, name, None)
+        if value:
+            yield name, value
+
+
+def _part(masked: Mapping[str, bytes], name: str) -> bytes:
+    try:
+        return masked[name]
+    except KeyError:
+        raise Unmaskable(f"{name}-missing") from None
+
+
+def _texts_back(masked: Mapping[str, bytes]) -> dict[str, str]:
+    if "texts" not in masked:
+        return {}
+    try:
+        texts = orjson.loads(masked["texts"])
+    except orjson.JSONDecodeError:
+        raise Unmaskable("texts-shape") from None
+    if not isinstance(texts, dict):
+        raise Unmaskable("texts-shape")
+    return {str(name): value if isinstance(value, str) else str(value) for name, value in texts.items()}
+
+
+def _fields_back(masked: Mapping[str, bytes], name: str, *, given: bool) -> tuple[HeaderField, ...]:
+    if not given:
+        return ()
+    try:
+        pairs = orjson.loads(_part(masked, name))
+        return tuple((str(field), str(value)) for field, value in pairs)
+    except (orjson.JSONDecodeError, TypeError, ValueError):
+        raise Unmaskable(f"{name}-shape") from None
+
+
+def _context_back(context: RequestContext, texts: Mapping[str, str]) -> RequestContext:
+    update = {name: texts[name] for name in _CONTEXT if name in texts}
+    return context.model_copy(update=update) if update else context
+
+
+def _request(meta: RequestMeta, masked: Mapping[str, bytes], texts: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "headers": _fields_back(masked, "headers", given=bool(meta.headers)),
+        "context": _context_back(meta.context, texts),
+        "body": meta.body.model_copy(update={"sha256": ""}),
+    }
+
+
+def _response(meta: ResponseMeta, masked: Mapping[str, bytes], texts: Mapping[str, str]) -> dict[str, Any]:
+    detail = texts.get("detail", "")
+    return {
+        "headers": _fields_back(masked, "headers", given=bool(meta.headers)),
+        "trailers": _fields_back(masked, "trailers", given=bool(meta.trailers)),
+        "context": _context_back(meta.context, texts),
+        "body": meta.body.model_copy(update={"sha256": ""}),
+        "reason": texts.get("reason", meta.reason),
+        "error": meta.error.model_copy(update={"detail": detail}) if meta.error else None,
+    }
+
+
+def _chunk(meta: ChunkMeta, masked: Mapping[str, bytes], texts: Mapping[str, str]) -> dict[str, Any]:
+    del meta, masked
+    known = {name: texts[name] for name in ("content_type", "content_encoding") if name in texts}
+    return {"sha256": "", **known}
+
+
+def _decision(meta: DecisionMeta, masked: Mapping[str, bytes], texts: Mapping[str, str]) -> dict[str, Any]:
+    del masked
+    return {"reason": texts.get("reason", meta.reason)}
+
+
+def _nothing(meta: Meta, masked: Mapping[str, bytes], texts: Mapping[str, str]) -> dict[str, Any]:
+    del meta, masked, texts
+    return {}
+
+
+_SPECIFIC: Mapping[type, Callable[[Any, Mapping[str, bytes], Mapping[str, str]], dict[str, Any]]] = {
+    RequestMeta: _request,
+    ResponseMeta: _response,
+    ChunkMeta: _chunk,
+    DecisionMeta: _decision,
+    SessionOpenMeta: _nothing,
+    SessionCloseMeta: _nothing,
+}

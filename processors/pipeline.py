@@ -1,0 +1,184 @@
+"""From opened records to events: mask, then enrich. A pure function of the records and the rules.
+
+Fails closed in steps, each of which keeps the record: a body that cannot be masked is withheld with its
+reason; facts that cannot be masked leave a stub of the header; an event too large for the topic is told
+without its body. The masker bounds its own time (its `Limits` and clock): a thread cannot be stopped from
+outside, and re2 takes time linear in the text.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from tachograph.processors.assemble import Piece, Ready
+from tachograph.processors.errors import Poisoned
+from tachograph.processors.facts import Unmaskable, content_of, meta_parts, stub_meta, with_masked
+from tachograph.processors.masking.masker import MaskedPart, Part
+from tachograph.processors.record import Emitted, MaskedRecord
+from tachograph.schemas.payload import RequestMeta, ResponseMeta
+from tachograph.schemas.topics import MAX_RECORD_BYTES
+
+__all__ = ["MAX_EVENT_BYTES", "Masks", "Pipeline"]
+
+MAX_EVENT_BYTES = MAX_RECORD_BYTES - 8_192
+"""An event's JSON; the rest is for Kafka's own framing, key and headers."""
+
+MASKER_ERROR = "masker-error"
+TOO_LARGE = "document-too-large"
+
+Enrich = Callable[[MaskedRecord], tuple[Emitted, ...]]
+
+
+class Masks(Protocol):
+    """The masker of one connection."""
+
+    @property
+    def digest(self) -> str: ...
+
+    def mask(self, parts: Sequence[Part]) -> Sequence[MaskedPart]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A masker and its digest, taken once."""
+
+    masker: Masks
+    digest: str
+
+
+class Pipeline:
+    """Masks and enriches what the assembler has made ready."""
+
+    def __init__(self, masker_for: Callable[[str | None], Masks], enrich: Enrich) -> None:
+        self._masker_for = masker_for
+        self._enrich = enrich
+        self._named: dict[str | None, Named] = {}
+
+    def run(self, ready: Ready) -> tuple[Emitted, ...]:
+        """The events of one record (and of the chunks that it closes); raises `Poisoned` for none."""
+        events: list[Emitted] = []
+        for record in self.masked(ready):
+            events += self._events(record)
+        return tuple(events)
+
+    def masked(self, ready: Ready) -> Iterator[MaskedRecord]:
+        """The masked records: the chunks in order, then the record that closes them."""
+        closing = self._record(ready.piece, self._body_part(ready), ready.withheld)
+        if not ready.chunks:
+            yield closing
+            return
+        slices = _slices(closing.body, ready.chunks)
+        for piece, text in zip(ready.chunks, slices, strict=True):
+            record = self._record(piece, None, closing.withheld)
+            yield replace(record, body=text, decoded_len=len(text)) if text is not None else record
+        yield closing
+
+    def _body_part(self, ready: Ready) -> Part | None:
+        meta = ready.piece.meta
+        if ready.withheld or not isinstance(meta, RequestMeta | ResponseMeta):
+            return None
+        body = b"".join((*(piece.body for piece in ready.chunks), ready.piece.body))
+        content = content_of(meta.headers)
+        return Part("body", "body", body, content.type, content.encoding) if body else None
+
+    def _record(self, piece: Piece, body: Part | None, withheld: str | None) -> MaskedRecord:
+        named = self._masker(piece.header.connection)
+        parts = meta_parts(piece.meta)
+        try:
+            return _masked_record(piece, named, [*parts, body] if body else parts, withheld)
+        except Unmaskable as refusal:
+            return _stub(piece, named, f"meta:{refusal.reason}")
+        except Exception:  # noqa: BLE001  fail closed: whatever it was, nothing unmasked may pass
+            return self._without_body(piece, named, withheld or MASKER_ERROR)
+
+    def _without_body(self, piece: Piece, named: Named, withheld: str) -> MaskedRecord:
+        try:
+            return _masked_record(piece, named, meta_parts(piece.meta), withheld)
+        except Exception:  # noqa: BLE001  the header alone keeps the session without a hole
+            return _stub(piece, named, f"meta:{MASKER_ERROR}")
+
+    def _masker(self, connection: str | None) -> Named:
+        named = self._named.get(connection)
+        if named is None:
+            masker = self._masker_for(connection)
+            named = self._named[connection] = Named(masker, masker.digest)
+        return named
+
+    def _events(self, record: MaskedRecord) -> tuple[Emitted, ...]:
+        smaller = replace(record, body=None, withheld=TOO_LARGE)
+        stub = replace(smaller, meta=stub_meta(record.meta))
+        reason = TOO_LARGE
+        for candidate in (record, smaller, stub):
+            try:
+                events = self._enrich(candidate)
+            except Exception as error:  # noqa: BLE001  enrichment promises not to raise; a bug must not lose a record
+                reason = f"enrichment-error:{type(error).__name__}"
+                continue
+            if events and all(len(event.value) <= MAX_EVENT_BYTES for event in events):
+                return events
+        raise Poisoned(reason)
+
+
+def _masked_record(piece: Piece, named: Named, parts: Sequence[Part], withheld: str | None) -> MaskedRecord:
+    masked = {part.name: part for part in named.masker.mask(parts)} if parts else {}
+    body = masked.pop("body", None)
+    if body is None and any(part.name == "body" for part in parts):
+        raise Unmaskable("body-missing")
+    meta = with_masked(piece.meta, _data(masked))
+    spans = Counter(
+        span.rule for part in (*masked.values(), *([body] if body else ())) for span in part.spans
+    )
+    return MaskedRecord(
+        header=piece.header,
+        meta=meta,
+        body=_text(piece, body, withheld),
+        withheld=withheld or (body.withheld if body else None),
+        decoded_len=body.decoded_len if body else 0,
+        masked=dict(sorted(spans.items())),
+        ruleset=named.digest,
+    )
+
+
+def _text(piece: Piece, body: MaskedPart | None, withheld: str | None) -> bytes | None:
+    if body is not None:
+        return body.data
+    # A message without a body has an empty one; what is not a message has none.
+    return None if withheld or not isinstance(piece.meta, RequestMeta | ResponseMeta) else b""
+
+
+def _data(masked: Mapping[str, MaskedPart]) -> dict[str, bytes]:
+    data = {}
+    for name, part in masked.items():
+        if part.data is None:
+            raise Unmaskable(part.withheld or name)
+        data[name] = part.data
+    return data
+
+
+def _stub(piece: Piece, named: Named, reason: str) -> MaskedRecord:
+    return MaskedRecord(piece.header, stub_meta(piece.meta), None, reason, 0, {}, named.digest)
+
+
+def _slices(text: bytes | None, chunks: Sequence[Piece]) -> Iterator[bytes | None]:
+    """Cut the masked text into one slice a chunk, in proportion to its bytes, never inside a character."""
+    if text is None:
+        yield from (None for _ in chunks)
+        return
+    total = sum(len(piece.body) for piece in chunks) or 1
+    start = seen = 0
+    for piece in chunks[:-1]:
+        seen += len(piece.body)
+        end = max(start, _boundary(text, len(text) * seen // total))
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+def _boundary(text: bytes, at: int) -> int:
+    # UTF-8 continuation bytes are 10xxxxxx (RFC 3629, 3).
+    while 0 < at < len(text) and text[at] & 0xC0 == 0x80:
+        at -= 1
+    return at
