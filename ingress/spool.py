@@ -20,9 +20,10 @@ import structlog
 
 from tachograph.ingress.errors import RecorderFull
 from tachograph.ingress.faults import log_fault
-from tachograph.ingress.spool_files import Disk, Segment, SystemDisk, WorkerDirectory
+from tachograph.ingress.spool_backlog import Backlog, Cursor, Queued
+from tachograph.ingress.spool_files import Disk, SystemDisk, WorkerDirectory
 from tachograph.ingress.spool_frames import SpoolEntry, encode_frame
-from tachograph.ingress.spool_reading import Piece, read_piece
+from tachograph.ingress.spool_shelf import Shelf
 from tachograph.schemas.canonical import sha256_hex
 
 __all__ = ["Listener", "Queued", "Spool", "SpoolLimits"]
@@ -34,8 +35,6 @@ TICK_SECONDS = 1.0
 """How often the writer looks after its files when nothing comes."""
 RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Between attempts on a failing disk; the last one repeats."""
-RECLAIM_SECONDS = 60.0
-"""An acknowledged record stays in an open segment no longer than this."""
 
 log = structlog.get_logger(__name__)
 
@@ -68,30 +67,6 @@ class Listener(Protocol):
     def broken(self, reason: str) -> None: ...
 
 
-class Queued:
-    """One entry on its way to Kafka. `index` counts this worker's entries; None for what lies in files."""
-
-    __slots__ = ("acknowledged", "entry", "index", "ordinal", "segment", "size", "stands_for")
-
-    def __init__(self, entry: SpoolEntry, index: int | None) -> None:
-        self.entry = entry
-        self.index = index
-        self.size = len(entry.value) + 256  # what a message costs besides its value
-        self.segment: Segment | None = None
-        self.ordinal = 0
-        self.acknowledged = False
-        self.stands_for: Queued | None = None
-
-
-@dataclass(slots=True)
-class _Cursor:
-    """Where the publisher reads on in the files."""
-
-    turn: int
-    offset: int = 0
-    ordinal: int = 0
-
-
 class Spool:
     """Append on the loop; `take` and `acknowledge` in the publisher's threads; one thread of its own."""
 
@@ -113,20 +88,9 @@ class Spool:
         self._changed = threading.Condition()
         self._pending: deque[Queued] = deque()
         self._pending_bytes = 0
-        self._window: deque[Queued] = deque()
-        self._window_bytes = 0
         self._count = 0
-        self._turns = itertools.count()
-        self._adopted = {directory.path: directory for directory in adopted}
-        found = [segment for directory in adopted for segment in directory.segments()]
-        for folder in self._adopted.keys() - {segment.path.parent for segment in found}:
-            self._adopted.pop(folder).release()
-        self._segments: dict[int, Segment] = {next(self._turns): segment for segment in found}
-        self._foreign = set(self._segments)
-        self._disk_bytes = sum(segment.size for segment in found)
-        self._active: tuple[int, Segment] | None = None
-        self._cursor: _Cursor | None = _Cursor(0) if found else None
-        self._numbers = itertools.count()
+        self._shelf = Shelf(own, adopted, lock=self._changed, disk=self._disk, clock=clock)
+        self._backlog = Backlog(self._shelf, window_bytes=limits.window_bytes)
         self._broken = ""
         self._closing: float | None = None
         self._noted = 0.0
@@ -153,7 +117,7 @@ class Spool:
         if self._broken:
             raise RecorderFull(f"the spool's disk fails: {self._broken}")
         bound = self._limits.max_bytes - (self._limits.reserve_bytes if reserve else 0)
-        if self._disk_bytes + self._pending_bytes > bound:
+        if self._shelf.bytes + self._pending_bytes > bound:
             raise RecorderFull("the spool is full: Kafka has not taken its records")
         if self._pending_bytes > self._limits.pending_bytes:
             raise RecorderFull("the spool's disk is too slow")
@@ -166,19 +130,22 @@ class Spool:
     @property
     def used_bytes(self) -> int:
         """Bytes in files, acknowledged or not, and waiting to be written."""
-        return self._disk_bytes + self._pending_bytes
+        return self._shelf.bytes + self._pending_bytes
 
     # -- for the publisher -----------------------------------------------------------------------
 
     def take(self, max_bytes: int, *, timeout: float) -> list[Queued]:
         """The next entries in order, about `max_bytes` of them; empty when none came within `timeout`."""
         with self._changed:
-            if not self._window and not self._readable():
+            if not self._backlog.waiting:
                 self._changed.wait(timeout)
-            if self._window:
-                return self._take_window(max_bytes)
-            job = self._reading()
-        return self._take_files(*job) if job is not None else []
+            found = self._backlog.take(max_bytes)
+        if isinstance(found, list):
+            return found
+        cursor, end = found
+        piece = self._backlog.read(cursor, end)
+        with self._changed:
+            return self._backlog.advance(cursor, piece)
 
     def acknowledge(self, queued: Queued) -> None:
         """Kafka, or the dead letter, has this entry."""
@@ -207,9 +174,7 @@ class Spool:
     def empty(self) -> bool:
         """Whether every entry ever appended or adopted is acknowledged."""
         with self._changed:
-            self._catch_up()
-            owing = any(segment.acked != segment.frames for segment in self._segments.values())
-            return not self._pending_bytes and self._cursor is None and not owing
+            return not self._pending_bytes and not self._backlog.in_files and not self._shelf.owing
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -220,12 +185,7 @@ class Spool:
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(timeout + TICK_SECONDS)
-        self._note()
-        if self._active is not None:
-            self._active[1].close()
-        self._sweep()
-        for directory in (self._own, *self._adopted.values()):
-            directory.release()
+        self._shelf.close()
         return len(self._pending)
 
     # -- the writer's thread -----------------------------------------------------------------------
@@ -280,58 +240,32 @@ class Spool:
 
     def _write(self, batch: list[Queued], *, hand_over: bool) -> None:
         data = b"".join([encode_frame(queued.entry) for queued in batch])
-        turn, segment = self._writable(len(data))
-        offset, ordinal = segment.size, segment.frames
+        segment = self._shelf.writable(len(data), roll_bytes=self._limits.roll_bytes)
+        place = Cursor(segment, segment.size, segment.frames)
         segment.append(data, len(batch), disk=self._disk)
         with self._changed:
-            self._disk_bytes += len(data)
-            for number, queued in enumerate(batch, ordinal):
+            self._shelf.bytes += len(data)
+            for number, queued in enumerate(batch, place.ordinal):
                 queued.segment, queued.ordinal = segment, number
                 if queued.acknowledged:
                     segment.acked += 1
                     segment.contiguous.add(number)
-            if hand_over and self._cursor is None:
-                self._hand_over(batch, _Cursor(turn, offset, ordinal))
-
-    def _hand_over(self, batch: list[Queued], place: _Cursor) -> None:
-        size = sum(queued.size for queued in batch)
-        if self._window_bytes + size > self._limits.window_bytes:
-            self._cursor = place  # from here on the publisher reads files, once they are synced
-            return
-        self._window.extend(batch)
-        self._window_bytes += size
-        self._changed.notify_all()
+            if hand_over:
+                self._backlog.put(batch, at=place)
+                self._changed.notify_all()
 
     def _sync(self) -> None:
-        if self._active is not None:
-            self._active[1].sync(disk=self._disk)
-
-    def _writable(self, length: int) -> tuple[int, Segment]:
-        if self._active is not None and self._active[1].size + length > self._limits.roll_bytes:
-            self._close_active()
-        if self._active is None:
-            path = self._own.path / f"{next(self._numbers):012}.seg"
-            segment = Segment.create(path, disk=self._disk, now=self._clock())
-            with self._changed:
-                self._active = (next(self._turns), segment)
-                self._segments[self._active[0]] = segment
-                self._disk_bytes += segment.size
-        return self._active
-
-    def _close_active(self) -> None:
-        if self._active is not None:
-            with self._changed:
-                self._active[1].close()
-                self._active = None
+        if self._shelf.active is not None:
+            self._shelf.active.sync(disk=self._disk)
 
     def _retreat(self, batch: list[Queued], error: OSError) -> list[Queued]:
         """Leave the failing segment; what Kafka has not acknowledged of the batch goes to the next one."""
         with self._changed:
             left = [queued for queued in batch if not queued.acknowledged]
-            if self._active is not None:
-                segment, self._active = self._active[1], None
+            segment, self._shelf.active = self._shelf.active, None
+            if segment is not None:
                 placed = [queued for queued in left if queued.segment is segment]
-                self._disk_bytes -= segment.size - segment.synced
+                self._shelf.bytes -= segment.size - segment.synced
                 segment.cut(len(placed))
                 for queued in placed:
                     queued.segment = None
@@ -360,111 +294,10 @@ class Spool:
         else:
             log.info("spool_disk_recovered")
 
-    # -- files that are done with ------------------------------------------------------------------
-
     def _keep_house(self) -> None:
+        self._shelf.reclaim(large=self._limits.roll_bytes // 4)
         now = self._clock()
-        active = self._active[1] if self._active is not None else None
-        if active is not None and active.frames and active.acked == active.frames:
-            large = active.size > self._limits.roll_bytes // 4
-            if large or now - active.born > RECLAIM_SECONDS:
-                self._close_active()
         if now - self._noted >= TICK_SECONDS:
             self._noted = now
-            self._note()
-        self._sweep()
-
-    def _note(self) -> None:
-        for segment in tuple(self._segments.values()):
-            segment.note_acknowledged()
-
-    def _sweep(self) -> None:
-        with self._changed:
-            finished = [(turn, segment) for turn, segment in self._segments.items() if segment.finished]
-            for turn, segment in finished:
-                del self._segments[turn]
-                self._disk_bytes -= segment.size
-        for turn, segment in finished:
-            segment.remove()
-            if turn in self._foreign:
-                self._release(turn, segment)
-
-    def _release(self, turn: int, segment: Segment) -> None:
-        self._foreign.discard(turn)
-        folder = segment.path.parent
-        if not any(self._segments[other].path.parent == folder for other in self._foreign):
-            log.info("spool_adopted", folder=folder.name)
-            self._adopted.pop(folder).release()
-
-    # -- reading files back ------------------------------------------------------------------------
-
-    def _readable(self) -> bool:
-        """Whether the cursor has something to read; moves it on, or ends file reading, where it has not."""
-        self._catch_up()
-        if self._cursor is None:
-            return False
-        segment = self._segments[self._cursor.turn]
-        return self._cursor.turn in self._foreign or self._cursor.offset < segment.synced
-
-    def _catch_up(self) -> None:
-        while self._cursor is not None:
-            segment = self._segments.get(self._cursor.turn)
-            if segment is not None and not (segment.closed and self._cursor.offset >= segment.synced):
-                if self._active is None or segment is not self._active[1]:
-                    return
-                if self._cursor.offset < segment.size or segment.size != segment.synced:
-                    return
-                self._cursor = None  # everything that is written has been taken: back to memory
-                return
-            following = [turn for turn in self._segments if turn > self._cursor.turn]
-            self._cursor = _Cursor(min(following)) if following else None
-
-    def _take_window(self, max_bytes: int) -> list[Queued]:
-        taken: list[Queued] = []
-        size = 0
-        while self._window and size < max_bytes:
-            taken.append(self._window.popleft())
-            size += taken[-1].size
-        self._window_bytes -= size
-        return taken
-
-    def _reading(self) -> tuple[_Cursor, Segment, int | None] | None:
-        if not self._readable() or self._cursor is None:
-            return None
-        segment = self._segments[self._cursor.turn]
-        return self._cursor, segment, None if self._cursor.turn in self._foreign else segment.synced
-
-    def _take_files(self, cursor: _Cursor, segment: Segment, end: int | None) -> list[Queued]:
-        try:
-            piece = read_piece(segment.path, cursor.offset, end=end)
-        except OSError as error:
-            log.error("spool_segment_unreadable", segment=segment.path.name, reason=error.strerror)  # noqa: TRY400
-            segment.damaged = True
-            piece = Piece((), segment.size, done=True)
-        if piece.skipped and piece.done and end is None:
-            log.info("spool_torn_tail_cut", segment=segment.path.name, bytes=piece.skipped)
-        elif piece.skipped:
-            log.error("spool_segment_damaged", segment=segment.path.name, skipped_bytes=piece.skipped)
-            segment.damaged = True
-        with self._changed:
-            return self._number(cursor, segment, piece, foreign=end is None)
-
-    def _number(self, cursor: _Cursor, segment: Segment, piece: Piece, *, foreign: bool) -> list[Queued]:
-        known = segment.noted_acknowledged() if foreign else 0
-        taken = []
-        for ordinal, entry in enumerate(piece.entries, cursor.ordinal):
-            if foreign:
-                segment.frames += 1
-            if ordinal < known:
-                segment.acked += 1
-                segment.contiguous.add(ordinal)
-                continue
-            queued = Queued(entry, None)
-            queued.segment, queued.ordinal = segment, ordinal
-            taken.append(queued)
-        cursor.offset = piece.next
-        cursor.ordinal += len(piece.entries)
-        if piece.done and foreign:
-            cursor.offset = max(cursor.offset, segment.synced)
-            segment.closed = True
-        return taken
+            self._shelf.note()
+        self._shelf.sweep()

@@ -89,12 +89,16 @@ class Contiguous:
 class Segment:
     """One file: appended and synced by the writer, read from the start by the publisher.
 
-    `size` and `frames` count what was written, `synced` the bytes that survive a power cut. `frames` of
-    an adopted segment is known when it has been read to its end; only then it is `closed`.
+    `size` and `frames` count what was written, `synced` the bytes that survive a power cut. `turn` is its
+    place in the order of publishing. A `foreign` segment was adopted: its `frames` are known when it has
+    been read to its end, and only then it is `closed`; of those a former process had the first `known`
+    acknowledged.
     """
 
-    def __init__(self, path: Path, *, fd: int | None, size: int, born: float) -> None:
+    def __init__(self, path: Path, *, fd: int | None, size: int, born: float = 0.0) -> None:
         self.path = path
+        self.foreign = fd is None
+        self.turn = 0
         self.size = size
         self.synced = size
         self.frames = 0
@@ -104,7 +108,8 @@ class Segment:
         self.damaged = False
         self.born = born
         self._fd = fd
-        self._noted = 0
+        self.known = self._read_acknowledged() if self.foreign else 0
+        self._noted = self.known
 
     @classmethod
     def create(cls, path: Path, *, disk: Disk, now: float) -> Segment:
@@ -149,7 +154,7 @@ class Segment:
     def note_acknowledged(self) -> None:
         """Write the `.ack` file if there is news; it is advisory, so a failing disk costs repeats only."""
         upto = self.contiguous.upto
-        if upto == self._noted:
+        if upto <= self._noted:
             return
         head = upto.to_bytes(8, "big")
         with contextlib.suppress(OSError):
@@ -160,8 +165,7 @@ class Segment:
                 os.close(fd)
         self._noted = upto
 
-    def noted_acknowledged(self) -> int:
-        """How many frames from the start a former process had acknowledged; 0 where that is not known."""
+    def _read_acknowledged(self) -> int:
         try:
             upto, crc = _ACK.unpack(self._ack_path.read_bytes())
         except (OSError, struct.error):
@@ -197,10 +201,7 @@ class WorkerDirectory:
 
     def segments(self) -> list[Segment]:
         """The segments that lie there, oldest first."""
-        return [
-            Segment(path, fd=None, size=path.stat().st_size, born=0.0)
-            for path in sorted(self.path.glob("*.seg"))
-        ]
+        return [Segment(path, fd=None, size=path.stat().st_size) for path in sorted(self.path.glob("*.seg"))]
 
     def release(self) -> None:
         """Delete the directory if nothing is left in it, and let go of its lock."""

@@ -77,7 +77,7 @@ class Authenticator:
         raise Unauthenticated(_MISSING)
 
     def redact(self, headers: Sequence[HeaderField]) -> tuple[HeaderField, ...]:
-        """The headers of a refused request for the record: whatever stands in a credential's place is hidden."""
+        """The headers of a refused request for the record, with every credential's place blanked."""
         return withheld(headers)
 
     async def _check(self, candidate: Presented) -> Principal | None:
