@@ -20,15 +20,18 @@ from typing import Any, TypeVar
 
 import pytest
 import uvloop
+from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from tachograph.ingress.errors import RecorderFull, Unauthenticated
 from tachograph.ingress.identity.authenticator import Authenticated
 from tachograph.ingress.recorder import RequestHead
 from tachograph.ingress.worker import DataPlane
-from tachograph.schemas.config import Configuration
+from tachograph.schemas.config import Configuration, Kafka
 from tachograph.schemas.connection import Connection
 from tachograph.schemas.event import Principal, PrincipalKind
 from tachograph.schemas.payload import ExchangeError, HeaderField
+from tachograph.schemas.topics import topic_specs
 
 SECONDS = 10.0
 T = TypeVar("T")
@@ -410,3 +413,55 @@ def make_world(tmp_path: Path) -> Iterator[WorldMaker]:
 def world(make_world: WorldMaker) -> World:
     """A gateway with default settings."""
     return make_world()
+
+
+# -- real Kafka, for the recording side -----------------------------------------------------------
+
+
+@pytest.fixture
+def kafka(stack: Any) -> Iterator[Kafka]:
+    """A broker with our topics under a prefix of this test's own."""
+    settings = Kafka(
+        bootstrap_servers=stack.bootstrap_servers, topic_prefix=f"ingress-{uuid.uuid4().hex[:12]}"
+    )
+    admin = AdminClient({"bootstrap.servers": stack.bootstrap_servers})
+    specs = topic_specs(settings.topics, partitions=4, raw_retention_hours=1, masked_retention_hours=1)
+    made = admin.create_topics(
+        [NewTopic(spec.name, spec.partitions, 1, config=spec.config) for spec in specs]
+    )
+    for topic in made.values():
+        topic.result(timeout=SECONDS)
+    yield settings
+    for gone in admin.delete_topics([spec.name for spec in specs]).values():
+        gone.result(timeout=SECONDS)
+
+
+@pytest.fixture
+def read_topic(stack: Any) -> Iterator[Callable[[str], list[Message]]]:
+    """Everything that lies in a topic now, in the order of each partition."""
+    settings = {
+        "bootstrap.servers": stack.bootstrap_servers,
+        "group.id": "unused",
+        "enable.auto.commit": False,
+    }
+    consumer = Consumer(settings)
+
+    def read(topic: str) -> list[Message]:
+        parts = consumer.list_topics(topic, timeout=SECONDS).topics[topic].partitions
+        ends = {part: consumer.get_watermark_offsets(TopicPartition(topic, part))[1] for part in parts}
+        left = {part for part, end in ends.items() if end > 0}
+        consumer.assign([TopicPartition(topic, part, 0) for part in left])
+        found: list[Message] = []
+        deadline = time.monotonic() + SECONDS
+        while left and time.monotonic() < deadline:
+            message = consumer.poll(0.2)
+            if message is None or message.error():
+                continue
+            found.append(message)
+            if message.offset() + 1 >= ends[message.partition()]:
+                left.discard(message.partition())
+        assert not left, f"{topic}: partitions {left} were not read to their end"
+        return found
+
+    yield read
+    consumer.close()
