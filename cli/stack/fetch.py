@@ -20,6 +20,7 @@ import httpx
 from tachograph.cli.stack.errors import ArtifactMissing, CorruptJar, FolderUnusable, NoNetwork
 from tachograph.cli.stack.lock import Jar, sha256_of
 from tachograph.cli.stack.progress import Advance, Progress
+from tachograph.cli.stack.repositories import trust
 
 PARALLEL: Final = 8
 ATTEMPTS: Final = 3  # per repository and file
@@ -123,7 +124,7 @@ class _Download:
                         self._store(response, jar)
                         return None
                     status = response.status_code
-            except httpx.TransportError:
+            except httpx.RequestError:
                 if failures == ATTEMPTS - 1:
                     raise
                 continue
@@ -161,7 +162,7 @@ def _download_all(jars: list[Jar], cache: Path, repositories: Repositories, prog
     timeout = httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
     given_up = threading.Event()
     with (
-        httpx.Client(timeout=timeout, follow_redirects=True) as client,
+        httpx.Client(timeout=timeout, follow_redirects=True, verify=trust()) as client,
         progress.downloading(len(jars), sum(jar.size for jar in jars)) as advance,
         ThreadPoolExecutor(PARALLEL, "tacho-fetch") as pool,
     ):
@@ -170,8 +171,14 @@ def _download_all(jars: list[Jar], cache: Path, repositories: Repositories, prog
         try:
             for task in tasks:
                 task.result()
-        except httpx.TransportError as error:
-            raise NoNetwork(len(jars), cache, type(error).__name__) from error
+        except httpx.RequestError as error:
+            raise NoNetwork(len(jars), cache, _reason(error)) from error
         finally:
             given_up.set()
             pool.shutdown(cancel_futures=True)
+
+
+def _reason(error: httpx.RequestError) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "its certificate is not trusted: set SSL_CERT_FILE to your authority's"
+    return type(error).__name__  # its text may name a host or credentials of a proxy

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tachograph.cli.stack import fetch
 from tachograph.cli.stack.errors import ArtifactMissing, CorruptJar, FolderUnusable, NoNetwork
 from tachograph.cli.stack.lock import Jar
 from tachograph.cli.stack.ports import choose
-from tachograph.cli.stack.progress import Silent
+from tachograph.cli.stack.progress import Advance, Silent
 
 
 def jar(name: str, content: bytes) -> Jar:
@@ -171,6 +172,31 @@ def test_no_network_says_what_is_missing(tmp_path: Path) -> None:
     """Nobody listens: the message counts the missing files and names the ways out."""
     with pytest.raises(NoNetwork, match=r"3 engine files .* \(ConnectError\).*TACHO_CACHE"):
         ensure(tmp_path, f"http://127.0.0.1:{choose(0, set())}")
+
+
+def test_an_untrusted_certificate_is_told_as_such() -> None:
+    """It is not the network that is missing then."""
+    request = httpx.Request("GET", "https://mirror.example")
+    error = httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed", request=request)
+    assert "SSL_CERT_FILE" in fetch._reason(error)
+
+
+def test_a_cancelled_download_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while bytes arrive: the workers give up, no half file stays."""
+
+    class Interrupted(Silent):
+        """Presses Ctrl-C at the first chunk."""
+
+        @contextmanager
+        def downloading(self, files: int, size: int) -> Iterator[Advance]:
+            def advance(count: int) -> None:
+                raise KeyboardInterrupt
+
+            yield advance
+
+    with repository(served()) as server, pytest.raises(KeyboardInterrupt):
+        fetch.ensure(JARS, tmp_path, lambda: {"r": server.url}, Interrupted())
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_a_cache_that_is_a_file_is_unusable(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """repositories.py: a mirror set for jgo is a mirror for us."""
 
+import ssl
 import sys
 from pathlib import Path
 
 import pytest
 
 from tachograph.cli.stack.errors import RuntimeMissing
-from tachograph.cli.stack.repositories import repositories
+from tachograph.cli.stack.repositories import repositories, trust
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
@@ -34,3 +35,14 @@ def test_without_jgo_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "jgo.config", None)
     with pytest.raises(RuntimeMissing, match=r"pip install 'tachograph\[stack\]'"):
         repositories()
+
+
+def test_the_systems_authorities_add_to_the_public_ones(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Certificates are always checked, and a system store without any authority takes none away."""
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent"))
+    assert trust().verify_mode is ssl.CERT_REQUIRED
+    assert trust().check_hostname
+    assert trust().cert_store_stats()["x509_ca"] > 50
