@@ -13,7 +13,7 @@ from typing import IO, Final, Self
 from tachograph.cli.stack import fetch, kafka, lock, opensearch, places, ports, preflight, state
 from tachograph.cli.stack.child import Child, Command, Death, last_lines
 from tachograph.cli.stack.config import Endpoints, Ports, StackConfig
-from tachograph.cli.stack.errors import AlreadyRunning, EngineDied, EngineNotReady, FolderUnusable
+from tachograph.cli.stack.errors import AlreadyRunning, EngineDied, EngineNotReady
 from tachograph.cli.stack.health import KafkaHealth, OpenSearchHealth
 from tachograph.cli.stack.processes import identify
 from tachograph.cli.stack.progress import Progress
@@ -84,11 +84,9 @@ class Stack:
 
     def _hold_home(self) -> None:
         run = self._config.home / "run"
-        try:
+        with places.usable(self._config.home):
             run.mkdir(parents=True, exist_ok=True)
             held = (run / "stack.lock").open("wb")
-        except OSError as error:
-            raise FolderUnusable(self._config.home, error.strerror or str(error), "TACHO_HOME") from error
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -129,12 +127,14 @@ class Stack:
     def _start(self, files: lock.Lock, chosen: Ports, progress: Progress) -> Endpoints:
         began = time.monotonic()
         endpoints = self._endpoints(chosen)
-        if self._config.with_opensearch:  # the slower one begins first
-            progress.say(f"starting opensearch {OPENSEARCH}")
-            self._start_opensearch(files, chosen, endpoints)
+        with places.usable(self._config.home):
+            if self._config.with_opensearch:  # the slower one begins first
+                progress.say(f"starting opensearch {OPENSEARCH}")
+                self._start_opensearch(files, chosen, endpoints)
+            if self._config.with_kafka:
+                progress.say(f"starting kafka {KAFKA}")
+                self._start_kafka(files, chosen, endpoints)
         if self._config.with_kafka:
-            progress.say(f"starting kafka {KAFKA}")
-            self._start_kafka(files, chosen, endpoints)
             self._wait("kafka", KafkaHealth(chosen.kafka), KAFKA_READY_SECONDS)
             progress.say(f"kafka serves at {endpoints.bootstrap_servers} ({time.monotonic() - began:.1f} s)")
         if self._config.with_opensearch:

@@ -12,7 +12,8 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -45,7 +46,7 @@ class Places:
 
 def prepare(engine: str, home: Path, user: EngineUser | None) -> Places:
     """Find and make an engine's folders; raises FolderUnusable or RuntimeMissing."""
-    try:
+    with usable(home):
         for kind in _KINDS:
             (home / kind).mkdir(parents=True, exist_ok=True)
         base = home if reachable(home / "run" / engine, user) else _detour(home, engine)
@@ -53,9 +54,16 @@ def prepare(engine: str, home: Path, user: EngineUser | None) -> Places:
         shutil.rmtree(places.tmp, ignore_errors=True)
         for folder in (places.tmp, places.config, places.data, places.logs):
             folder.mkdir(parents=True, exist_ok=True)
+        return places
+
+
+@contextmanager
+def usable(home: Path) -> Iterator[None]:
+    """Whatever the operating system refuses in the block is told as a FolderUnusable of the home folder."""
+    try:
+        yield
     except OSError as error:
         raise FolderUnusable(home, error.strerror or str(error), "TACHO_HOME") from error
-    return places
 
 
 def hand_out(places: Places, user: EngineUser | None) -> None:

@@ -82,6 +82,18 @@ def test_a_home_below_a_file_is_unusable(tmp_path: Path) -> None:
         Stack(config(tmp_path / "file")).start(Silent())
 
 
+def test_a_refused_hand_out_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A root that may not give files away, as in some containers, is told which folder it is about."""
+    engine(monkeypatch, home, "sleep 60")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(places, "hand_out", refuse)
+    with pytest.raises(FolderUnusable, match=r"Operation not permitted.*TACHO_HOME"):
+        kafka_only(home).start(Silent())
+
+
 def test_an_engine_that_dies_at_its_start_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With its exit code and last words; nothing stays behind."""
     engine(monkeypatch, home, "echo no space left; exit 7")
