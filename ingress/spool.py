@@ -92,6 +92,8 @@ class Spool:
         self._shelf = Shelf(own, adopted, lock=self._changed, disk=self._disk, clock=clock)
         self._backlog = Backlog(self._shelf, window_bytes=limits.window_bytes)
         self._broken = ""
+        self._gave_up = False
+        self._closed = False
         self._closing: float | None = None
         self._noted = 0.0
         self._thread = threading.Thread(target=self._run, name="tacho-spool", daemon=True)
@@ -185,7 +187,9 @@ class Spool:
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(timeout + TICK_SECONDS)
-        self._shelf.close()
+        if not self._closed:
+            self._closed = True
+            self._shelf.close()
         return len(self._pending)
 
     # -- the writer's thread -----------------------------------------------------------------------
@@ -204,7 +208,7 @@ class Spool:
         with self._changed:
             if not self._pending and self._closing is None:
                 self._changed.wait_for(lambda: self._pending or self._closing is not None, TICK_SECONDS)
-            if not self._pending and self._closing is not None:
+            if self._closing is not None and (self._gave_up or not self._pending):
                 return None
             batch: list[Queued] = []
             size = 0
@@ -282,6 +286,7 @@ class Spool:
     def _give_up(self, batch: list[Queued]) -> None:
         log.error("spool_records_not_written", records=len(batch), reason=self._broken)
         with self._changed:
+            self._gave_up = True
             self._pending.extendleft(reversed(batch))
 
     def _set_broken(self, reason: str) -> None:
