@@ -24,7 +24,8 @@ __all__ = ["AgentConnection", "AgentLimits", "Agents", "Handler"]
 
 READ_HIGH_BYTES = 512 << 10
 """Above it a connection is not read from until its request was forwarded."""
-READ_LOW_BYTES = 128 << 10
+READ_LOW_BYTES = 256 << 10
+"""Not below the size of a recorded piece, else a reader would wait for a piece that cannot come."""
 WRITE_HIGH_BYTES = 256 << 10
 WRITE_LOW_BYTES = 64 << 10
 MAX_PIPELINED = 16
