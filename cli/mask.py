@@ -1,8 +1,8 @@
 """`tacho mask`: mask standard input offline, with the rules that the processors use.
 
 Plain mode reads all of standard input as one text. `--jsonl` reads `{"id", "text"}` a line and answers
-`{"id", "text", "spans": [{"start", "end", "type", "rule"}]}`, offsets in characters of the input text. Content that
-cannot be masked is withheld: `"text": null, "withheld": reason`, and the exit code is 1.
+`{"id", "text", "spans": [{"start", "end", "type", "rule"}]}`, offsets in characters of the input text.
+Content that cannot be masked is withheld: `"text": null, "withheld": reason`, and the exit code is 1.
 """
 
 import os
@@ -27,7 +27,9 @@ EXIT_WRONG_USE = 2
 
 
 def pseudonym_key() -> PseudonymKey:
-    """The key (hex) of the environment, else one for this run only: then pseudonyms compare within one output."""
+    """The key (hex) of the environment, else one for this run only: then pseudonyms compare within one
+    output.
+    """
     given = os.environ.get(KEY_VARIABLE)
     if not given:
         return PseudonymKey("run", secrets.token_bytes(32))
@@ -64,13 +66,13 @@ def _spans(content: bytes, masked: MaskedPart) -> list[dict[str, object]]:
 
 
 def _line(masker: Masker, number: int, line: bytes) -> dict[str, object]:
-    """The answer to one line; raises ConfigurationError naming the line for anything that is not asked for."""
+    """The answer to one line; raises ConfigurationError naming the line for anything else."""
     try:
         row = orjson.loads(line)
         text = row["text"].encode("utf-8", "surrogatepass")
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         raise ConfigurationError(
-            f'standard input, line {number}: expected {{"id", "text"}}, got something else'
+            f'standard input, line {number}: expected {{"id", "text"}}, got other'
         ) from None
     (masked,) = masker.mask([Part("text", "text", text)])
     answer: dict[str, object] = {"id": row.get("id"), "text": None, "spans": _spans(text, masked)}
@@ -126,16 +128,20 @@ def mask(
         list[Path] | None,
         typer.Option(help="A rule file in gitleaks' TOML layout, on top of our pack; repeatable."),
     ] = None,
+    *,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say on standard error which rule masked what.")
-    ] = False,  # noqa: FBT002  a flag
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Also what only looks like a secret, as the processors do.")
+    ] = False,
     jsonl: Annotated[
         bool, typer.Option("--jsonl", help='Read {"id", "text"} a line, answer with spans.')
-    ] = False,  # noqa: FBT002  a flag
+    ] = False,
 ) -> None:
     """Mask standard input offline, with the rules that the processors use."""
     try:
-        ruleset = load(rules or ())
+        ruleset = load(rules or (), strict=strict)
         masker = Masker(ruleset, pseudonym_key())
         code = _jsonl(masker) if jsonl else _whole(masker, ruleset, explain=explain)
     except ConfigurationError as error:

@@ -10,7 +10,6 @@ from tachograph.processors.masking.views import Range
 
 FIELD_PRIORITY = 60
 """A field rule names an overlap unless a provider's own format (higher) does."""
-PROPAGATED_PRIORITY = 10
 KNOWN_PRIORITY = 100
 
 

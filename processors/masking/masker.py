@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 
 from tachograph.processors.masking import headers, layers, streams
 from tachograph.processors.masking.content import as_text, decompressed, media_type
@@ -21,7 +22,6 @@ from tachograph.processors.masking.fields import DEFAULT_FIELDS, FieldRules
 from tachograph.processors.masking.findings import (
     FIELD_PRIORITY,
     KNOWN_PRIORITY,
-    PROPAGATED_PRIORITY,
     Finding,
     merged,
 )
@@ -84,14 +84,14 @@ class Masker:
         self._key = pseudonyms
         self._fields = DEFAULT_FIELDS.with_more(connection_rules)
         self._named = NamedValues(self._fields)
-        self._scanner = Scanner(ruleset, best_prefilter(ruleset.rules) if prefilter else None)
+        self._scanner = _scanner(ruleset, prefilter=prefilter)
         self._limits = limits or Limits()
         self._clock = clock
         self._known = [
             needle
             for value in sorted(set(known_secrets))
             if value
-            for needle in needles(_KNOWN, "CREDENTIAL", value, always=True)
+            for needle in needles(_KNOWN, "CREDENTIAL", value, always=True, priority=KNOWN_PRIORITY)
         ]
         self._leaks = Haystack(self._known, Limits(needles=len(self._known)))
 
@@ -204,8 +204,9 @@ class Masker:
                 deadline.check()
                 for needle, start, end in haystack.find(view.text):
                     ranges = tuple(view.to_content(start, end))
-                    priority = KNOWN_PRIORITY if needle.rule == _KNOWN else PROPAGATED_PRIORITY
-                    work.findings.append(Finding(needle.rule, needle.type, priority, ranges, needle.shown))
+                    work.findings.append(
+                        Finding(needle.rule, needle.type, needle.priority, ranges, needle.shown)
+                    )
 
         for work in works:
             self._guarded(work, step, deadline)
@@ -228,6 +229,15 @@ class Masker:
         return MaskedPart(work.part.name, None, work.withheld or "error", len(work.content), ())
 
 
+@lru_cache(maxsize=4)
+def _scanner(ruleset: Ruleset, *, prefilter: bool) -> Scanner:
+    """Compiling takes seconds and depends on nothing else, so the maskers of all connections share one.
+
+    Not for use by several threads at once: Hyperscan's scratch space is one per database.
+    """
+    return Scanner(ruleset, best_prefilter(ruleset.rules) if prefilter else None)
+
+
 def _snapped(text: bytes, start: int, end: int) -> Range:
     """The range without half an escape at either end: `abc\\` before a quote, `nabc` after a backslash."""
     if end < len(text) and text[end] in b"\"'\\" and _backslashes(text, end) % 2 and end - 1 > start:
@@ -246,11 +256,11 @@ def _backslashes(text: bytes, before: int) -> int:
 
 def _needles_of(finding: Finding) -> Iterator[Needle]:
     """The finding's value, and the password inside Basic credentials."""
-    yield from needles(finding.rule, finding.type, finding.value)
+    yield from needles(finding.rule, finding.type, finding.value, priority=finding.priority)
     if finding.type in ("AUTHORIZATION", "BASIC_AUTH"):
         try:
             plain = base64.b64decode(finding.value, validate=True)
         except (binascii.Error, ValueError):
             return
         if b":" in plain:
-            yield from needles(finding.rule, "PASSWORD", plain.split(b":", 1)[1])
+            yield from needles(finding.rule, "PASSWORD", plain.split(b":", 1)[1], priority=finding.priority)

@@ -35,6 +35,8 @@ class Needle:
     shown: bytes = field(repr=False)
     """The plain value: equal pseudonyms for every spelling."""
     always: bool = False
+    priority: int = 0
+    """That of the finding it comes from, so that a value is called the same everywhere."""
 
 
 def spellings(value: bytes) -> Iterator[bytes]:
@@ -52,21 +54,27 @@ def spellings(value: bytes) -> Iterator[bytes]:
     yield value.hex().upper().encode()
 
 
-def needles(rule: str, kind: str, value: bytes, *, always: bool = False) -> Iterator[Needle]:
+def needles(
+    rule: str, kind: str, value: bytes, *, always: bool = False, priority: int = 0
+) -> Iterator[Needle]:
     """What to look for so that this value is found again."""
     if not always and (len(value) < MIN_VALUE or value.lower() in _COMMON or value.isspace()):
         return
-    yield Needle(rule, kind, value, value, always)
+    yield Needle(rule, kind, value, value, always, priority)
     if len(value) >= MIN_ENCODED:
         for spelling in dict.fromkeys(spellings(value)):
-            yield Needle(rule, kind, spelling, value, always=True)
+            yield Needle(rule, kind, spelling, value, always=True, priority=priority)
 
 
 class Haystack:
     """Finds many values in one pass."""
 
     def __init__(self, wanted: Iterable[Needle], limits: Limits) -> None:
-        unique = {needle.value: needle for needle in wanted if needle.value}
+        unique: dict[bytes, Needle] = {}
+        for needle in wanted:
+            other = unique.get(needle.value)
+            if other is None or _rank(needle) > _rank(other):
+                unique[needle.value] = needle
         if len(unique) > limits.needles:
             raise Withheld("propagation-limit")
         self._needles = [unique[value] for value in sorted(unique)]
@@ -83,6 +91,10 @@ class Haystack:
             needle = self._needles[index]
             if needle.always or len(needle.value) >= FREE_STANDING or _free(text, start, end):
                 yield needle, start, end
+
+
+def _rank(needle: Needle) -> tuple[int, bool, str, str]:
+    return needle.priority, needle.always, needle.type, needle.rule
 
 
 def _free(text: bytes, start: int, end: int) -> bool:

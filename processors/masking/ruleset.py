@@ -25,6 +25,8 @@ ENGINE_VERSION = "1"
 """Part of every digest: raise it when the same rules would give other spans."""
 DEFAULT_WINDOW = 1024
 DEFAULT_PRIORITY = 50
+STRICT = "strict"
+"""The tag of rules for what only looks like a secret."""
 OPERATOR_PRIORITY = 70
 MAX_REGEX_BYTES = 16 * 1024
 RE2_MEMORY = 64 * 1024 * 1024
@@ -254,11 +256,14 @@ def own_rules() -> Ruleset:
     return merged([parse(f.read_text("utf-8"), f.name, priority=DEFAULT_PRIORITY) for f in files])
 
 
-def load(files: Sequence[Path] = (), *, own: bool = True) -> Ruleset:
-    """The own pack and the operator's files on top; a file's global allow-lists hold for that file's rules
-    only.
+def load(files: Sequence[Path] = (), *, own: bool = True, strict: bool = True) -> Ruleset:
+    """The own pack and the operator's files on top; a file's global allow-lists hold for its own rules only.
+
+    `strict` keeps the rules for what only looks like a secret, which the processors always want.
     """
     sets = [own_rules()] if own else []
+    if not strict:
+        sets = [replace(one, rules=tuple(r for r in one.rules if STRICT not in r.tags)) for one in sets]
     for path in files:
         try:
             text = path.read_text("utf-8")

@@ -11,6 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 
 Validator = Callable[[bytes], bool]
 
@@ -35,17 +36,10 @@ _CODE = re.compile(
     rb"|(?:this|self|os|process|env|config|cfg|settings|options|opts|args|params|request|req|ctx|data|var|local|secrets|module"
     rb"|props|state|input|event|context|vault|ENV|conf)\.[\w.$]+(?:[\[({].*)?|\$\{?[\w.]+\}?.*)\Z"
 )
+LONG_RUN = 10
 _RUN = re.compile(rb"(.)\1{5,}", re.DOTALL)
-_WORDS = re.compile(rb"[A-Za-z]{3,}")
+_NOT_DIGIT = re.compile(rb"[^0-9]")
 _NOT_ALNUM = re.compile(rb"[^A-Za-z0-9]+")
-_SEQUENCES = (
-    b"abcdefghijklmnopqrstuvwxyz" * 2,
-    b"01234567890123456789",
-    b"9876543210987654321",
-    b"1234567890abcdef1234567890abcdef",
-    b"0123456789abcdef0123456789abcdef",
-    b"qwertyuiopasdfghjklzxcvbnm",
-)
 
 
 def entropy(value: bytes) -> float:
@@ -71,18 +65,35 @@ def is_expression(value: bytes) -> bool:
     return bool(_CODE.match(value))
 
 
+def _climbing(text: bytes) -> float:
+    """The share of neighbours in text that follow one another in the alphabet."""
+    return sum(b - a == 1 for a, b in pairwise(text)) / max(1, len(text) - 1)
+
+
+def unrun(value: bytes) -> bool:
+    """Holds no ten letters or digits in a row that count up, as abcdefghij: nothing drawn at random does."""
+    low = value.lower()
+    run = 1
+    for left, right in pairwise(low):
+        run = run + 1 if right - left == 1 else 1
+        if run >= LONG_RUN:
+            return False
+    return True
+
+
+def shuffled(value: bytes) -> bool:
+    """Upper case, lower case and digits all occur, as in base62."""
+    return _classes(value) == 3
+
+
 def is_filler(value: bytes) -> bool:
     """Whether the value is made of one repeated byte, or counts up the alphabet or the digits."""
     if _RUN.search(value) and entropy(value) < 3.6:
         return True
-    letters = _NOT_ALNUM.sub(b"", value).lower()
-    if len(letters) >= 8 and any(letters[:20] in sequence for sequence in _SEQUENCES):
-        return True
-    alpha = bytes(c for c in letters if 97 <= c <= 122)
-    digits = bytes(c for c in letters if 48 <= c <= 57)
-    climbs = len(alpha) >= 8 and alpha[:16] in _SEQUENCES[0]
-    counts = len(digits) >= 6 and digits[:10] in _SEQUENCES[1]
-    return climbs and (counts or len(digits) < 6)
+    plain = _NOT_ALNUM.sub(b"", value).lower()
+    alpha = bytes(c for c in plain if 97 <= c <= 122)
+    digits = bytes(c for c in plain if 48 <= c <= 57)
+    return (len(alpha) >= 8 and _climbing(alpha) > 0.6) or (len(digits) >= 8 and _climbing(digits) > 0.7)
 
 
 def secret(value: bytes) -> bool:
@@ -95,20 +106,56 @@ def _classes(value: bytes) -> int:
     return lower + any(65 <= c <= 90 for c in value) + any(48 <= c <= 57 for c in value)
 
 
+_CHUNK = re.compile(rb"[A-Za-z0-9]+")
+_MIXED_CHUNK = 5
+MIN_RANDOM = 10
+
+
 def random_like(value: bytes) -> bool:
-    """Looks drawn at random: long enough, mixed, and not words joined by dashes or dots."""
-    if len(value) < 10 or not secret(value) or _classes(value) < 2:
+    """Looks drawn at random: long enough, mixed, no words joined by dashes, no expression, no filler."""
+    if (
+        len(value) < MIN_RANDOM
+        or is_placeholder(value)
+        or is_expression(value)
+        or _RUN.search(value)
+        or not unrun(value)
+    ):
         return False
-    if not any(48 <= c <= 57 for c in value) and entropy(value) < 3.8:
+    if entropy(value) < min(3.0, math.log2(len(value)) - 0.9):
         return False
-    return entropy(value) >= min(3.0, math.log2(len(value)) - 0.9)
+    if value.isdigit():
+        return len(value) >= 16 and not is_filler(value)
+    chunks = _CHUNK.findall(value)
+    if any(len(chunk) >= _MIXED_CHUNK and has_digit(chunk) and _classes(chunk) >= 2 for chunk in chunks):
+        return True
+    return any(len(chunk) >= 16 and _classes(chunk) >= 2 and entropy(chunk) >= 3.8 for chunk in chunks)
+
+
+def unfilled(value: bytes) -> bool:
+    """Does not count up the alphabet or the digits, as examples in manuals do."""
+    return random_like(value) and not is_filler(value)
+
+
+# Issuer prefixes (ISO/IEC 7812) and the lengths that they use.
+_ISSUERS = re.compile(
+    rb"""(?x)\A(?:
+    4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})                                                    # Visa
+    | (?:5[1-5][0-9]{2}|222[1-9]|22[3-9][0-9]|2[3-6][0-9]{2}|27[01][0-9]|2720)[0-9]{12}   # Mastercard
+    | 3[47][0-9]{13} | 3(?:0[0-5]|[689][0-9])[0-9]{11,13}                                 # Amex, Diners
+    | (?:6011|64[4-9][0-9]|65[0-9]{2}|62[0-9]{2})[0-9]{12,15}                             # Discover, UnionPay
+    | 35[0-9]{14} | (?:2131|1800)[0-9]{11}                         # JCB
+    | (?:50[0-9]{2}|5[6-8][0-9]{2}|6304|6390|6759|676[1-3]|0604)[0-9]{8,15}               # Maestro
+    | 220[0-4][0-9]{12,15}                                                                # Mir
+    )\Z"""
+)
 
 
 def luhn(value: bytes) -> bool:
-    """A payment card number: 12 to 19 digits, an issuer's prefix, and ISO/IEC 7812-1's check digit."""
-    digits = [c - 48 for c in value if 48 <= c <= 57]
-    if not 12 <= len(digits) <= 19 or digits[0] in (0, 7, 8, 9) or len(set(digits)) < 2:
+    """A payment card number: an issuer's prefix and length, and ISO/IEC 7812-1's check digit."""
+    plain = _NOT_DIGIT.sub(b"", value)
+    if not _ISSUERS.match(plain) or len(set(plain)) < 2:
         return False
+    digits = [c - 48 for c in plain]
     total = sum(digits[-1::-2]) + sum((d * 2) // 10 + d * 2 % 10 for d in digits[-2::-2])
     return total % 10 == 0
 
@@ -143,14 +190,12 @@ def ssn(value: bytes) -> bool:
 
 
 def public_ip(value: bytes) -> bool:
-    """An address that may name a person or a host outside: neither loopback, unspecified nor link-local."""
+    """An address that may name a person or a host outside: neither private, loopback nor link-local."""
     try:
         address = ipaddress.ip_address(value.decode())
     except ValueError:
         return False
-    return not (
-        address.is_loopback or address.is_unspecified or address.is_link_local or address.is_multicast
-    )
+    return address.is_global and not address.is_multicast
 
 
 def phone(value: bytes) -> bool:
@@ -182,12 +227,16 @@ def has_digit(value: bytes) -> bool:
 VALIDATORS: dict[str, Validator] = {
     "secret": secret,
     "random": random_like,
+    "unfilled": unfilled,
+    "filled": lambda value: not is_placeholder(value) and not is_expression(value),
     "luhn": luhn,
     "iban": iban,
     "ssn": ssn,
     "public_ip": public_ip,
     "phone": phone,
     "basic": basic_credentials,
+    "unrun": unrun,
+    "shuffled": shuffled,
     "mixed": mixed,
     "digit": has_digit,
 }

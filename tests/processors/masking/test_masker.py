@@ -88,7 +88,7 @@ def test_headers_lose_values_and_keep_schemes_and_names() -> None:
     """Authorization keeps its scheme, cookies their names; harmless headers stay as they are."""
     pairs = [
         ["Authorization", "Bearer " + SECRET],
-        ["Cookie", f"sid={SECRET}; theme=dark-and-stormy"],
+        ["Cookie", "sid=" + SECRET[::-1] + "; theme=dark-and-stormy"],
         ["anthropic-version", "2023-06-01"],
         ["mcp-session-id", "5e2b7f0a"],
     ]
