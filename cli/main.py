@@ -1,0 +1,94 @@
+"""`tacho`: every command by its name, and one place where errors become a message and an exit code.
+
+0 good, 1 a bad verdict or refused, 2 wrong use, 3 a part that is needed is down.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+
+from tachograph.cli import doctor, keys, parts, provision, sessions, up
+from tachograph.cli.demo import command as demo
+from tachograph.cli.errors import CliError
+from tachograph.cli.output import note
+from tachograph.cli.stack.errors import StackError
+from tachograph.schemas.errors import ConfigurationError
+
+__all__ = ["app", "main"]
+
+DEBUG = "--debug"
+
+app = typer.Typer(
+    name="tacho",
+    help="The flight log of AI agents: a gateway that records, masks and proves every call an agent makes.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 good, 1 bad verdict or refused, 2 wrong use, 3 a part that is needed is down.",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tacho {installed_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version_asked: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+    _debug: Annotated[bool, typer.Option(DEBUG, help="Show tracebacks of errors.")] = False,
+) -> None:
+    pass
+
+
+def installed_version() -> str:
+    """The version of the installed distribution."""
+    try:
+        return version("tachograph")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def exit_code(error: BaseException) -> int:
+    """What the shell is told about an error."""
+    if isinstance(error, CliError):
+        return error.exit_code
+    if isinstance(error, ConfigurationError):
+        return 2
+    return 3 if isinstance(error, StackError) else 1
+
+
+def explain(error: BaseException) -> str:
+    """One message for one error; a defect of ours shows its kind only, it could quote what it worked on."""
+    if isinstance(error, CliError | ConfigurationError | StackError):
+        return f"error: {error}"
+    kind = type(error).__name__
+    return f"error: {kind}, a defect of tacho: run it again as `tacho {DEBUG} ...` and report what it shows"
+
+
+def main() -> None:
+    """The console command `tacho`."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if DEBUG in sys.argv:
+            raise
+        note(explain(error))
+        sys.exit(exit_code(error))
+
+
+for group in (up, demo, parts, provision, keys, sessions, doctor):
+    group.register(app)
+
+
+if __name__ == "__main__":
+    main()

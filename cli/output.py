@@ -1,0 +1,57 @@
+"""How commands speak: results on standard output, all else on standard error, colours only on a terminal.
+
+`--json` prints one JSON document and nothing else. In a pipe tables are plain columns, wide enough to grep.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["console", "note", "print_json", "ready", "table"]
+
+PIPE_WIDTH = 200
+
+
+def console() -> Console:
+    """Standard output; NO_COLOR and pipes are respected."""
+    terminal = sys.stdout.isatty()
+    return Console(file=sys.stdout, width=None if terminal else PIPE_WIDTH, highlight=False)
+
+
+def note(text: str) -> None:
+    """One line for the person at the terminal."""
+    Console(file=sys.stderr, highlight=False, soft_wrap=True).print(text, markup=False)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def ready(value: object) -> None:
+    """The one line that says that a long-running command serves."""
+    sys.stdout.write(f"ready {json.dumps(value, default=str)}\n")
+    sys.stdout.flush()
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+    """Rows under their columns, or what to do when there are none."""
+    rows = list(rows)
+    out = console()
+    if not rows:
+        out.print(empty, markup=False)
+        return
+    shown = Table(box=box.SIMPLE_HEAD if out.is_terminal else None, pad_edge=False, header_style="bold")
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        shown.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+    out.print(shown)

@@ -1,0 +1,49 @@
+"""`tacho ingress`, `tacho process`, `tacho sink`: one part in the foreground, as in production."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from tachograph.cli import settings
+from tachograph.cli.output import ready
+from tachograph.cli.settings import ConfigOption, JsonOption
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    panel = "Parts, one at a time"
+    app.command("ingress", rich_help_panel=panel)(ingress)
+    app.command("process", rich_help_panel=panel)(process)
+    app.command("sink", rich_help_panel=panel)(sink)
+
+
+def ingress(config: ConfigOption = None, _json: JsonOption = False) -> None:
+    """Run the proxy that agents talk to. Prints `ready {json}` when it serves."""
+    told = settings.load(config)
+    from tachograph.ingress import serve
+
+    serve.run(told.configuration, base=told.base, on_ready=_ready)
+
+
+def process(config: ConfigOption = None, _json: JsonOption = False) -> None:
+    """Run the masker: raw topic in, masked OCSF events out."""
+    told = settings.load(config)
+    from tachograph.processors import worker
+
+    worker.run(told.configuration, base=told.base)
+
+
+def sink(config: ConfigOption = None, _json: JsonOption = False) -> None:
+    """Run the worker that writes masked events into OpenSearch."""
+    told = settings.load(config)
+    from tachograph.sinks import worker
+
+    worker.run(told.configuration, base=told.base)
+
+
+def _ready(value: dict[str, Any]) -> None:
+    ready(value)

@@ -1,0 +1,95 @@
+"""`tacho sessions`, `tacho show`, `tacho search`: what happened, read from OpenSearch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, astuple
+from typing import Annotated
+
+import typer
+
+from tachograph.cli import settings
+from tachograph.cli.documents import MAX_HITS, Documents
+from tachograph.cli.output import console, note, print_json, table
+from tachograph.cli.settings import ConfigOption, JsonOption
+from tachograph.cli.story import line
+
+__all__ = ["register"]
+
+_NOTHING_YET = "Nothing is on record yet. Send an agent through: tacho up, then use its URL /c/<connection>."
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    panel = "Look at what happened"
+    app.command("sessions", rich_help_panel=panel)(sessions)
+    app.command("show", rich_help_panel=panel)(show)
+    app.command("search", rich_help_panel=panel)(search)
+
+
+def sessions(
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=1000, help="How many, newest first.")
+    ] = 20,
+    config: ConfigOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """List sessions: who, when, how many exchanges, tokens, cost."""
+    found = Documents.open(settings.load(config)).sessions(limit)
+    if json_output:
+        print_json([asdict(item) for item in found])
+        return
+    rows = [
+        (
+            item.session,
+            item.principal,
+            item.ended.replace("T", " ")[:19],
+            item.exchanges,
+            item.failures,
+            item.tokens,
+            f"{item.cost_usd:.4f}",
+            ", ".join(item.models),
+        )
+        for item in found
+    ]
+    columns = ("session", "principal", "last seen (UTC)", "exchanges", "failed", "tokens", "USD", "models")
+    table(columns, rows, empty=_NOTHING_YET)
+
+
+def show(
+    session: Annotated[str, typer.Argument(help="The session's id, or how it begins.")],
+    config: ConfigOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Tell one session's story in order: requests, responses, tool calls, tokens, cost."""
+    documents = Documents.open(settings.load(config))
+    found = list(documents.story(documents.resolve(session)))
+    if json_output:
+        print_json(found)
+        return
+    columns = ("time (UTC)", "", "connection", "what", "status", "numbers", "text")
+    table(columns, [astuple(line(source)) for source in found], empty=_NOTHING_YET)
+    if len(found) >= MAX_HITS:
+        note(f"The first {MAX_HITS} events; narrow it down with `tacho search`.")
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="Words, or field:value with AND, OR, NOT, ranges, wildcards.")],
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=1000, help="How many, newest first.")
+    ] = 20,
+    config: ConfigOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Search everything on record, full text and fields: 'http_response.code:>=400 AND payment'."""
+    total, found = Documents.open(settings.load(config)).search(query, limit)
+    if json_output:
+        print_json({"total": total, "hits": found})
+        return
+    rows = [
+        (source.get("unmapped", {}).get("tacho", {}).get("session", "")[:8], *astuple(line(source)))
+        for source in found
+    ]
+    columns = ("session", "time (UTC)", "", "connection", "what", "status", "numbers", "text")
+    table(columns, rows, empty=f"Nothing matches. All sessions: tacho sessions. ({query})")
+    if total > len(found):
+        console().print(f"{total} match, the newest {len(found)} are shown (--limit).", markup=False)

@@ -1,0 +1,86 @@
+"""One masked event as one line that a person can read: when, which way, what, how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Line", "line"]
+
+_ARROWS = {"request": "→", "response": "←", "session.open": "┌", "session.close": "└", "decision": "?"}
+MAX_TEXT = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What is shown of one event; every field is text, empty where there is nothing to say."""
+
+    time: str
+    arrow: str
+    connection: str
+    what: str
+    status: str
+    numbers: str
+    text: str
+
+
+def line(source: Mapping[str, Any]) -> Line:
+    """The line of one document; fields that it does not have are left out, never guessed."""
+    tacho: Mapping[str, Any] = source.get("unmapped", {}).get("tacho", {})
+    kind = str(tacho.get("type", ""))
+    return Line(
+        time=str(tacho.get("ts", ""))[11:23],
+        arrow=_ARROWS.get(kind, "·"),
+        connection=str(tacho.get("connection") or ""),
+        what=_what(source, tacho, kind),
+        status=_status(source, tacho, kind),
+        numbers=_numbers(source, tacho),
+        text=_shorten(_text(source, tacho)),
+    )
+
+
+def _what(source: Mapping[str, Any], tacho: Mapping[str, Any], kind: str) -> str:
+    if kind.startswith("session."):
+        return kind
+    if tool := tacho.get("tool"):
+        return f"{tacho.get('rpc_method', 'tool')} {tool}"
+    if method := tacho.get("rpc_method"):
+        return str(method)
+    if model := source.get("ai_model", {}).get("name"):
+        return f"{source.get('api', {}).get('operation', '')} {model}".strip()
+    request = source.get("http_request", {})
+    method = request.get("http_method") or tacho.get("method") or ""
+    return f"{method} {request.get('url', {}).get('path') or ''}".strip()
+
+
+def _status(source: Mapping[str, Any], tacho: Mapping[str, Any], kind: str) -> str:
+    if kind != "response":
+        return ""
+    code = source.get("http_response", {}).get("code")
+    error = (tacho.get("error") or {}).get("code")
+    return " ".join(str(part) for part in (code, tacho.get("stop_reason"), error) if part)
+
+
+def _numbers(source: Mapping[str, Any], tacho: Mapping[str, Any]) -> str:
+    usage, found = tacho.get("usage") or {}, []
+    if usage:
+        found.append(f"{usage.get('input_tokens', 0)}+{usage.get('output_tokens', 0)} tokens")
+    if cost := tacho.get("cost_usd"):
+        found.append(f"${cost:.4f}")
+    if (duration := source.get("duration")) is not None and tacho.get("type") == "response":
+        found.append(f"{duration} ms")
+    return ", ".join(found)
+
+
+def _text(source: Mapping[str, Any], tacho: Mapping[str, Any]) -> str:
+    context = source.get("message_context", {})
+    calls = ", ".join(f"{call['name']} ({call['id'][:14]})" for call in tacho.get("tool_calls") or ())
+    said = context.get("response_text") or context.get("prompt_text") or tacho.get("arguments_text") or ""
+    parts = (f"calls {calls}" if calls else "", str(said), str(tacho.get("withheld") or ""))
+    return " | ".join(part for part in parts if part)
+
+
+def _shorten(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= MAX_TEXT else f"{flat[: MAX_TEXT - 1]}…"
