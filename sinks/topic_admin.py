@@ -46,8 +46,8 @@ class TopicAdmin:
         )
         self._result(self._admin.create_topics([new], request_timeout=_ANSWER_SECONDS)[spec.name], spec.name)
 
-    def align(self, spec: TopicSpec) -> tuple[str, ...]:
-        """Set what differs, reset what is not ours; returns what was changed, `key=value` or `key reset`."""
+    def differing(self, spec: TopicSpec) -> dict[str, str | None]:
+        """What would have to be set, or reset (None), for the topic to be as specified."""
         resource = ConfigResource(ResourceType.TOPIC, spec.name)
         answer = self._admin.describe_configs([resource], request_timeout=_ANSWER_SECONDS)
         entries = self._result(answer[resource], spec.name)
@@ -56,7 +56,11 @@ class TopicAdmin:
             for name, entry in entries.items()
             if ConfigSource(entry.source) is ConfigSource.DYNAMIC_TOPIC_CONFIG
         }
-        wanted = changes(spec.config, explicit)
+        return changes(spec.config, explicit)
+
+    def align(self, spec: TopicSpec) -> tuple[str, ...]:
+        """Set what differs, reset what is not ours; returns what was changed, `key=value` or `key reset`."""
+        wanted = self.differing(spec)
         if wanted:
             change = ConfigResource(ResourceType.TOPIC, spec.name, incremental_configs=_entries(wanted))
             altered = self._admin.incremental_alter_configs([change], request_timeout=_ANSWER_SECONDS)
