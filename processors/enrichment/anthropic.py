@@ -7,9 +7,10 @@ then `message_delta` and `message_stop`; `ping` may come anywhere and `error` in
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tachograph.processors.enrichment.conversation import taken_apart
 from tachograph.processors.enrichment.facts import Facts, ToolUse, Turn, Usage
 from tachograph.processors.enrichment.shapes import Json, array, count, dumps, load, objects, record, text
 from tachograph.processors.enrichment.sse import ServerSentEvent
@@ -22,15 +23,11 @@ _TOOL_USES = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 
 def read_request(body: Json) -> Facts:
     """Model, whether it streams, and the messages, taken out of the rest."""
-    messages = body.get("messages")
-    turns = tuple(_turn(message) for message in array(messages))
-    rest = {key: value for key, value in body.items() if key != "messages"} if turns else None
-    return Facts(
+    return replace(
+        taken_apart(body, "messages", array(body.get("messages")), _turn),
         provider=PROVIDER,
         model=text(body.get("model")),
         stream=body.get("stream") is True,
-        turns=turns,
-        rest=dumps(rest) if rest is not None else None,
     )
 
 
@@ -147,11 +144,13 @@ class _Stream:
             block.pieces.append(piece)
 
 
-def _turn(message: Any) -> Turn:
+def _turn(message: Any) -> Turn | None:
     body = record(message)
     blocks = _blocks(body.get("content"))
     normal = body | {"content": blocks} if body else {"content": message}
-    canonical = dumps(normal) or repr(type(message))
+    canonical = dumps(normal)
+    if canonical is None:
+        return None
     return Turn(
         role=text(body.get("role")) or "unknown",
         canonical=canonical.encode(),

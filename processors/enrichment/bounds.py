@@ -25,6 +25,7 @@ __all__ = [
     "ID_BYTES",
     "LINE_BYTES",
     "MAX_IDS",
+    "MAX_MESSAGES",
     "MAX_RULES",
     "RECORD_BYTES",
     "URL_BYTES",
@@ -53,6 +54,8 @@ ID_BYTES = 512
 """Names and ids that are searched exactly; the index ignores longer ones anyway."""
 LINE_BYTES = 2 << 10
 """One-line texts: messages, details, model names."""
+MAX_MESSAGES = 10_000
+"""Messages that one request is taken apart into; a longer one keeps them in its body."""
 MAX_RULES = 512
 RECORD_BYTES = MAX_RECORD_BYTES - (64 << 10)
 """An event's JSON; the rest of Kafka's limit is for its key, headers and framing."""

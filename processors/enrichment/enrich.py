@@ -7,7 +7,7 @@ for each message of its conversation. What fails on content fails to the documen
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import date
 from typing import Any
 
@@ -29,18 +29,26 @@ __all__ = ["enrich"]
 _PARTS = uuid.UUID("0b7c52a4-7bd5-5f0a-8f8e-7f6d3a1c9e15")
 
 
-def enrich(record: MaskedRecord) -> tuple[Emitted, ...]:
+def enrich(record: MaskedRecord, *, known: Container[uuid.UUID] = frozenset()) -> tuple[Emitted, ...]:
     """The events of one record, its own wire document first; `uid`, `session`, `day` and JSON of each.
 
+    `known` are uids of messages that need not be built again; it never touches the record's own document.
     Raises nothing for any content. `value` of each is at most `bounds.RECORD_BYTES` long.
     """
-    try:
-        return tuple(_documents(record, read(record)))
-    except Exception as error:  # noqa: BLE001 - a record that our own mistake hides would be a lost record
-        return (_bare(record.header, f"only the header could be told ({type(error).__name__})"),)
+    problem = ""
+    for facts in (read, _unread):
+        try:
+            return tuple(_documents(record, facts(record), known))
+        except Exception as error:  # noqa: BLE001 - a record that our own mistake hides would be a lost one
+            problem = type(error).__name__
+    return (_bare(record.header, f"only the header could be told ({problem})"),)
 
 
-def _documents(record: MaskedRecord, facts: Facts) -> Iterator[Emitted]:
+def _unread(_: MaskedRecord) -> Facts:
+    return Facts(problem="the content could not be told; it is kept as text")
+
+
+def _documents(record: MaskedRecord, facts: Facts, known: Container[uuid.UUID]) -> Iterator[Emitted]:
     header = record.header
     time = unix_ms(header.ts)
     links = chain(facts.turns, facts.provider or "")
@@ -51,8 +59,11 @@ def _documents(record: MaskedRecord, facts: Facts) -> Iterator[Emitted]:
     yield _emit(event, header, header.uid, header.type.value, day_of(time))
     for index, text in enumerate(parts, start=1):
         yield _part(header, time, index, len(parts), text)
+    day, start = day_of(time), day_start_ms(time)
     for link in links:
-        yield from _message(header, link, day_start_ms(time))
+        name = message_uid(header.session, header.connection or "", day.isoformat(), link.hash)
+        if name not in known:
+            yield from _message(header, link, name, start)
 
 
 def _body(record: MaskedRecord, facts: Facts, event: dict[str, Any]) -> tuple[str, str]:
@@ -82,9 +93,7 @@ def _part(header: Header, time: int, index: int, count: int, body: str) -> Emitt
     return _emit(event, header, uid, "part", day_of(time))
 
 
-def _message(header: Header, link: Link, time: int) -> Iterator[Emitted]:
-    day = day_of(time)
-    name = message_uid(header.session, header.connection or "", day.isoformat(), link.hash)
+def _message(header: Header, link: Link, name: uuid.UUID, time: int) -> Iterator[Emitted]:
     pieces = list(bounds.slices(decode(link.turn.canonical), bounds.BODY_BYTES))
     for index, body in enumerate(pieces):
         uid = name if index == 0 else uuid.uuid5(_PARTS, f"{name}/{index}")
@@ -94,7 +103,7 @@ def _message(header: Header, link: Link, time: int) -> Iterator[Emitted]:
             tacho["part"] = {"of": str(name), "index": index, "count": len(pieces) - 1}
         elif len(pieces) > 1:
             tacho["body_parts"] = len(pieces) - 1
-        yield _emit(event, header, uid, "message", day)
+        yield _emit(event, header, uid, "message", day_of(time))
 
 
 def _is_chunked(record: MaskedRecord) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tachograph.processors.enrichment.conversation import taken_apart
 from tachograph.processors.enrichment.facts import Facts, ToolUse, Turn, Usage
 from tachograph.processors.enrichment.shapes import Json, array, count, dumps, load, objects, record, text
 from tachograph.processors.enrichment.sse import ServerSentEvent
@@ -27,14 +28,11 @@ def read_request(body: Json) -> Facts:
     key = "messages" if "messages" in body else "input"
     value = body.get(key)
     said = [{"role": "user", "content": value}] if isinstance(value, str) else array(value)
-    turns = tuple(_turn(item) for item in said)
-    rest = {name: item for name, item in body.items() if name != key} if turns else None
-    return Facts(
+    return replace(
+        taken_apart(body, key, said, _turn),
         provider=PROVIDER,
         model=text(body.get("model")),
         stream=body.get("stream") is True,
-        turns=turns,
-        rest=dumps(rest) if rest is not None else None,
     )
 
 
@@ -167,14 +165,16 @@ def _response(body: Json) -> Facts:
     )
 
 
-def _turn(item: Any) -> Turn:
+def _turn(item: Any) -> Turn | None:
     body = record(item)
     kind = body.get("type")
     calls = tuple(_chat_calls(body))
     if kind in _CALLS:
         calls = (_item_call(body),)
     result = text(body.get("call_id")) if kind in _OUTPUTS else text(body.get("tool_call_id"))
-    canonical = dumps(item) or repr(type(item))
+    canonical = dumps(item)
+    if canonical is None:
+        return None
     return Turn(
         role=_role(body),
         canonical=canonical.encode(),
