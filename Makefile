@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 TACHO := $(VENV)/bin/tacho
 ARGS ?=
 
-.PHONY: help install demo test check format bench bench-% docs lock schemas clean
+.PHONY: help install demo test check format bench docs lock schemas clean
 
 help:  ## Show these targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -40,6 +40,14 @@ format: $(STAMP)  ## Rewrite the code in the house's format.
 	$(VENV)/bin/ruff format .
 
 bench: bench-ingress bench-pipeline bench-masking  ## Run every benchmark.
+
+bench-ingress: $(STAMP) .venv-bench/.installed  # its peers have an environment of their own
+	$(VENV)/bin/python -m bench.ingress $(ARGS)
+
+.venv-bench/.installed: bench/peers.lock $(STAMP)
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 bench-%: $(STAMP)
 	$(VENV)/bin/python -m bench.$* $(ARGS)
