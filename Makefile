@@ -2,7 +2,9 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 VENV := .venv
-PYTHON ?= $(firstword $(shell command -v python3.13 python3.12 python3.11 python3 2>/dev/null))
+# The first of these that runs and is new enough; a name on PATH alone proves nothing.
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 STAMP := $(VENV)/.installed
 TACHO := $(VENV)/bin/tacho
 ARGS ?=
@@ -16,7 +18,6 @@ install: $(STAMP)  ## Install everything into .venv from the lock file.
 
 $(STAMP): requirements-dev.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Tachograph needs Python 3.11 or newer: put it on PATH or say make PYTHON=..." >&2; exit 2; }
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Tachograph needs Python 3.11 or newer, $(PYTHON) is {v.major}.{v.minor}: say make PYTHON=...")'
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the locked dependencies into $(VENV) ..." >&2
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
