@@ -72,7 +72,7 @@ def _target() -> Iterator[int]:
 
 
 def _start(site: Site, upstream: int, work: Path) -> Iterator[Running]:
-    yield start_ingress(site)
+    yield start_ingress(site, cpus={0})
     for name, peer in PEERS.items():
         folder = work / name
         folder.mkdir()

@@ -21,7 +21,6 @@ import uvloop
 
 MAX_SECONDS = 60
 MAX_CONNECTIONS = 256
-BODY = b'{"q":"' + b"y" * (1024 - 8) + b'"}'
 
 
 @dataclass(slots=True)
@@ -82,11 +81,11 @@ class Client(asyncio.Protocol):
         return await self.answer
 
 
-def request_bytes(url: str, method: str, key: str | None) -> tuple[str, int, bytes]:
-    """Host, port and the bytes of one request."""
+def request_bytes(url: str, method: str, key: str | None, size: int = 0) -> tuple[str, int, bytes]:
+    """Host, port and the bytes of one request; a POST carries `size` bytes of JSON."""
     parts = urlsplit(url)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
-    body = BODY if method == "POST" else b""
+    body = b'{"q":"' + b"y" * (size - 8) + b'"}' if method == "POST" else b""
     lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}", "User-Agent: bench"]
     lines += [f"X-Tacho-Key: {key}"] if key else []
     lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"] if body else []
@@ -98,10 +97,10 @@ async def connect(host: str, port: int, tally: Tally) -> Client:
     return client
 
 
-async def closed(url: str, key: str | None, connections: int, seconds: float) -> dict[str, float]:
+async def closed(url: str, key: str | None, connections: int, seconds: float, size: int) -> dict[str, float]:
     """As fast as it goes over `connections` connections."""
     tally = Tally()
-    host, port, request = request_bytes(url, "POST", key)
+    host, port, request = request_bytes(url, "POST", key, size)
     end = time.monotonic() + seconds
 
     async def one() -> None:
@@ -119,10 +118,10 @@ async def closed(url: str, key: str | None, connections: int, seconds: float) ->
     return tally.report(seconds)
 
 
-async def rate(url: str, key: str | None, per_s: float, seconds: float) -> dict[str, float]:
+async def rate(url: str, key: str | None, per_s: float, seconds: float, size: int) -> dict[str, float]:
     """At fixed times; latency counts from when the request was due, so a stall is not forgiven."""
     tally = Tally()
-    host, port, request = request_bytes(url, "POST", key)
+    host, port, request = request_bytes(url, "POST", key, size)
     idle: list[Client] = [await connect(host, port, tally) for _ in range(16)]
     tasks: set[asyncio.Task[None]] = set()
 
@@ -166,6 +165,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--per-s", type=float, default=300)
+    parser.add_argument("--bytes", type=int, default=1024, help="of JSON in each request")
     parser.add_argument("--every-ms", type=float, default=20)
     options = parser.parse_args()
     seconds = min(options.seconds, MAX_SECONDS)
@@ -173,8 +173,8 @@ def main() -> None:
     if urlsplit(options.url).hostname not in {"127.0.0.1", "localhost", "::1"}:
         sys.exit("the load goes to loopback only")
     jobs = {
-        "closed": lambda: closed(options.url, options.key, connections, seconds),
-        "rate": lambda: rate(options.url, options.key, options.per_s, seconds),
+        "closed": lambda: closed(options.url, options.key, connections, seconds, options.bytes),
+        "rate": lambda: rate(options.url, options.key, options.per_s, seconds, options.bytes),
         "sse": lambda: sse(options.url, options.key, connections, seconds, options.every_ms),
     }
     sys.stdout.write(json.dumps(uvloop.run(jobs[options.kind]())) + "\n")

@@ -119,8 +119,8 @@ def start_part(site: Site, name: str, *, cpus: set[int] | None = None) -> subpro
     return process
 
 
-def start_ingress(site: Site) -> Running:
+def start_ingress(site: Site, *, cpus: set[int] | None) -> Running:
     """The whole gateway: identity, capture, durable before forwarded, published to Kafka."""
-    process = start_part(site, "ingress", cpus={0})
+    process = start_part(site, "ingress", cpus=cpus)
     wait_port(site.port, process)
     return Running("tachograph", process, f"http://127.0.0.1:{site.port}/c/bench", site.new_key())
