@@ -292,9 +292,8 @@ class Passage:
         if self._request_recorded:
             return
         try:
-            await self._record_request(
-                b"", end=True, complete=self._incoming.body.complete and not self._first_piece
-            )
+            # Bytes of a body that were not taken are not in the record, so it is not complete.
+            await self._record_request(b"", end=True, complete=self._incoming.length == 0)
         except IngressError as error:
             _log.warning("request record not closed", code=error.code)
 

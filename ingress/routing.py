@@ -20,7 +20,7 @@ _ABSOLUTE = re.compile(r"https?://[^/?#]*(.*)", re.IGNORECASE | re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`connection` is None where nothing is registered; `target` is what is left, byte-exact."""
+    """`connection` is None where nothing is registered; `target` is what is left, byte-exact, perhaps empty."""
 
     connection: Connection | None
     target: str
@@ -46,12 +46,9 @@ class Routes:
         path = absolute[1] if absolute else target
         match = _PREFIXED.fullmatch(path)
         if match is None:
-            return Route(None, path or "/")
-        return (
-            Route(self._names.get(match[1]), match[2] or "/")
-            if match[1] in self._names
-            else Route(None, path)
-        )
+            return Route(None, path)
+        connection = self._names.get(match[1])
+        return Route(None, path) if connection is None else Route(connection, match[2])
 
 
 def _without_port(host: str) -> str:

@@ -1,0 +1,101 @@
+"""Refusals have the shape that each protocol's clients read."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tachograph.ingress import errors
+from tachograph.ingress.refusals import _NEXT, MAX_RPC_BYTES, refuse, rpc_id
+from tachograph.schemas.event import Protocol
+from tachograph.schemas.payload import ErrorCode
+
+EXCHANGE = uuid.UUID(int=7)
+
+
+def test_every_code_has_advice() -> None:
+    """No error leaves the agent without a next step."""
+    assert set(_NEXT) == set(get_args(ErrorCode))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (errors.BadRequest("x"), "invalid_request_error"),
+        (errors.Unauthenticated("x"), "authentication_error"),
+        (errors.Forbidden("x"), "permission_error"),
+        (errors.RecorderFull("x"), "overloaded_error"),
+        (errors.UpstreamTimeout("x"), "timeout_error"),
+        (errors.UpstreamReset("x"), "api_error"),
+    ],
+)
+def test_anthropic(error: errors.IngressError, kind: str) -> None:
+    """The Messages API's error object, with the type its SDKs map to exceptions."""
+    answer = refuse(error, protocol=Protocol.LLM, target="/v1/messages?beta=true", exchange=EXCHANGE)
+    value = json.loads(answer.body)
+    assert (value["type"], value["error"]["type"], value["request_id"]) == ("error", kind, str(EXCHANGE))
+    assert value["error"]["message"].startswith("Tachograph gateway: x. ")
+    assert answer.status == error.status
+
+
+def test_openai() -> None:
+    """The OpenAI error object: message, type, param, code."""
+    answer = refuse(errors.Unauthenticated("x"), protocol=Protocol.LLM, target="/v1/chat/completions")
+    error = json.loads(answer.body)["error"]
+    assert (error["type"], error["param"], error["code"]) == (
+        "invalid_request_error",
+        None,
+        "unauthenticated",
+    )
+    assert ("WWW-Authenticate", 'Bearer realm="tachograph"') in answer.headers
+
+
+def test_json_rpc() -> None:
+    """A JSON-RPC 2.0 error with the request's id, or null."""
+    value = json.loads(refuse(errors.Forbidden("x"), protocol=Protocol.MCP, exchange=EXCHANGE, rpc="a").body)
+    assert (value["jsonrpc"], value["id"], value["error"]["code"]) == ("2.0", "a", -32000)
+    assert value["error"]["data"]["exchange"] == str(EXCHANGE)
+    assert json.loads(refuse(errors.Forbidden("x"), protocol=Protocol.MCP).body)["id"] is None
+
+
+@pytest.mark.parametrize("protocol", [None, *Protocol])
+@pytest.mark.parametrize("name", errors.__all__)
+def test_every_error_in_every_shape(name: str, protocol: Protocol | None) -> None:
+    """Content-Length is right, the exchange is named, and 503 says when to come back."""
+    error = getattr(errors, name)("what came")
+    answer = refuse(error, protocol=protocol, exchange=EXCHANGE)
+    fields = dict(answer.headers)
+    assert int(fields["Content-Length"]) == len(answer.body)
+    assert fields["X-Tacho-Exchange"] == str(EXCHANGE)
+    assert ("Retry-After" in fields) == (answer.status == 503)
+    assert b"what came" in answer.body
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b'{"jsonrpc":"2.0","id":1}', 1),
+        (b'{"id":"a"}', "a"),
+        (b'{"id":null}', None),
+        (b'{"id":true}', None),
+        (b'{"id":[1]}', None),
+        (b'[{"id":1}]', None),
+        (b"", None),
+        (b"{", None),
+        (b'{"id":1,"x":"' + b"a" * MAX_RPC_BYTES + b'"}', None),
+    ],
+)
+def test_rpc_id(body: bytes, found: str | int | None) -> None:
+    """Only a single request's own id is repeated."""
+    assert rpc_id(body) == found
+
+
+@given(st.binary())
+def test_rpc_id_takes_anything(body: bytes) -> None:
+    """No body makes it raise."""
+    rpc_id(body)
