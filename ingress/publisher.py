@@ -180,11 +180,7 @@ class Publisher:
 
     def _repeat(self, backoff: int) -> int:
         """Let everything in flight land, wait, and produce again in the first order what failed."""
-        with self._changed:
-            while self._in_flight and not self._stopping:
-                if self._renew:  # a producer that met a fatal error delivers nothing any more
-                    self._producer.purge(blocking=False)
-                self._changed.wait(POLL_SECONDS)
+        self._land()
         self._wait(BACKOFF_SECONDS[min(backoff, len(BACKOFF_SECONDS) - 1)])
         if self._stopping:
             return backoff
@@ -195,24 +191,47 @@ class Publisher:
         with self._changed:
             failed, self._failed = sorted(self._failed, key=lambda item: item[0]), []
         for _, queued in failed:
+            if queued.suspect:
+                self._land()
             self._produce(queued)
+            if queued.suspect:
+                self._land()
         return backoff + 1
+
+    def _land(self) -> None:
+        """Wait until nothing is in flight; Kafka being away may make it long, and the spool bears it."""
+        with self._changed:
+            while self._in_flight and not self._stopping:
+                if self._renew:  # a producer that met a fatal error delivers nothing any more
+                    self._producer.purge(blocking=False)
+                self._changed.wait(POLL_SECONDS)
 
     def _bury(self) -> None:
         """Write down what Kafka will never take, then count it as delivered."""
         with self._changed:
             dead, self._dead = self._dead, []
         for queued, reason in dead:
-            self._dead_count += 1
-            log.error("record_refused_by_kafka", topic=queued.entry.topic, reason=reason, bytes=queued.size)
-            if queued.entry.topic == self._deadletter or len(queued.entry.value) > DEADLETTER_VALUE_BYTES:
-                self._source.set_aside(queued.entry, reason)
-            if queued.entry.topic == self._deadletter:
-                self._source.acknowledge(queued)
-                continue
-            letter = Queued(dead_letter(queued.entry, topic=self._deadletter, reason=reason), None)
-            letter.stands_for = queued
-            self._produce(letter)
+            try:
+                self._bury_one(queued, reason)
+            except OSError as error:  # neither Kafka nor the disk takes it now: it stays where it is
+                log.error("refused_record_not_kept", reason=error.strerror)  # noqa: TRY400  that is all there is
+                with self._changed:
+                    self._dead.append((queued, reason))
+                self._wait(BACKOFF_SECONDS[0])
+
+    def _bury_one(self, queued: Queued, reason: str) -> None:
+        entry = queued.entry
+        log.error("record_refused_by_kafka", topic=entry.topic, reason=reason, bytes=queued.size)
+        letter = entry.topic == self._deadletter
+        if letter or len(entry.value) > DEADLETTER_VALUE_BYTES:
+            self._source.set_aside(queued.stands_for.entry if queued.stands_for else entry, reason)
+        self._dead_count += 1
+        if letter:
+            self._source.acknowledge(queued.stands_for or queued)
+            return
+        made = Queued(dead_letter(entry, topic=self._deadletter, reason=reason), None)
+        made.stands_for = queued
+        self._produce(made)
 
     def _wait(self, seconds: float) -> None:
         with self._changed:
@@ -229,9 +248,14 @@ class Publisher:
             self._connected, self._problem = True, ""
             self._delivered += 1
             self._source.acknowledge(queued.stands_for or queued)
-        elif error.code() in _NEVER:
+        elif error.code() in _NEVER and queued.suspect:
             with self._changed:
                 self._dead.append((queued, error.name()))
+        elif error.code() in _NEVER:
+            # Kafka refuses whole batches, so its neighbours are named with the culprit: each is tried alone.
+            queued.suspect = True
+            with self._changed:
+                self._failed.append((turn, queued))
         else:
             self._trouble(error, queued.entry.topic)
             with self._changed:
@@ -272,7 +296,7 @@ def dead_letter(entry: SpoolEntry, *, topic: str, reason: str) -> SpoolEntry:
     why = (
         ("reason", reason.encode()),
         ("stage", b"ingress"),
-        ("source-topic", entry.topic.encode()),
+        ("origin-topic", entry.topic.encode()),
         ("value-sha256", sha256_hex(entry.value).encode()),
         ("value-bytes", str(len(entry.value)).encode()),
     )

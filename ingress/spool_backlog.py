@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 class Queued:
     """One entry on its way to Kafka. `index` counts this worker's entries; None if read from a file."""
 
-    __slots__ = ("acknowledged", "entry", "index", "ordinal", "segment", "size", "stands_for")
+    __slots__ = ("acknowledged", "entry", "index", "ordinal", "segment", "size", "stands_for", "suspect")
 
     def __init__(self, entry: SpoolEntry, index: int | None) -> None:
         self.entry = entry
@@ -37,6 +37,8 @@ class Queued:
         self.acknowledged = False
         self.stands_for: Queued | None = None
         """The entry that a dead letter speaks of."""
+        self.suspect = False
+        """It was in a batch that Kafka refused; it has yet to be tried alone."""
 
 
 @dataclass(slots=True)
