@@ -108,9 +108,9 @@ class Cluster:
         *,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        seconds: float = CALL_SECONDS,
+        seconds: float | None = None,
     ) -> bytes:
-        """One call, one answer."""
+        """One call, one answer, within `CALL_SECONDS` unless told otherwise."""
         try:
             answer = self._client.transport.perform_request(
                 method,
@@ -118,7 +118,7 @@ class Cluster:
                 params=dict(params or {}),
                 body=body,
                 headers=dict(headers or {}),
-                timeout=seconds,
+                timeout=seconds or CALL_SECONDS,
             )
         except NoAnswer:
             raise Unavailable("OpenSearch did not answer") from None

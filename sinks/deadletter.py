@@ -21,6 +21,8 @@ __all__ = ["BURST", "PER_SECOND", "DeadLetterTopic", "Rate", "headers_for"]
 STAGE = "sinks.opensearch"
 BURST = 500
 PER_SECOND = 5.0
+DELIVERY_MS = 30_000
+"""How long one try may take; then it is tried again."""
 _POLL_SECONDS = 0.1
 
 
@@ -53,9 +55,10 @@ class DeadLetterTopic:
         *,
         clock: Callable[[], float],
         wait: Callable[[float], None],
+        delivery_ms: int = DELIVERY_MS,
     ) -> None:
-        safe = {"enable.idempotence": True, "acks": "all", "linger.ms": 5, "delivery.timeout.ms": 30_000}
-        self._producer = Producer(dict(producer) | safe)
+        safe = {"enable.idempotence": True, "acks": "all", "linger.ms": 5, "delivery.timeout.ms": delivery_ms}
+        self._producer = Producer(dict(producer) | safe | {"log_level": 0})
         self._topic = topic
         self._wait = wait
         self._rate = Rate(clock)

@@ -17,6 +17,8 @@ from tachograph.sinks.record import Record
 
 __all__ = ["mget_body", "read_stored"]
 
+# Only the end of a value is wanted; numbers stay text, so that their size is nobody's limit.
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=str)
 _HEAD = b'{"docs":['
 # Our ids and indices hold no quote; between id and `found` stand numbers and, at most, a routing.
 _FOUND = re.compile(
@@ -64,6 +66,6 @@ def _document(record: Record, answer: bytes, text: str, start: int) -> tuple[byt
 
 def _end(text: str, start: int) -> int:
     try:
-        return json.JSONDecoder().raw_decode(text, start)[1]
+        return _DECODER.raw_decode(text, start)[1]
     except (ValueError, RecursionError):
         raise Unavailable("mget answer: torn") from None

@@ -1,0 +1,68 @@
+"""Topics with exactly the configuration that is stated."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from tachograph.schemas.topics import TopicSpec
+from tachograph.sinks.errors import OperatorError, Unavailable
+from tachograph.sinks.topic_admin import TopicAdmin, changes
+
+
+@pytest.mark.parametrize(
+    ("explicit", "expected"),
+    [
+        ({}, {"a": "1", "b": "2"}),
+        ({"a": "1", "b": "2"}, {}),
+        ({"a": "1", "b": "3"}, {"b": "2"}),
+        ({"a": "1", "b": "2", "c": "9"}, {"c": None}),
+        ({"c": None}, {"a": "1", "b": "2", "c": None}),
+    ],
+)
+def test_changes_set_what_differs_and_reset_what_is_not_ours(
+    explicit: dict[str, str | None], expected: dict[str, str | None]
+) -> None:
+    """The outcome is exactly what is wanted, key by key."""
+    assert changes({"b": "2", "a": "1"}, explicit) == expected
+
+
+def test_no_broker_is_unavailable() -> None:
+    """Within the bound of one question."""
+    with pytest.raises(Unavailable, match="Kafka did not answer"):
+        TopicAdmin({"bootstrap.servers": "127.0.0.1:1"}).existing()
+
+
+@pytest.fixture
+def topic(stack: Any) -> Iterator[tuple[TopicAdmin, str]]:
+    """An admin and a name of its own."""
+    client = {"bootstrap.servers": stack.bootstrap_servers}
+    name = f"sink-{uuid.uuid4().hex[:8]}"
+    yield TopicAdmin(client), name
+    for future in AdminClient(client).delete_topics([name]).values():
+        future.exception(20)
+
+
+@pytest.mark.engines
+def test_a_topic_is_created_and_kept_as_stated(topic: tuple[TopicAdmin, str]) -> None:
+    """Created with its configuration; later, a changed value and a foreign key are both put right."""
+    admin, name = topic
+    before = TopicSpec(name, 3, {"retention.ms": "60000", "segment.ms": "5000"})
+    admin.create(before, copies=1)
+    assert admin.existing()[name] == 3
+    assert admin.align(before) == ()
+    after = TopicSpec(name, 3, {"retention.ms": "90000", "cleanup.policy": "delete"})
+    assert admin.align(after) == ("cleanup.policy=delete", "retention.ms=90000", "segment.ms reset")
+    assert admin.align(after) == ()
+
+
+@pytest.mark.engines
+def test_what_kafka_refuses_is_the_operators(topic: tuple[TopicAdmin, str]) -> None:
+    """More copies than brokers: the text names the topic."""
+    admin, name = topic
+    with pytest.raises(OperatorError, match=name):
+        admin.create(TopicSpec(name, 1), copies=5)
