@@ -71,6 +71,7 @@ class Assembly:
         parts = [part(name, settings.file) for name in PARTS]
         self.supervisor = Supervisor(parts, logs=home / "logs", run=home / "run")
         self.urls: dict[str, Any] = {}
+        self._recorded = False
 
     def start(self) -> dict[str, Any]:
         """Bring everything up and wait until it serves; the URLs. `stop` is to follow, even on an error."""
@@ -103,7 +104,8 @@ class Assembly:
             self._say(
                 f"{name} did not end in time and was killed; what it had not finished comes at the next start"
             )
-        run_state.clear(self._settings.home)
+        if self._recorded:  # else the state is another run's
+            run_state.clear(self._settings.home)
         if self._stack is not None:
             self._stack.stop()
 
@@ -131,6 +133,7 @@ class Assembly:
         parts = tuple(run_state.PartState(name, pid, str(log)) for name, pid, log in found if pid is not None)
         if parent is not None:
             started = datetime.now(UTC).isoformat(timespec="seconds")
+            self._recorded = True
             run_state.write(self._settings.home, run_state.RunState(parent, started, self.urls, parts))
 
 

@@ -67,6 +67,8 @@ class SessionSummary:
 class Documents:
     """The indices of one configuration."""
 
+    max_hits = MAX_HITS
+
     def __init__(self, cluster: Cluster, *, index_prefix: str, url: str) -> None:
         self._cluster = cluster
         self._url = url

@@ -13,17 +13,18 @@ import typer
 
 from tachograph.cli import doctor, keys, parts, provision, sessions, up
 from tachograph.cli.demo import command as demo
-from tachograph.cli.errors import CliError
+from tachograph.cli.lazy import LazyGroup
 from tachograph.cli.output import note
-from tachograph.cli.stack.errors import StackError
-from tachograph.schemas.errors import ConfigurationError
 
 __all__ = ["app", "main"]
 
 DEBUG = "--debug"
+_EXIT_CODES = {"ConfigurationError": 2, "OperatorError": 2, "StackError": 3, "BrokerFault": 3}
+"""Of errors of other rooms, which know no exit codes, by the name of a class in their tree."""
 
 app = typer.Typer(
     name="tacho",
+    cls=LazyGroup,
     help="The flight log of AI agents: a gateway that records, masks and proves every call an agent makes.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -57,17 +58,16 @@ def installed_version() -> str:
 
 
 def exit_code(error: BaseException) -> int:
-    """What the shell is told about an error."""
-    if isinstance(error, CliError):
-        return error.exit_code
-    if isinstance(error, ConfigurationError):
-        return 2
-    return 3 if isinstance(error, StackError) else 1
+    """What the shell is told about an error: its own word, else that of the nearest class that has one."""
+    told = getattr(error, "exit_code", None)
+    if isinstance(told, int):
+        return told
+    return next((_EXIT_CODES[kind.__name__] for kind in type(error).mro() if kind.__name__ in _EXIT_CODES), 1)
 
 
 def explain(error: BaseException) -> str:
     """One message for one error; a defect of ours shows its kind only, it could quote what it worked on."""
-    if isinstance(error, CliError | ConfigurationError | StackError):
+    if type(error).__module__.startswith("tachograph."):
         return f"error: {error}"
     kind = type(error).__name__
     return f"error: {kind}, a defect of tacho: run it again as `tacho {DEBUG} ...` and report what it shows"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, astuple
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tachograph.cli import settings
-from tachograph.cli.documents import MAX_HITS, Documents
 from tachograph.cli.output import console, note, print_json, table
 from tachograph.cli.settings import ConfigOption, JsonOption
 from tachograph.cli.story import line
+
+if TYPE_CHECKING:
+    from tachograph.cli.documents import Documents
 
 __all__ = ["register"]
 
@@ -34,7 +37,7 @@ def sessions(
     json_output: JsonOption = False,
 ) -> None:
     """List sessions: who, when, how many exchanges, tokens, cost."""
-    found = Documents.open(settings.load(config)).sessions(limit)
+    found = _documents(config).sessions(limit)
     if json_output:
         print_json([asdict(item) for item in found])
         return
@@ -61,15 +64,15 @@ def show(
     json_output: JsonOption = False,
 ) -> None:
     """Tell one session's story in order: requests, responses, tool calls, tokens, cost."""
-    documents = Documents.open(settings.load(config))
+    documents = _documents(config)
     found = list(documents.story(documents.resolve(session)))
     if json_output:
         print_json(found)
         return
     columns = ("time (UTC)", "", "connection", "what", "status", "numbers", "text")
     table(columns, [astuple(line(source)) for source in found], empty=_NOTHING_YET)
-    if len(found) >= MAX_HITS:
-        note(f"The first {MAX_HITS} events; narrow it down with `tacho search`.")
+    if len(found) >= documents.max_hits:
+        note(f"The first {documents.max_hits} events; narrow it down with `tacho search`.")
 
 
 def search(
@@ -81,7 +84,7 @@ def search(
     json_output: JsonOption = False,
 ) -> None:
     """Search everything on record, full text and fields: 'http_response.code:>=400 AND payment'."""
-    total, found = Documents.open(settings.load(config)).search(query, limit)
+    total, found = _documents(config).search(query, limit)
     if json_output:
         print_json({"total": total, "hits": found})
         return
@@ -93,3 +96,9 @@ def search(
     table(columns, rows, empty=f"Nothing matches. All sessions: tacho sessions. ({query})")
     if total > len(found):
         console().print(f"{total} match, the newest {len(found)} are shown (--limit).", markup=False)
+
+
+def _documents(config: Path | None) -> Documents:
+    from tachograph.cli.documents import Documents
+
+    return Documents.open(settings.load(config))

@@ -10,13 +10,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tachograph.cli.errors import NoConfiguration, WrongUse
-from tachograph.schemas.config import Configuration
-from tachograph.schemas.document import MAX_CONFIG_BYTES, load_configuration
+
+if TYPE_CHECKING:  # building the models takes longer than `tacho --help` may
+    from tachograph.schemas.config import Configuration
 
 __all__ = [
     "CONFIG_NAME",
@@ -57,6 +58,8 @@ class Settings:
 
 def load(given: Path | None) -> Settings:
     """Find, read and check the configuration; raises WrongUse or ConfigurationError, both with what to do."""
+    from tachograph.schemas.document import MAX_CONFIG_BYTES, load_configuration
+
     file = locate(given, os.environ, Path.cwd())
     try:
         with file.open("rb") as stream:

@@ -15,9 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from tachograph.cli import run_state, settings
-from tachograph.cli.assembly import Assembly
 from tachograph.cli.errors import NoConfiguration
-from tachograph.cli.home import make_home
 from tachograph.cli.keys import rfc3339
 from tachograph.cli.output import note, print_json, ready, table
 from tachograph.cli.settings import ConfigOption, JsonOption, Settings
@@ -50,6 +48,8 @@ def up(
     Kafka and OpenSearch are started only where the configuration says `stack: {managed: true}`.
     """
     told = _settings(config)
+    from tachograph.cli.assembly import Assembly
+
     assembly = Assembly(told, managed=told.configuration.stack.managed and not external, say=note)
     with interruptible():
         try:
@@ -112,6 +112,8 @@ def _settings(config: Path | None) -> Settings:
     try:
         return settings.load(config)
     except NoConfiguration:
+        from tachograph.cli.home import make_home
+
         home = settings.default_home(os.environ, Path.cwd())
         made = make_home(home, randomness=os.urandom, now=rfc3339(datetime.now(UTC)))
         note(f"Made {made.file}, with keys in {home / 'keys'}.")
