@@ -8,9 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tachograph.cli.stack.engines import Endpoints, Stack, StackConfig
 from tachograph.cli.stack.progress import Plain
+
+# A busy machine is no failing test: how long one example takes says nothing about the code.
+settings.register_profile("tachograph", deadline=None)
+settings.load_profile("tachograph")
 
 
 @contextmanager

@@ -12,7 +12,17 @@ from typing import Any
 
 from tachograph.processors.enrichment.conversation import taken_apart
 from tachograph.processors.enrichment.facts import Facts, ToolUse, Turn, Usage
-from tachograph.processors.enrichment.shapes import Json, array, count, dumps, load, objects, record, text
+from tachograph.processors.enrichment.shapes import (
+    Json,
+    array,
+    count,
+    dumps,
+    kind,
+    load,
+    objects,
+    record,
+    text,
+)
 from tachograph.processors.enrichment.sse import ServerSentEvent
 
 __all__ = ["PROVIDER", "read_request", "read_response", "read_stream"]
@@ -34,9 +44,7 @@ def read_request(body: Json) -> Facts:
 def read_response(body: Json) -> Facts:
     """A `message`, an `error`, or the bare counts of `count_tokens`."""
     error = record(body, "error")
-    tools = tuple(
-        _tool_use(block) for block in objects(body.get("content")) if block.get("type") in _TOOL_USES
-    )
+    tools = tuple(_tool_use(block) for block in objects(body.get("content")) if kind(block) in _TOOL_USES)
     return Facts(
         provider=PROVIDER,
         model=text(body.get("model")),
@@ -82,7 +90,7 @@ class _Stream:
     stopped: bool = False
 
     def take(self, event: Json) -> None:
-        match event.get("type"):
+        match kind(event):
             case "message_start":
                 message = record(event, "message")
                 self.model = text(message.get("model"))
@@ -125,7 +133,7 @@ class _Stream:
             return
         block = record(event, "content_block")
         opened = _Block(
-            str(block.get("type")),
+            kind(block),
             text(block.get("id")) or "",
             text(block.get("name")) or "",
             block.get("input"),
@@ -138,7 +146,7 @@ class _Stream:
         index = count(event.get("index"))
         block = self.blocks.get(-1 if index is None else index)
         delta = record(event, "delta")
-        wanted = {"text_delta": "text", "input_json_delta": "partial_json"}.get(str(delta.get("type")))
+        wanted = {"text_delta": "text", "input_json_delta": "partial_json"}.get(kind(delta))
         piece = text(delta.get(wanted)) if wanted else None
         if block and piece:
             block.pieces.append(piece)
@@ -155,7 +163,7 @@ def _turn(message: Any) -> Turn | None:
         role=text(body.get("role")) or "unknown",
         canonical=canonical.encode(),
         text="\n".join(_texts(blocks)),
-        tool_calls=tuple(_tool_use(block) for block in objects(blocks) if block.get("type") in _TOOL_USES),
+        tool_calls=tuple(_tool_use(block) for block in objects(blocks) if kind(block) in _TOOL_USES),
         tool_results=tuple(_results(blocks)),
     )
 
@@ -185,9 +193,9 @@ def _texts(content: Any) -> Iterator[str]:
     if isinstance(content, str):
         yield content
     for block in objects(content):
-        if block.get("type") == "text" and (found := text(block.get("text"))):
+        if kind(block) == "text" and (found := text(block.get("text"))):
             yield found
-        elif block.get("type") == "tool_result":
+        elif kind(block) == "tool_result":
             inner = block.get("content")
             yield from (
                 [inner]
@@ -198,7 +206,7 @@ def _texts(content: Any) -> Iterator[str]:
 
 def _results(blocks: Any) -> Iterator[str]:
     for block in objects(blocks):
-        if block.get("type") == "tool_result" and (found := text(block.get("tool_use_id"))):
+        if kind(block) == "tool_result" and (found := text(block.get("tool_use_id"))):
             yield found
 
 
@@ -216,8 +224,8 @@ def _usage(usage: Json) -> Usage | None:
         cache_read=count(usage.get("cache_read_input_tokens")),
         cache_write=count(usage.get("cache_creation_input_tokens")),
         cache_write_1h=count(record(usage, "cache_creation").get("ephemeral_1h_input_tokens")),
-        standard=usage.get("service_tier") in {None, "standard"}
-        and usage.get("speed") in {None, "standard"}
-        and usage.get("inference_geo") in {None, "global", "not_available"},
+        standard=usage.get("service_tier") in (None, "standard")
+        and usage.get("speed") in (None, "standard")
+        and usage.get("inference_geo") in (None, "global", "not_available"),
     )
     return None if found.input is None and found.output is None else found

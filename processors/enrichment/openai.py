@@ -13,6 +13,7 @@ from typing import Any
 from tachograph.processors.enrichment.conversation import taken_apart
 from tachograph.processors.enrichment.facts import Facts, ToolUse, Turn, Usage
 from tachograph.processors.enrichment.shapes import Json, array, count, dumps, load, objects, record, text
+from tachograph.processors.enrichment.shapes import kind as kind_of
 from tachograph.processors.enrichment.sse import ServerSentEvent
 
 __all__ = ["PROVIDER", "read_request", "read_response", "read_stream"]
@@ -90,7 +91,7 @@ class _Stream:
     done: bool = False
 
     def take(self, event: Json) -> None:
-        kind = text(event.get("type")) or ""
+        kind = kind_of(event)
         if "error" in event or kind == "error":
             self.error = record(event, "error") or event
         elif kind in _ENDS:
@@ -141,7 +142,7 @@ class _Stream:
         piece = text(event.get("delta"))
         if kind == "response.created":
             self.model = text(record(event, "response").get("model"))
-        elif kind == "response.output_item.added" and record(event, "item").get("type") in _CALLS:
+        elif kind == "response.output_item.added" and kind_of(record(event, "item")) in _CALLS:
             item = record(event, "item")
             self.calls[0, index] = _Call(text(item.get("call_id")) or "", text(item.get("name")) or "")
         elif kind == "response.output_text.delta" and piece:
@@ -157,7 +158,7 @@ def _response(body: Json) -> Facts:
         provider=PROVIDER,
         model=text(body.get("model")),
         response_text=text("\n".join(piece for item in output for piece in _texts(item))),
-        tool_calls=tuple(_item_call(item) for item in output if item.get("type") in _CALLS),
+        tool_calls=tuple(_item_call(item) for item in output if kind_of(item) in _CALLS),
         usage=_usage(body),
         stop_reason=text(record(body, "incomplete_details").get("reason")) or text(body.get("status")),
         error_type=text(error.get("code")) or text(error.get("type")),
@@ -167,7 +168,7 @@ def _response(body: Json) -> Facts:
 
 def _turn(item: Any) -> Turn | None:
     body = record(item)
-    kind = body.get("type")
+    kind = kind_of(body)
     calls = tuple(_chat_calls(body))
     if kind in _CALLS:
         calls = (_item_call(body),)
@@ -187,10 +188,10 @@ def _turn(item: Any) -> Turn | None:
 def _role(item: Json) -> str:
     if named := text(item.get("role")):
         return named
-    if item.get("type") in _OUTPUTS:
+    if kind_of(item) in _OUTPUTS:
         return "tool"
     # Reasoning and calls of every kind are what the model said; only their outputs are not.
-    return "assistant" if text(item.get("type")) else "unknown"
+    return "assistant" if kind_of(item) else "unknown"
 
 
 def _texts(message: Json) -> Iterator[str]:
@@ -229,5 +230,5 @@ def _usage(body: Json) -> Usage | None:
         return None
     # OpenAI's input count includes what the cache served; ours does not.
     plain = None if sent is None else max(sent - (cached or 0) - (written or 0), 0)
-    standard = body.get("service_tier") in {None, "default", "auto", "standard"}
+    standard = body.get("service_tier") in (None, "default", "auto", "standard")
     return Usage(plain, output, cached, written, None, standard)

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-__all__ = ["Json", "array", "count", "decode", "dumps", "load", "objects", "record", "text"]
+__all__ = ["Json", "array", "count", "decode", "dumps", "kind", "load", "objects", "record", "text"]
 
 Json = dict[str, Any]
 _EMPTY: Json = {}
@@ -55,6 +55,11 @@ def objects(value: Any) -> Iterator[Json]:
 def text(value: Any) -> str | None:
     """A text that is not empty, or None."""
     return value if isinstance(value, str) and value else None
+
+
+def kind(value: Json) -> str:
+    """What an object says under `type`, or an empty text: something that can be looked up."""
+    return text(value.get("type")) or ""
 
 
 def count(value: Any) -> int | None:

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.processors.enrichment.shapes import array, count, decode, dumps, load, objects, record, text
+from tachograph.processors.enrichment.shapes import (
+    array,
+    count,
+    decode,
+    dumps,
+    kind,
+    load,
+    objects,
+    record,
+    text,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False) | st.text(),
@@ -24,6 +34,7 @@ def test_every_shape_is_taken(value: Any) -> None:
     assert isinstance(array(value), list)
     assert all(isinstance(item, dict) for item in objects(value))
     assert text(value) is None or text(value) == value
+    assert isinstance(kind(record(value)), str)
     found = count(value)
     assert found is None or (found == value and 0 <= found < 2**53)
 
