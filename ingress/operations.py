@@ -38,7 +38,7 @@ class Operations:
         self._loop = asyncio.get_running_loop()
         self._readiness = readiness
         self._metrics = metrics
-        self._agents = Agents(_LIMITS, self._handle)
+        self._agents = Agents(_LIMITS, self._handle, on_refused=lambda _: None)
         self._server: asyncio.Server | None = None
 
     async def start(self, sock: socket.socket) -> None:

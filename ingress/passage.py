@@ -8,7 +8,7 @@ exactly one `end` of the record.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -91,9 +91,10 @@ class Passage:
         self._answering = False
         self._close_delimited = False
 
-    async def run(self, onward: Onward) -> None:
+    async def run(self, decide: Callable[[], Onward]) -> None:
         """Forward the request and relay its response. Raises nothing but cancellation."""
         try:
+            onward = decide()
             await self._forward(onward)
             await self._relay(onward)
         except IngressError as error:

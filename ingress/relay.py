@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tachograph.ingress.credentials import CredentialStore
-from tachograph.ingress.errors import Forbidden, IngressError, UnknownConnection
+from tachograph.ingress.errors import Forbidden, GatewayFault, IngressError, UnknownConnection
+from tachograph.ingress.faults import log_fault
 from tachograph.ingress.http.agent import AgentConnection
 from tachograph.ingress.http.fields import end_to_end
 from tachograph.ingress.http.requests import IncomingRequest
@@ -65,20 +66,17 @@ class Relay:
         verdict = await self._judge(incoming, route)
         try:
             record = await self._open(agent, incoming, route=route, verdict=verdict, started=started)
-        except IngressError as error:
-            _answer_unrecorded(agent, incoming, route=route, error=error)
+        except Exception as error:  # noqa: BLE001 - what cannot be recorded is refused, whatever the reason
+            _answer_unrecorded(agent, incoming, route=route, error=_known(error))
             return
         connection = route.connection
-        exchange = Passage(agent, incoming, record, protocol=connection.protocol if connection else None)
+        passage = Passage(agent, incoming, record, protocol=connection.protocol if connection else None)
         if verdict.error is not None or connection is None:
-            await exchange.refuse(verdict.error or UnknownConnection())
+            await passage.refuse(verdict.error or UnknownConnection())
             return
-        try:
-            onward = self._onward(incoming, connection, target=route.target, forward=verdict.forward)
-        except IngressError as error:
-            await exchange.refuse(error)
-            return
-        await exchange.run(onward)
+        await passage.run(
+            lambda: self._onward(incoming, connection, target=route.target, forward=verdict.forward)
+        )
 
     async def _judge(self, incoming: IncomingRequest, route: Route) -> _Verdict:
         connection = route.connection
@@ -87,8 +85,8 @@ class Relay:
             return self._stranger(incoming, incoming.fault)
         try:
             who = await self._authenticator.authenticate(incoming.headers)
-        except IngressError as error:
-            return self._stranger(incoming, unknown or error)
+        except Exception as error:  # noqa: BLE001 - who cannot be verified is not let in, whatever the reason
+            return self._stranger(incoming, unknown or _known(error))
         if connection is not None and not _permits(connection, who.principal):
             detail = f"{who.principal.id} may not use the connection {connection.name}"
             return _Verdict(who.principal, who.forward, who.recorded, Forbidden(detail))
@@ -140,6 +138,13 @@ class Relay:
             target=pool.target.path(target),
             headers=(("Host", pool.target.authority), *headers, *framing),
         )
+
+
+def _known(error: Exception) -> IngressError:
+    if isinstance(error, IngressError):
+        return error
+    log_fault("admission_failed", error)
+    return GatewayFault("a defect of the gateway; its log says where")
 
 
 def _permits(connection: Connection, principal: Principal) -> bool:

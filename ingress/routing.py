@@ -20,7 +20,7 @@ _ABSOLUTE = re.compile(r"https?://[^/?#]*(.*)", re.IGNORECASE | re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`connection` is None where nothing is registered; `target` is what is left, byte-exact, perhaps empty."""
+    """`connection` is None where nothing is registered; `target` is what is left as sent, perhaps empty."""
 
     connection: Connection | None
     target: str

@@ -11,15 +11,17 @@ from pathlib import Path
 
 import structlog
 import uvloop
+from prometheus_client import generate_latest
 
 from tachograph.ingress.credentials import CredentialStore
 from tachograph.ingress.identity.authenticator import Authenticator
 from tachograph.ingress.keyfile import read_key
 from tachograph.ingress.listening import bind, join, url
+from tachograph.ingress.metrics import Metrics
 from tachograph.ingress.operations import Operations, Readiness
 from tachograph.ingress.recorder import Recorder
-from tachograph.ingress.supervisor import Supervisor
-from tachograph.ingress.worker import DataPlane
+from tachograph.ingress.supervisor import Place, Supervisor
+from tachograph.ingress.worker import DataPlane, Services
 from tachograph.schemas.config import Configuration, Listen
 from tachograph.schemas.keys import KeyEncryptionKey
 
@@ -43,61 +45,60 @@ def run(config: Configuration, *, base: Path, on_ready: Callable[[dict[str, obje
     with bind(config.ingress.listen, shared=workers > 1) as sock:
         ready = _ready(config, sock)
         if workers == 1:
-            _work(config, base=base, sock=sock, index=0, ready=lambda: on_ready(ready))
+            _work(config, base=base, sock=sock, place=Place(0, lambda: on_ready(ready)))
             return
 
-        def work(index: int, tell: Callable[[], None]) -> None:
+        def work(place: Place) -> None:
             with join(*sock.getsockname()[:2]) as own:
-                _work(config, base=base, sock=own, index=index, ready=tell)
+                _work(config, base=base, sock=own, place=place)
 
         Supervisor(workers, work).run(lambda: on_ready(ready))
 
 
-def _work(
-    config: Configuration, *, base: Path, sock: socket.socket, index: int, ready: Callable[[], None]
-) -> None:
+def _work(config: Configuration, *, base: Path, sock: socket.socket, place: Place) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(config, base=base, sock=sock, index=index, ready=ready))
+        runner.run(_serve(config, base=base, sock=sock, place=place))
 
 
-async def _serve(
-    config: Configuration, *, base: Path, sock: socket.socket, index: int, ready: Callable[[], None]
-) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+async def _serve(config: Configuration, *, base: Path, sock: socket.socket, place: Place) -> None:
+    stop = _stop_event(place)
     kek = KeyEncryptionKey(read_key(base / config.keys.kek_file))
     async with contextlib.AsyncExitStack() as opened:
         authenticator = Authenticator(config.identity, base=base)
         opened.push_async_callback(authenticator.close)
-        recorder = await Recorder.start(config, base=base, kek=kek)
+        metrics = Metrics()
+        recorder = await Recorder.start(config, base=base, kek=kek, metrics=metrics)
         opened.push_async_callback(recorder.stop, seconds=FLUSH_SECONDS)
         credentials = CredentialStore(config.connections, base=base)
         for problem in credentials.check():
             _log.warning("credential_missing", problem=problem)
-        plane = DataPlane(
-            config, base=base, recorder=recorder, authenticator=authenticator, credentials=credentials
-        )
+        services = Services(recorder, authenticator, credentials, on_refused=lambda _: metrics.malformed())
+        plane = DataPlane(config, services, base=base)
         opened.push_async_callback(plane.stop, min(config.ingress.drain_timeout, MAX_DRAIN_SECONDS))
-        operations = await _operations(config.ingress.metrics, index=index, recorder=recorder)
-        if operations is not None:
+        if config.ingress.metrics is not None:
+            operations = _operations(recorder, metrics)
             opened.callback(operations.stop)
+            await operations.start(bind(_own(config.ingress.metrics, place.index), shared=False))
         await plane.start(sock)
-        ready()
+        place.ready()
         await stop.wait()
 
 
-async def _operations(listen: Listen | None, *, index: int, recorder: Recorder) -> Operations | None:
-    if listen is None:
-        return None
+def _stop_event(place: Place) -> asyncio.Event:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if place.life is not None:
+        loop.add_reader(place.life, stop.set)
+    return stop
 
+
+def _operations(recorder: Recorder, metrics: Metrics) -> Operations:
     def readiness() -> Readiness:
         status = recorder.status
         return Readiness(status.refusing, {"spool_bytes": status.spool_bytes, "strands": status.strands})
 
-    operations = Operations(readiness=readiness, metrics=lambda: b"")
-    await operations.start(bind(_own(listen, index), shared=False))
-    return operations
+    return Operations(readiness=readiness, metrics=lambda: generate_latest(metrics.registry))
 
 
 def _own(listen: Listen, index: int) -> Listen:
@@ -106,9 +107,10 @@ def _own(listen: Listen, index: int) -> Listen:
 
 
 def _ready(config: Configuration, sock: socket.socket) -> dict[str, object]:
-    base = url(sock)
+    base, metrics = url(sock), config.ingress.metrics
     return {
         "ingress": base,
+        "metrics": f"http://{metrics.host}:{metrics.port}" if metrics and metrics.port else None,
         "workers": config.ingress.workers,
         "connections": {item.name: f"{base}/c/{item.name}" for item in config.connections},
     }

@@ -7,9 +7,11 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from tachograph.ingress.credentials import CredentialStore
+from tachograph.ingress.errors import IngressError
 from tachograph.ingress.http.agent import AgentConnection, AgentLimits, Agents
 from tachograph.ingress.identity.authenticator import Authenticator
 from tachograph.ingress.recorder import Recorder
@@ -21,35 +23,38 @@ from tachograph.ingress.upstream.tls import client_context
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.connection import Connection
 
-__all__ = ["DataPlane"]
+__all__ = ["DataPlane", "Services"]
 
 BACKLOG = 1024
 CANCEL_SECONDS = 2.0
 """How long an exchange that was cancelled at shutdown may take to end its record."""
 
 
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the data plane asks and tells."""
+
+    recorder: Recorder
+    authenticator: Authenticator
+    credentials: CredentialStore
+    on_refused: Callable[[IngressError], None]
+    """Told of each refusal that has no record, because no request could be read."""
+    clock_ns: Callable[[], int] = time.time_ns
+
+
 class DataPlane:
     """Serves agents from `start` to `stop`. Must be made on the running loop."""
 
-    def __init__(
-        self,
-        config: Configuration,
-        *,
-        base: Path,
-        recorder: Recorder,
-        authenticator: Authenticator,
-        credentials: CredentialStore,
-        clock_ns: Callable[[], int] = time.time_ns,
-    ) -> None:
+    def __init__(self, config: Configuration, services: Services, *, base: Path) -> None:
         self._loop = asyncio.get_running_loop()
         self.pools = {item.name: _pool(item, base=base, loop=self._loop) for item in config.connections}
         relay = Relay(
             routes=Routes(config.connections),
             pools=self.pools,
-            authenticator=authenticator,
-            credentials=credentials,
-            recorder=recorder,
-            clock_ns=clock_ns,
+            authenticator=services.authenticator,
+            credentials=services.credentials,
+            recorder=services.recorder,
+            clock_ns=services.clock_ns,
         )
         limits = AgentLimits(
             max_connections=config.ingress.max_connections,
@@ -57,7 +62,7 @@ class DataPlane:
             header_timeout=config.ingress.header_timeout,
             idle_timeout=config.ingress.idle_timeout,
         )
-        self.agents = Agents(limits, relay.handle)
+        self.agents = Agents(limits, relay.handle, services.on_refused)
         self._server: asyncio.Server | None = None
 
     async def start(self, sock: socket.socket) -> None:

@@ -48,17 +48,13 @@ class AgentLimits:
 Handler = Callable[["AgentConnection", IncomingRequest], Awaitable[None]]
 
 
-def _ignore(_: IngressError) -> None:
-    return None
-
-
 @dataclass(slots=True)
 class Agents:
     """What all connections of one listener share."""
 
     limits: AgentLimits
     handler: Handler
-    on_refused: Callable[[IngressError], None] = _ignore
+    on_refused: Callable[[IngressError], None]
     """Told of each refusal that no handler saw: not HTTP, too slow, or one connection too many."""
     connections: set[AgentConnection] = field(default_factory=set)
     """Those whose task has not ended, so that no record is left open behind them."""

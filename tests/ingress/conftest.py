@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,10 +24,10 @@ import uvloop
 from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from tachograph.ingress.errors import RecorderFull, Unauthenticated
+from tachograph.ingress.errors import IngressError, RecorderFull, Unauthenticated
 from tachograph.ingress.identity.authenticator import Authenticated
 from tachograph.ingress.recorder import RequestHead
-from tachograph.ingress.worker import DataPlane
+from tachograph.ingress.worker import DataPlane, Services
 from tachograph.schemas.config import Configuration, Kafka
 from tachograph.schemas.connection import Connection
 from tachograph.schemas.event import Principal, PrincipalKind
@@ -277,9 +278,13 @@ class FakeAuthenticator:
 class FakeCredentials:
     """The credential of every connection that has one is `real`."""
 
+    defect = False
+
     def inject(
         self, connection: Connection, target: str, headers: tuple[HeaderField, ...]
     ) -> tuple[str, tuple[HeaderField, ...]]:
+        if self.defect:
+            raise RuntimeError("unforeseen")
         if connection.credential is None:
             return target, headers
         kept = tuple(item for item in headers if item[0].lower() not in {"authorization", "x-api-key"})
@@ -291,6 +296,8 @@ class Gateway:
 
     def __init__(self, config: Configuration, base: Path) -> None:
         self.recorder = FakeRecorder()
+        self.credentials = FakeCredentials()
+        self.refused: list[IngressError] = []
         self.loop = uvloop.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
@@ -302,15 +309,17 @@ class Gateway:
     async def _start(self, config: Configuration, base: Path) -> DataPlane:
         recorder: Any = self.recorder
         authenticator: Any = FakeAuthenticator()
-        credentials: Any = FakeCredentials()
-        plane = DataPlane(
-            config, base=base, recorder=recorder, authenticator=authenticator, credentials=credentials
-        )
+        credentials: Any = self.credentials
+        services = Services(recorder, authenticator, credentials, on_refused=self.refused.append)
+        plane = DataPlane(config, services, base=base)
         await plane.start(self.sock)
         return plane
 
+    def begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(SECONDS)
+        return self.begin(work).result(SECONDS)
 
     def call(self, function: Callable[[], T]) -> T:
         async def inside() -> T:
