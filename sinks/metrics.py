@@ -23,7 +23,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from tachograph.schemas.config import Listen
-from tachograph.sinks.errors import OperatorError
 from tachograph.sinks.record import Record
 
 __all__ = ["STUCK_SECONDS", "Metrics", "serve"]
@@ -101,8 +100,8 @@ class Metrics:
         return self._started and (failing is None or self._clock() - failing < STUCK_SECONDS)
 
 
-def serve(listen: Listen, metrics: Metrics) -> str:
-    """Serve /metrics, /healthz and /readyz from a daemon thread; returns the base URL."""
+def serve(listen: Listen, metrics: Metrics) -> str | None:
+    """Serve /metrics, /healthz and /readyz from a daemon thread; the base URL, None where the port is taken."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -119,10 +118,11 @@ def serve(listen: Listen, metrics: Metrics) -> str:
     try:
         server = ThreadingHTTPServer((listen.host, listen.port), Handler)
     except OSError as error:
-        raise OperatorError(
-            f"worker.metrics: cannot listen on {listen.host}:{listen.port} ({error.strerror}); every"
-            " process on one machine needs its own port, 0 lets the system choose"
-        ) from None
+        # One configuration serves every process of a machine; the first one has the port.
+        log.warning(
+            "no metrics: choose another worker.metrics port, or 0", port=listen.port, error=error.strerror
+        )
+        return None
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return f"http://{listen.host}:{server.server_address[1]}"

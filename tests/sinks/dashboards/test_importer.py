@@ -28,6 +28,7 @@ def test_it_posts_the_bundle_as_dashboards_wants_it() -> None:
     (request,) = seen
     assert str(request.url) == "https://dash.example/base/api/saved_objects/_import?overwrite=true"
     assert request.headers["osd-xsrf"] == "true"
+    assert request.headers["securitytenant"] == "global"
     assert request.headers["authorization"].startswith("Basic ")
     assert request.headers["content-type"].startswith("multipart/form-data")
     assert overview("tacho") in request.content
