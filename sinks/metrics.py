@@ -101,7 +101,7 @@ class Metrics:
 
 
 def serve(listen: Listen, metrics: Metrics) -> str | None:
-    """Serve /metrics, /healthz and /readyz from a daemon thread; the base URL, None where the port is taken."""
+    """Serve /metrics, /healthz and /readyz from a daemon thread; its URL, None where the port is taken."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
