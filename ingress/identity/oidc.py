@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,11 +18,11 @@ from typing import Any
 import httpx
 import orjson
 from joserfc import jws
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, SecurityWarning
 from joserfc.util import urlsafe_b64decode
 
 from tachograph.ingress.errors import Unauthenticated
-from tachograph.ingress.identity.issuer_keys import IssuerKeys
+from tachograph.ingress.identity.issuer_keys import IssuerKeys, SigningKey
 from tachograph.schemas.config import OidcIssuer
 from tachograph.schemas.event import Principal, PrincipalKind
 
@@ -101,7 +102,7 @@ class TokenVerifier:
         key = await self._keys[issuer.issuer].find(kid)
         try:
             # Exactly the one algorithm that was checked: a library's default list is not ours.
-            payload = jws.deserialize_compact(text, key, algorithms=[algorithm]).payload
+            payload = _verified(text, key, algorithm)
             claims = orjson.loads(payload or b"")
         except (JoseError, ValueError, TypeError):
             raise Unauthenticated("the token's signature does not verify") from None
@@ -129,6 +130,13 @@ class TokenVerifier:
         if now < begins - issuer.leeway:
             raise Unauthenticated("the token is not valid yet")
         return expires + issuer.leeway
+
+
+def _verified(text: str, key: SigningKey, algorithm: str) -> bytes | None:
+    with warnings.catch_warnings():
+        # RFC 9864 renames EdDSA to Ed25519; issuers go on to sign under the old name for years.
+        warnings.filterwarnings("ignore", message="EdDSA is deprecated", category=SecurityWarning)
+        return jws.deserialize_compact(text, key, algorithms=[algorithm]).payload
 
 
 def _part(text: str) -> dict[str, Any] | None:

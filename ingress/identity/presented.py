@@ -88,10 +88,8 @@ def _password(value: str) -> str:
 
 
 def _carries(field: HeaderField, text: str) -> bool:
-    name, value = field
-    if text in value:
-        return True
-    return name.lower().endswith("authorization") and text in _texts(name.lower(), value.strip())
+    # Wherever it stands, in clear or as a Basic password: a misplaced credential is one all the same.
+    return text in field[1] or text in _texts("authorization", field[1].strip())
 
 
 def _replaced(field: HeaderField, text: str) -> str:

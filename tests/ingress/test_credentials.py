@@ -1,0 +1,128 @@
+"""The target's credential goes in, the agent's stays out, and neither shows anywhere."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tachograph.ingress.credentials import LOOK_SECONDS, CredentialStore
+from tachograph.ingress.errors import CredentialMissing
+from tachograph.schemas.connection import Connection
+
+SECRET = "s3cret&+/"
+AGENTS = (("Authorization", "Bearer theirs"), ("X-Api-Key", "theirs"), ("api-key", "theirs"))
+KEPT = (("Accept", "*/*"), ("Cookie", "a=b"))
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def connection(**credential: Any) -> Connection:
+    value: dict[str, Any] = {"name": "c", "protocol": "http", "upstream": "http://u"}
+    if credential:
+        value["credential"] = {"source": {"env": "KEY"}} | credential
+    return Connection.model_validate(value)
+
+
+def store(item: Connection, **changes: Any) -> CredentialStore:
+    return CredentialStore([item], **({"base": Path(), "environ": {"KEY": SECRET}} | changes))
+
+
+@pytest.mark.parametrize(
+    ("credential", "field"),
+    [
+        ({"type": "bearer"}, ("authorization", f"Bearer {SECRET}")),
+        ({"type": "basic"}, ("authorization", f"Basic {base64.b64encode(SECRET.encode()).decode()}")),
+        ({"type": "header", "name": "X-Key"}, ("X-Key", SECRET)),
+        ({"type": "header", "name": "x-api-key"}, ("x-api-key", SECRET)),
+    ],
+    ids=["bearer", "basic", "header", "x-api-key"],
+)
+def test_the_real_credential_replaces_the_agents(credential: dict[str, str], field: tuple[str, str]) -> None:
+    """Exactly one credential is sent, in its place; other headers stay as they came."""
+    item = connection(**credential)
+    headers = (KEPT[0], *AGENTS, ("x-KEY", "from the agent") if field[0] == "X-Key" else AGENTS[0], KEPT[1])
+    assert store(item).inject(item, "/a?b", headers) == ("/a?b", (*KEPT, field))
+
+
+@pytest.mark.parametrize(
+    ("target", "injected"),
+    [
+        ("/a", "/a?key=s3cret%26%2B%2F"),
+        ("/a?", "/a?&key=s3cret%26%2B%2F"),
+        ("/a?x=1&y=%2f", "/a?x=1&y=%2f&key=s3cret%26%2B%2F"),
+        ("/a?key=theirs&x=1&key", "/a?x=1&key=s3cret%26%2B%2F"),
+        ("/a?keys=1", "/a?keys=1&key=s3cret%26%2B%2F"),
+    ],
+)
+def test_a_query_credential_replaces_its_parameter(target: str, injected: str) -> None:
+    """Every other byte of the target stays as it came."""
+    item = connection(type="query", name="key")
+    assert store(item).inject(item, target, KEPT) == (injected, KEPT)
+
+
+@given(st.text(st.characters(codec="ascii", exclude_characters="?#&= \r\n\0"), max_size=30))
+def test_a_target_without_query_keeps_its_path(path: str) -> None:
+    """Whatever the path holds, it is sent as it came."""
+    item = connection(type="query", name="key")
+    assert store(item).inject(item, f"/{path}", ())[0] == f"/{path}?key=s3cret%26%2B%2F"
+
+
+def test_without_a_credential_nothing_changes() -> None:
+    """The agent's own headers are then for the target."""
+    item = connection()
+    assert store(item).inject(item, "/a", AGENTS) == ("/a", AGENTS)
+
+
+def test_a_missing_credential_concerns_its_connection_only() -> None:
+    """The refusal says what is missing; `check` lists it for readiness."""
+    item = connection(type="bearer")
+    empty = store(item, environ={})
+    with pytest.raises(CredentialMissing, match="variable KEY is not set"):
+        empty.inject(item, "/", ())
+    assert empty.check() == ("connection c: environment variable KEY is not set",)
+    assert store(item).check() == ()
+
+
+def test_a_rotated_file_is_read_again(tmp_path: Path) -> None:
+    """A change counts within a second; a broken file in the middle of it keeps the old value."""
+    path = tmp_path / "key"
+    path.write_text("first")
+    path.chmod(0o600)
+    clock = Clock()
+    item = connection(type="bearer", source={"file": "key"})
+    held = store(item, base=tmp_path, monotonic=clock)
+
+    def sent() -> str:
+        return held.inject(item, "/", ())[1][0][1]
+
+    assert sent() == "Bearer first"
+    path.write_text("second")
+    assert sent() == "Bearer first"
+    clock.now += LOOK_SECONDS
+    assert sent() == "Bearer second"
+    path.write_text("")
+    clock.now += LOOK_SECONDS
+    assert sent() == "Bearer second"
+    path.unlink()
+    clock.now += LOOK_SECONDS
+    assert sent() == "Bearer second"
+    path.write_text("third")
+    path.chmod(0o600)
+    clock.now += LOOK_SECONDS
+    assert sent() == "Bearer third"
+
+
+def test_no_repr_shows_a_value() -> None:
+    """Neither the store nor what it holds."""
+    item = connection(type="bearer")
+    held = store(item)
+    held.inject(item, "/", ())
+    assert SECRET not in repr(held) + repr(held._held)
