@@ -14,6 +14,7 @@ from tachograph.processors.masking.limits import Limits
 
 _STEP = 256 * 1024
 _ZSTD_STEP = 256
+_ZSTD_WINDOW = 8 * 1024 * 1024  # RFC 9659: what every decoder takes
 _TEXT_TYPES = ("text/", "application/json", "application/x-www-form-urlencoded", "application/xml")
 _TEXT_MARKS = ("+json", "+xml", "ndjson", "jsonl", "javascript", "graphql", "multipart/form-data")
 
@@ -81,7 +82,8 @@ def _unbrotli(data: bytes, limits: Limits) -> bytes:
 def _unzstd(data: bytes, limits: Limits) -> bytes:
     out, total, rest = [], 0, data
     while rest:  # RFC 8878 3: frames may follow one another
-        engine = zstandard.ZstdDecompressor(max_window_size=limits.body_bytes).decompressobj()
+        window = max(limits.body_bytes, _ZSTD_WINDOW)
+        engine = zstandard.ZstdDecompressor(max_window_size=window).decompressobj()
         position = 0
         while not engine.eof:
             if position >= len(rest):

@@ -29,7 +29,7 @@ _BACKSLASH = re.compile(
 _PERCENT = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 _ENTITY = re.compile(rb"&(?:amp|lt|gt|quot|apos|nbsp|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});")
 _RUN = re2.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
-_HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){8,}\Z")
+_HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){10,}")
 _PRINTABLE = re.compile(rb"[\x20-\x7e\t\r\n]{10,}")
 _URLSAFE = bytes.maketrans(b"-_", b"+/")
 _FOLD = re.compile(rb"\r?\n[ \t]{0,8}\Z")
@@ -84,45 +84,58 @@ def _base64_edits(start: int, run: bytes) -> list[Edit]:
     covered = 0
     for shift in range(4):
         plain = _shifted(core, shift)
-        found = [m.span() for m in _PRINTABLE.finditer(plain)]
-        length = sum(b - a for a, b in found)
+        pieces = _readable(plain)
+        length = sum(high - low for low, high in pieces)
         if length > covered:
             covered = length
-            best = [_base64_edit(start + shift, len(core) - shift, plain, span) for span in found]
+            best = [_base64_edit(start + shift, len(core) - shift, plain, piece) for piece in pieces]
     if best and best[-1].end == start + len(core):
         last = best[-1]  # the padding belongs to the last group
         best[-1] = Edit(last.start, start + len(run), last.text, last.unit, last.per)
     return best
 
 
-def _base64_edit(start: int, length: int, plain: bytes, span: tuple[int, int]) -> Edit:
-    low = -(-span[0] // 3) * 3  # whole groups only, so that 4 source bytes stand for 3
-    high = span[1] if span[1] == len(plain) else span[1] // 3 * 3
+def _readable(plain: bytes) -> list[tuple[int, int]]:
+    """The printable stretches, widened to whole groups of three so that 4 source bytes stand for 3."""
+    pieces: list[tuple[int, int]] = []
+    for match in _PRINTABLE.finditer(plain):
+        low, high = match.start() // 3 * 3, min(len(plain), -(-match.end() // 3) * 3)
+        if pieces and low <= pieces[-1][1]:
+            low = pieces.pop()[0]
+        pieces.append((low, high))
+    return pieces
+
+
+def _base64_edit(start: int, length: int, plain: bytes, piece: tuple[int, int]) -> Edit:
+    low, high = piece
     end = start + (length if high == len(plain) else high // 3 * 4)
     return Edit(start + low // 3 * 4, end, plain[low:high], unit=4, per=3)
 
 
+def _hex_edits(start: int, run: bytes) -> list[Edit]:
+    """The readable pieces of the hex digits in a run."""
+    edits = []
+    for digits in _HEX.finditer(run):
+        plain = binascii.unhexlify(digits[0])
+        at = start + digits.start()
+        edits += [
+            Edit(at + 2 * text.start(), at + 2 * text.end(), text[0], unit=2, per=1)
+            for text in _PRINTABLE.finditer(plain)
+        ]
+    return edits
+
+
 def _run_edits(start: int, run: bytes) -> list[Edit]:
-    core = run.rstrip(b"=")
-    if len(core) % 2 == 0 and _HEX.match(core):
-        plain = binascii.unhexlify(core)
-        if _PRINTABLE.fullmatch(plain) or (
-            len(plain) >= 8 and plain.isascii() and plain.decode().isprintable()
-        ):
-            return [Edit(start, start + len(core), plain, unit=2, per=1)]
-        return []
-    return [edit for edit in _base64_edits(start, run) if edit.end > edit.start and edit.text]
+    found = _hex_edits(start, run)
+    return found or [edit for edit in _base64_edits(start, run) if edit.end > edit.start]
 
 
-def _encoded_edits(text: bytes, escapes: list[Edit]) -> list[Edit]:
-    """Decoded base64 and hex runs; one that touches an escape waits for the next layer, when it is whole."""
-    touched = {edit.start for edit in escapes} | {edit.end for edit in escapes}
+def _encoded_edits(text: bytes) -> list[Edit]:
+    """Decoded base64 and hex runs."""
     edits: list[Edit] = []
     match: Any
     for match in _RUN.finditer(text):
         start, end = match.span()
-        if start in touched or end in touched:
-            continue
         found = _run_edits(start, text[start:end])
         if found and edits and _FOLD.match(text, edits[-1].end, found[0].start):
             edits.append(Edit(edits[-1].end, found[0].start, b""))  # a folded line: read on without the break
@@ -131,8 +144,13 @@ def _encoded_edits(text: bytes, escapes: list[Edit]) -> list[Edit]:
 
 
 def _edits(text: bytes) -> list[Edit]:
-    escapes = _escape_edits(text)
-    edits = escapes + _encoded_edits(text, escapes)
+    """The next layer: escapes where there are any, else encoded runs.
+
+    Never both at once: what is plain only once its escapes are undone must be looked at before it is decoded.
+    """
+    edits = _escape_edits(text)
+    if not edits:
+        return _encoded_edits(text)
     edits.sort(key=lambda edit: edit.start)
     return [e for i, e in enumerate(edits) if i == 0 or e.start >= edits[i - 1].end]
 

@@ -20,7 +20,7 @@ class Limits:
     ratio_free_bytes: int = 4 * 1024 * 1024
     content_encodings: int = 3
     """How many content codings may lie on one another."""
-    layers: int = 8
+    layers: int = 12
     """How many times strings are decoded (JSON in JSON, percent, base64, hex) before giving up."""
     spans: int = 200_000
     """Replacements in one part."""

@@ -78,7 +78,7 @@ class Haystack:
         if len(unique) > limits.needles:
             raise Withheld("propagation-limit")
         self._needles = [unique[value] for value in sorted(unique)]
-        self._search = ahocorasick_rs.BytesAhoCorasick([n.value for n in self._needles]) if unique else None
+        self._search = _automaton([n.value for n in self._needles]) if unique else None
 
     def __bool__(self) -> bool:
         return self._search is not None
@@ -91,6 +91,12 @@ class Haystack:
             needle = self._needles[index]
             if needle.always or len(needle.value) >= FREE_STANDING or _free(text, start, end):
                 yield needle, start, end
+
+
+def _automaton(values: list[bytes]) -> ahocorasick_rs.BytesAhoCorasick:
+    """Built anew for every record, so the kind that is quickest to build."""
+    kind = ahocorasick_rs.Implementation.NoncontiguousNFA
+    return ahocorasick_rs.BytesAhoCorasick(values, implementation=kind)
 
 
 def _rank(needle: Needle) -> tuple[int, bool, str, str]:

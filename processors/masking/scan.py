@@ -15,6 +15,8 @@ from tachograph.processors.masking.limits import Deadline
 from tachograph.processors.masking.ruleset import Allowlist, Rule, Ruleset, compiled
 from tachograph.processors.masking.validators import VALIDATORS, entropy
 
+_CHECK_EVERY = 512
+"""Matches of one rule between two looks at the clock."""
 _WIDEN = 8
 """A match that touches its window's end is looked at again in a window this many times wider."""
 
@@ -105,7 +107,7 @@ class Scanner:
             if key not in windows:
                 windows[key] = _windows(places, one, len(text))
             for low, high in windows[key]:
-                hits.extend(_matches(one, text, low, high))
+                hits.extend(_matches(one, text, low, high, deadline))
             deadline.check()
         return hits
 
@@ -148,9 +150,11 @@ def _windows(places: dict[bytes, list[int]], one: _Compiled, size: int) -> Windo
     return merged
 
 
-def _matches(one: _Compiled, text: bytes, low: int, high: int) -> Iterator[Hit]:
+def _matches(one: _Compiled, text: bytes, low: int, high: int, deadline: Deadline) -> Iterator[Hit]:
     position = low
-    while position < high:
+    for count in range(len(text) + 1):
+        if count % _CHECK_EVERY == 0:
+            deadline.check()
         match = one.regex.search(text, position, high)
         if match is None:
             return
@@ -159,12 +163,33 @@ def _matches(one: _Compiled, text: bytes, low: int, high: int) -> Iterator[Hit]:
             reach *= _WIDEN
             high = min(len(text), high + reach)
             match = one.regex.search(text, match.start(), high) or match
-        start, end = _secret(match, one.rule.group)
-        good = end > start and _holds(one, text, match, start, end)
-        if good:
-            yield Hit(one.rule, start, end)
-        retried = one.rule.retry and not good
-        position = match.start() + 1 if retried else max(match.end(), match.start() + 1)
+        hit = _hit(one, text, match)
+        if hit is None and one.rule.retry:
+            hit = _shorter(one, text, match)
+        if hit is not None:
+            yield hit
+        position = max(match.start() + 1, hit.end if hit else 0 if one.rule.retry else match.end())
+
+
+def _hit(one: _Compiled, text: bytes, match: Any) -> Hit | None:
+    start, end = _secret(match, one.rule.group)
+    if end > start and _holds(one, text, match, start, end):
+        return Hit(one.rule, start, end)
+    return None
+
+
+def _shorter(one: _Compiled, text: bytes, match: Any) -> Hit | None:
+    """The longest match from the same place that holds: a card number with an expiry date glued to it."""
+    start, end = match.start(), match.end()
+    while end - 1 > start:
+        match = one.regex.search(text, start, end - 1)
+        if match is None or match.start() != start:
+            return None
+        hit = _hit(one, text, match)
+        if hit is not None:
+            return hit
+        end = match.end()
+    return None
 
 
 def _secret(match: Any, group: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The masker keeps its word: no secret in what it gives back, the shape kept, and no exception for any input."""
+"""The masker keeps its word: no secret given back, the shape kept, and no exception for any input."""
 
 import base64
 import gzip

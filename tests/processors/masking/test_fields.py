@@ -1,0 +1,137 @@
+"""Names compare in one spelling, wildcards work, and what enrichment needs is never taken for a secret."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tachograph.processors.masking.fields import (
+    DEFAULT_FIELDS,
+    FieldMatcher,
+    FieldRules,
+    marker_type,
+    normal_name,
+)
+
+MATCHER = FieldMatcher(DEFAULT_FIELDS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "password",
+        "dbPassword",
+        "DB-PASSWORD",
+        "smtp.password",
+        "apiKey",
+        "API_KEY",
+        "x-api-key",
+        "accessToken",
+        "refresh_token",
+        "clientSecret",
+        "privateKey",
+        "ssn",
+        "cardNumber",
+        "dateOfBirth",
+        "otp",
+        "connectionString",
+    ],
+)
+def test_secret_keys(name: str) -> None:
+    """However it is spelt."""
+    assert MATCHER.keys.match(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "input_tokens",
+        "max_tokens",
+        "max_completion_tokens",
+        "total_tokens",
+        "token_type",
+        "token_count",
+        "next_page_token",
+        "progressToken",
+        "content",
+        "id",
+        "name",
+        "type",
+        "model",
+        "key",
+        "author",
+        "passage",
+        "compass",
+        "secretary",
+        "cache_key",
+    ],
+)
+def test_harmless_keys(name: str) -> None:
+    """Usage, paging and prose survive."""
+    assert not MATCHER.keys.match(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Authorization",
+        "Proxy-Authorization",
+        "Cookie",
+        "Set-Cookie",
+        "X-Api-Key",
+        "X-Vault-Token",
+        "X-Amz-Security-Token",
+    ],
+)
+def test_secret_headers(name: str) -> None:
+    """Whatever the vendor calls it."""
+    assert MATCHER.headers.match(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "anthropic-version",
+        "content-type",
+        "user-agent",
+        "mcp-session-id",
+        "mcp-protocol-version",
+        "traceparent",
+        "host",
+        "x-request-id",
+        "idempotency-key",
+        "sec-websocket-key",
+        "x-stainless-retry-count",
+        "x-claude-code-session-id",
+    ],
+)
+def test_harmless_headers(name: str) -> None:
+    """What enrichment and an analyst need survives."""
+    assert not MATCHER.headers.match(name)
+
+
+def test_a_connection_can_name_what_is_kept_by_default() -> None:
+    """An operator's own rule beats the built-in exception."""
+    rules = DEFAULT_FIELDS.with_more(FieldRules(json_keys=("cache_key",), header_names=("x-mine",)))
+    matcher = FieldMatcher(rules)
+    assert matcher.keys.match("cacheKey")
+    assert matcher.headers.match("X-Mine")
+    assert DEFAULT_FIELDS.with_more(None) is DEFAULT_FIELDS
+
+
+def test_marker_types_say_what_was_there() -> None:
+    """An analyst reads the type."""
+    wanted = {
+        "dbPassword": "PASSWORD",
+        "apiKey": "API_KEY",
+        "refresh_token": "TOKEN",
+        "pin": "PIN",
+        "x": "SECRET",
+    }
+    assert {name: marker_type(name) for name in wanted} == wanted
+
+
+@given(st.text(max_size=200))
+def test_any_name_has_a_spelling(name: str) -> None:
+    """Normalising is idempotent and never raises."""
+    assert normal_name(normal_name(name)) == normal_name(name)
+    MATCHER.keys.match(name)

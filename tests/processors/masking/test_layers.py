@@ -1,0 +1,95 @@
+"""What is hidden in strings is read in place, layer by layer, and every offset leads back."""
+
+import base64
+from urllib.parse import quote
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tachograph.processors.masking.errors import Withheld
+from tachograph.processors.masking.layers import layers, plain
+from tachograph.processors.masking.limits import Deadline, Limits
+from tachograph.processors.masking.views import ContentView, View
+
+SECRET = "s3cr3t-value-of-the-day"
+
+
+def read(data: bytes) -> list[View]:
+    return list(layers(ContentView(data), Limits(), Deadline.after(60)))
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        SECRET,
+        orjson.dumps({"a": orjson.dumps({"b": SECRET + '"'}).decode()}).decode(),
+        "".join(f"\\u{ord(c):04x}" for c in SECRET),
+        "".join(f"\\x{ord(c):02x}" for c in SECRET),
+        "".join(f"%{ord(c):02X}" for c in SECRET),
+        "".join(f"&#{ord(c)};" for c in SECRET),
+        "".join(f"&#x{ord(c):x};" for c in SECRET),
+        base64.b64encode(f"a {SECRET} b".encode()).decode(),
+        base64.urlsafe_b64encode(f"a?>{SECRET}<? b".encode()).decode().rstrip("="),
+        "glued_" + base64.b64encode(f"a {SECRET} b".encode()).decode(),
+        base64.b64encode(base64.b64encode(f"a {SECRET} b".encode())).decode(),
+        base64.b64encode(b"\xff\x00\x01" + SECRET.encode() + b"\xfe").decode(),
+        f"say {SECRET}!".encode().hex(),
+        quote(base64.b64encode(f"a {SECRET} ~~~".encode()).decode(), safe=""),
+        "\n".join(base64.encodebytes(f"{'x' * 50} {SECRET} {'y' * 50}".encode()).decode().splitlines()),
+    ],
+)
+def test_a_hidden_value_is_found_and_leads_back(hidden: str) -> None:
+    """Some layer shows the value, and its range covers what shows it and stays inside the hidden stretch."""
+    data = f"before {hidden} after".encode()
+    for view in read(data):
+        at = view.text.find(SECRET.encode())
+        if at >= 0:
+            ranges = view.to_content(at, at + len(SECRET))
+            assert ranges[0][0] >= len("before ")
+            assert ranges[-1][1] <= len(data) - len(" after")
+            break
+    else:
+        pytest.fail("no layer shows it")
+
+
+def test_a_token_that_is_itself_base64_is_seen_before_it_is_decoded() -> None:
+    """Escapes are undone first; a JWT between escapes shows whole in the layer between."""
+    token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJlLXNpZ25hdHVyZQ"
+    views = read(('{\\"t\\":\\"' + token + '\\"}').encode())
+    assert any(b'"' + token.encode() + b'"' in view.text for view in views)
+
+
+def test_too_many_layers_are_withheld() -> None:
+    """What does not end is not passed on."""
+    text = b"the end of it all"
+    for _ in range(14):
+        text = base64.b64encode(text)
+    with pytest.raises(Withheld, match="depth"):
+        read(text)
+
+
+@given(st.binary(max_size=200))
+def test_every_range_of_every_layer_lies_in_the_content(data: bytes) -> None:
+    """The way back never leaves the content, in order, for every single byte."""
+    try:
+        views = read(data)
+    except Withheld:
+        return
+    for view in views:
+        last = 0
+        for at in range(len(view.text)):
+            for low, high in view.to_content(at, at + 1):
+                assert 0 <= low <= high <= len(data)
+                assert low >= last or view is not views[0]
+                last = low
+
+
+@given(st.text(max_size=60))
+def test_plain_undoes_json_escapes(text: str) -> None:
+    """A field's raw text reads as its value, so that equal values get equal pseudonyms."""
+    if not any(mark in text for mark in "%&\\"):
+        assert (
+            plain(orjson.dumps(text)[1:-1]) == plain(text.encode()) or "\x00" <= min(text, default="a") < " "
+        )

@@ -1,0 +1,134 @@
+"""Checksums, entropy and the look of a placeholder."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tachograph.processors.masking import validators as v
+from tachograph.processors.masking.samples import filled
+
+
+@pytest.mark.parametrize(
+    "card",
+    ["4111111111111111", "5555 5555 5555 4444", "3782-822463-10005", "6011111111111117", "30569309025904"],
+)
+def test_test_cards_of_the_schemes_hold(card: str) -> None:
+    """Prefix, length and check digit."""
+    assert v.luhn(card.encode())
+
+
+@given(st.integers(0, 10**16 - 1))
+def test_a_changed_digit_breaks_a_card(number: int) -> None:
+    """Luhn finds every single wrong digit."""
+    digits = f"4{number:015d}"[:16]
+    wrong = digits[:-1] + str((int(digits[-1]) + 1) % 10)
+    assert not (v.luhn(digits.encode()) and v.luhn(wrong.encode()))
+
+
+@pytest.mark.parametrize("iban", ["GB82 WEST 1234 5698 7654 32", "DE89370400440532013000", "NO9386011117947"])
+def test_ibans(iban: str) -> None:
+    """The registry's examples hold; a swapped digit does not."""
+    assert v.iban(iban.encode())
+    assert not v.iban(iban.encode().replace(b"9", b"8", 1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<token>",
+        "${TOKEN}",
+        "$TOKEN",
+        "{{ token }}",
+        "****",
+        "xxxx",
+        "null",
+        "your-api-key-here",
+        "changeme",
+        "[REDACTED]",
+        "%PASSWORD%",
+        "placeholder-consumer-key",
+        "too-short",
+        "",
+        "`vault read`",
+    ],
+)
+def test_placeholders(text: str) -> None:
+    """What people write instead of a secret."""
+    assert v.is_placeholder(text.encode())
+    assert not v.secret(text.encode())
+
+
+@pytest.mark.parametrize("text", ["topsecret-value", "hunter2", "p@ss", "<notatag", "Todo2024!"])
+def test_no_placeholders(text: str) -> None:
+    """What only begins like one is a value; a named field asks still less."""
+    assert not v.is_hollow(text.encode())
+
+
+@pytest.mark.parametrize(
+    "text", ["os.environ", "config.api_key_2", "getToken(", "process.env.KEY1", "this.state.token"]
+)
+def test_expressions(text: str) -> None:
+    """Code that fetches a secret is none."""
+    assert v.is_expression(text.encode())
+
+
+@pytest.mark.parametrize("template", ["{alnum:20}", "{hex:32}", "{uuid}", "{b64url:40}", "{lower:24}"])
+@given(seed=st.integers(0, 300))
+def test_random_values_look_random(template: str, seed: int) -> None:
+    """What is drawn at random is never taken for filler."""
+    assert v.random_like(filled(template, seed).encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the-quick-brown-fox",
+        "aaaaaaaaaaaaaaaaaaaa",
+        "abcdefghijklmnopqrstuvwxyz12345",
+        "test-token-6",
+        "application-json",
+    ],
+)
+def test_words_and_filler_do_not(text: str) -> None:
+    """Nor do names with a number at the end."""
+    assert not v.random_like(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [("219-09-9998", True), ("000-12-3456", False), ("666-12-3456", False), ("900-12-3456", False)],
+)
+def test_social_security_numbers(text: str, good: bool) -> None:
+    """By area."""
+    assert v.ssn(text.encode()) is good
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [("8.8.8.8", True), ("10.0.0.1", False), ("::1", False), ("1.2.3.400", False), ("2606:4700::1111", True)],
+)
+def test_addresses(text: str, good: bool) -> None:
+    """Only global ones name somebody."""
+    assert v.public_ip(text.encode()) is good
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [("+44 20 7946 0958", True), ("2026-01-09", False), ("1111111", False), ("12345", False)],
+)
+def test_phones(text: str, good: bool) -> None:
+    """No dates, no repetition, no short numbers."""
+    assert v.phone(text.encode()) is good
+
+
+@given(st.binary(max_size=80))
+def test_every_validator_answers_for_any_bytes(value: bytes) -> None:
+    """None raises."""
+    for check in v.VALIDATORS.values():
+        assert check(value) in (True, False)
+
+
+def test_entropy_in_bits() -> None:
+    """Shannon's."""
+    assert v.entropy(b"") == 0
+    assert v.entropy(b"abab") == 1
