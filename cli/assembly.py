@@ -125,12 +125,11 @@ class Assembly:
 
     def _record(self) -> None:
         parent = identify(os.getpid())
-        found = [
-            (name, identify(running.pid), running.log)
+        parts = tuple(
+            run_state.PartState(name, running.identity, str(running.log))
             for name, running in self.supervisor.parts.items()
-            if running.pid is not None
-        ]
-        parts = tuple(run_state.PartState(name, pid, str(log)) for name, pid, log in found if pid is not None)
+            if running.identity is not None
+        )
         if parent is not None:
             started = datetime.now(UTC).isoformat(timespec="seconds")
             self._recorded = True

@@ -19,6 +19,7 @@ from typing import Any
 from tachograph.cli.errors import PartDied
 from tachograph.cli.stack import launch
 from tachograph.cli.stack.child import last_lines
+from tachograph.cli.stack.processes import ProcessId, identify
 
 __all__ = ["FIRST_BACKOFF", "LAST_BACKOFF", "STOP_SECONDS", "Part", "Running", "Supervisor"]
 
@@ -49,14 +50,11 @@ class Running:
     log: Path
     ready_file: Path
     process: subprocess.Popen[bytes] | None = None
+    identity: ProcessId | None = None
     started: float = 0.0
     backoff: float = FIRST_BACKOFF
     due: float | None = None
     restarts: int = 0
-
-    @property
-    def pid(self) -> int | None:
-        return None if self.process is None else self.process.pid
 
     def ready(self) -> dict[str, Any] | None:
         """What the part said when it began to serve, None before."""
@@ -124,6 +122,7 @@ def _start(running: Running, now: float) -> None:
             stderr=log,
             process_group=0,
         )
+    running.identity = identify(running.process.pid)
     running.started, running.due = now, None
 
 

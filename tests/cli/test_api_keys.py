@@ -1,0 +1,95 @@
+"""The file of API keys: what it writes is what the ingress reads."""
+
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tachograph.cli.api_keys import ApiKeys
+from tachograph.cli.errors import Refused, WrongUse
+from tachograph.ingress.errors import Unauthenticated
+from tachograph.ingress.identity.api_keys import KEY_PATTERN, ApiKeyFile
+
+NOW = "2026-01-02T03:04:05Z"
+
+
+def _file(path: Path, now: datetime = datetime(2026, 1, 2, 4, tzinfo=UTC)) -> ApiKeyFile:
+    return ApiKeyFile(path, now=lambda: now, monotonic=lambda: 0.0)
+
+
+def test_the_ingress_takes_a_key_that_was_made(tmp_path: Path) -> None:
+    """Name, hash and form are the ones that the other side expects."""
+    path = tmp_path / "keys.yaml"
+    made = ApiKeys(path).create("builder", randomness=os.urandom, now=NOW)
+    assert KEY_PATTERN.fullmatch(made.text)
+    assert _file(path).verify(made.text).id == "builder"
+
+
+def test_a_revoked_key_is_refused(tmp_path: Path) -> None:
+    """The entry stays, with its time of revocation."""
+    path = tmp_path / "keys.yaml"
+    made = ApiKeys(path).create("builder", randomness=os.urandom, now=NOW)
+    ApiKeys(path).revoke("builder", now=NOW)
+    with pytest.raises(Unauthenticated, match="revoked"):
+        _file(path).verify(made.text)
+    assert ApiKeys(path).entries()[0].revoked == NOW
+
+
+def test_an_expired_key_is_refused(tmp_path: Path) -> None:
+    """Expiry counts from its moment on."""
+    path = tmp_path / "keys.yaml"
+    made = ApiKeys(path).create("b", randomness=os.urandom, now=NOW, expires="2026-01-03T00:00:00Z")
+    assert _file(path).verify(made.text).id == "b"
+    with pytest.raises(Unauthenticated, match="expired"):
+        _file(path, datetime(2026, 1, 3, tzinfo=UTC)).verify(made.text)
+
+
+def test_a_name_is_used_once_at_a_time(tmp_path: Path) -> None:
+    """Two valid keys of one name look the same in the record; after a revocation the name is free again."""
+    keys = ApiKeys(tmp_path / "keys.yaml")
+    first = keys.create("a", randomness=os.urandom, now=NOW)
+    with pytest.raises(Refused, match="exists"):
+        keys.create("a", randomness=os.urandom, now=NOW)
+    keys.revoke(first.entry.id, now=NOW)
+    keys.create("a", randomness=os.urandom, now=NOW)
+    assert len(keys.entries()) == 2
+
+
+def test_what_is_not_there_cannot_be_revoked(tmp_path: Path) -> None:
+    """The error says where to look."""
+    with pytest.raises(Refused, match="tacho keys list"):
+        ApiKeys(tmp_path / "keys.yaml").revoke("nobody", now=NOW)
+
+
+@pytest.mark.parametrize("text", ["- 1", "{a: 1}", "[{id: x}]", "a: [", "\x00"])
+def test_a_broken_file_is_said_to_be_one(tmp_path: Path, text: str) -> None:
+    """It is never taken for an empty one, which the next write would make it."""
+    path = tmp_path / "keys.yaml"
+    path.write_text(text)
+    with pytest.raises(WrongUse, match=re.escape(str(path))):
+        ApiKeys(path).entries()
+
+
+@given(name=st.text(max_size=300))
+def test_any_name_is_stored_or_refused(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
+    """A name that is taken comes back as it was, whatever YAML thinks of it."""
+    keys = ApiKeys(tmp_path_factory.mktemp("keys") / "keys.yaml")
+    try:
+        keys.create(name, randomness=os.urandom, now=NOW)
+    except WrongUse:
+        assert not 0 < len(name) <= 256 or not name.isprintable()
+    else:
+        assert keys.entries()[0].name == name
+
+
+def test_the_file_is_private_and_replaced_in_one_step(tmp_path: Path) -> None:
+    """0600, and nothing else is left in the folder."""
+    keys = ApiKeys(tmp_path / "keys.yaml")
+    keys.create("a", randomness=os.urandom, now=NOW)
+    keys.create("b", randomness=os.urandom, now=NOW)
+    assert [path.name for path in tmp_path.iterdir()] == ["keys.yaml"]
+    assert (tmp_path / "keys.yaml").stat().st_mode & 0o777 == 0o600

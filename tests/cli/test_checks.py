@@ -1,0 +1,79 @@
+"""What the doctor looks at; where all is well stands in test_up, with real engines."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tachograph.cli import settings
+from tachograph.cli.checks import SPOOL_WARNING, Check, Verdict, examine
+from tachograph.cli.home import make_home
+from tachograph.cli.settings import Settings
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Settings:
+    """A fresh home whose engines are nowhere."""
+    made = make_home(tmp_path, randomness=os.urandom, now="2026-01-01T00:00:00Z")
+    text = made.file.read_text().replace("127.0.0.1:9092", "127.0.0.1:9").replace(":9200", ":9")
+    made.file.write_text(text)
+    return settings.load(made.file)
+
+
+def _found(told: Settings) -> Mapping[str, Check]:
+    return {check.name: check for check in examine(told)}
+
+
+def test_engines_that_do_not_answer_are_bad(told: Settings) -> None:
+    """Each with its address and the way on; the checks behind them are left out."""
+    found = _found(told)
+    assert found["Kafka"].verdict is found["OpenSearch"].verdict is Verdict.BAD
+    assert "tacho up" in found["Kafka"].remedy
+    assert not [name for name in found if name.startswith(("topic", "template"))]
+
+
+def test_a_key_that_others_can_read_is_bad(told: Settings) -> None:
+    """With the command that mends it."""
+    (told.base / "keys" / "kek").chmod(0o644)
+    check = _found(told)["key-encryption key"]
+    assert (check.verdict, check.remedy) == (Verdict.BAD, f"chmod 600 {told.base / 'keys' / 'kek'}")
+
+
+def test_a_missing_key_is_bad(told: Settings) -> None:
+    """Nothing can be recorded or masked without it."""
+    (told.base / "keys" / "pseudonym").unlink()
+    assert _found(told)["pseudonym key"].verdict is Verdict.BAD
+
+
+def test_a_credential_that_is_not_set_is_a_warning(told: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be set elsewhere, where the ingress runs; its value is never shown."""
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "private")
+    found = _found(told)
+    assert found["credential of anthropic"].verdict is Verdict.WARNING
+    assert found["credential of openai"].verdict is Verdict.OK
+    assert "private" not in str(found)
+
+
+def test_a_spool_that_fills_up_is_a_warning(told: Settings) -> None:
+    """From half of its bound on."""
+    spool = told.base / "spool"
+    spool.mkdir()
+    with (spool / "segment").open("wb") as file:
+        file.truncate(int(told.configuration.ingress.spool.max_bytes * SPOOL_WARNING) + 1)
+    assert _found(told)["spool"].verdict is Verdict.WARNING
+
+
+def test_no_valid_key_means_that_nobody_can_come_in(told: Settings) -> None:
+    """A revoked key does not count."""
+    (told.base / "keys" / "api-keys.yaml").unlink()
+    assert _found(told)["API keys"].verdict is Verdict.BAD
+
+
+def test_a_broken_key_file_is_said_to_be_one(told: Settings) -> None:
+    """The check goes on to the next."""
+    (told.base / "keys" / "api-keys.yaml").write_text("- broken")
+    found = _found(told)
+    assert found["API keys"].verdict is Verdict.BAD
+    assert "Kafka" in found

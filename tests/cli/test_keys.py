@@ -1,0 +1,64 @@
+"""`tacho keys`: shown once, listed without it, revoked."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tachograph.cli.api_keys import ApiKey
+from tachograph.cli.home import make_home
+from tachograph.cli.keys import status
+from tachograph.cli.main import app
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    return str(make_home(tmp_path, randomness=os.urandom, now="2026-01-01T00:00:00Z").file)
+
+
+def _keys(config: str, *arguments: str) -> Result:
+    return CliRunner().invoke(app, ["keys", *arguments, "--config", config])
+
+
+def test_a_key_is_shown_once(config: str) -> None:
+    """Standard output is the key alone, so that it can go into a variable; no list shows it or its hash."""
+    made = _keys(config, "create", "builder")
+    assert made.stdout.startswith("tacho_")
+    assert len(made.stdout.split()) == 1
+    listed = _keys(config, "list", "--json").stdout
+    assert made.stdout.strip() not in listed
+    assert {"id", "name", "status", "created", "expires", "revoked"} == set(json.loads(listed)[1])
+
+
+def test_a_key_can_be_bounded_in_time(config: str) -> None:
+    """--days sets the expiry."""
+    made = json.loads(_keys(config, "create", "b", "--days", "3", "--json").stdout)
+    assert made["expires"].endswith("Z")
+
+
+def test_a_revoked_key_is_listed_as_such(config: str) -> None:
+    """By name or id."""
+    assert _keys(config, "revoke", "first").exit_code == 0
+    assert "revoked" in _keys(config, "list").stdout
+
+
+def test_no_keys_yet_says_how_to_make_one(tmp_path: Path, config: str) -> None:
+    """An empty list is no dead end."""
+    (tmp_path / "keys" / "api-keys.yaml").unlink()
+    assert "tacho keys create" in _keys(config, "list").stdout
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        (ApiKey("i", "n", "h", "c"), "valid"),
+        (ApiKey("i", "n", "h", "c", expires="2026-01-02T00:00:00Z"), "valid"),
+        (ApiKey("i", "n", "h", "c", expires="2026-01-01T00:00:00Z"), "expired"),
+        (ApiKey("i", "n", "h", "c", expires="2027-01-01T00:00:00Z", revoked="x"), "revoked"),
+    ],
+)
+def test_the_status_follows_from_the_entry(entry: ApiKey, expected: str) -> None:
+    """Revoked wins over expired."""
+    assert status(entry, "2026-01-01T12:00:00Z") == expected

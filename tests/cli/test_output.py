@@ -1,0 +1,42 @@
+"""How commands speak, in a pipe."""
+
+import json
+
+import pytest
+
+from tachograph.cli import output
+
+
+def test_json_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """One document, not escaped where it need not be."""
+    output.print_json({"name": "Zoë"})
+    assert capsys.readouterr().out == '{"name": "Zoë"}\n'
+
+
+def test_the_ready_line_can_be_parsed(capsys: pytest.CaptureFixture[str]) -> None:
+    """The word, a space, JSON."""
+    output.ready({"url": "x"})
+    word, _, rest = capsys.readouterr().out.partition(" ")
+    assert (word, json.loads(rest)) == ("ready", {"url": "x"})
+
+
+def test_a_table_in_a_pipe_has_no_colours_and_no_frames(capsys: pytest.CaptureFixture[str]) -> None:
+    """Plain columns; markup in a value is text."""
+    output.table(("a", "b"), [("[red]x[/red]", 1)], empty="nothing")
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "[red]x[/red]" in out
+    assert not set("┃│─━") & set(out)
+
+
+def test_an_empty_table_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    """No header over nothing."""
+    output.table(("a",), [], empty="Do this.")
+    assert capsys.readouterr().out == "Do this.\n"
+
+
+def test_notes_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """Standard output stays for results."""
+    output.note("a note with [brackets]")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "a note with [brackets]\n")

@@ -1,0 +1,89 @@
+"""One event as one line."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tachograph.cli.story import MAX_TEXT, line
+
+
+def _document(tacho: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"unmapped": {"tacho": tacho}} | more
+
+
+def test_a_models_answer_shows_stop_reason_tokens_cost_and_calls() -> None:
+    """Everything that one asks first about a turn."""
+    told = line(
+        _document(
+            {
+                "type": "response",
+                "connection": "anthropic",
+                "ts": "2026-01-02T03:04:05.678901234Z",
+                "stop_reason": "tool_use",
+                "usage": {"input_tokens": 10, "output_tokens": 3},
+                "cost_usd": 0.00123,
+                "tool_calls": [{"id": "toolu_1", "name": "lookup"}],
+            },
+            http_response={"code": 200},
+            ai_model={"name": "claude"},
+            api={"operation": "messages"},
+            duration=42,
+            message_context={"response_text": "I look."},
+        )
+    )
+    assert (told.time, told.arrow, told.connection) == ("03:04:05.678", "←", "anthropic")
+    assert told.what == "messages claude"
+    assert told.status == "200 tool_use"
+    assert told.numbers == "10+3 tokens, $0.0012, 42 ms"
+    assert told.text == "calls lookup (toolu_1) | I look."
+
+
+@pytest.mark.parametrize(
+    ("tacho", "more", "what"),
+    [
+        ({"type": "request", "rpc_method": "tools/call", "tool": "read_file"}, {}, "tools/call read_file"),
+        ({"type": "request", "rpc_method": "tools/list"}, {}, "tools/list"),
+        ({"type": "session.open"}, {}, "session.open"),
+        ({"type": "request"}, {"http_request": {"http_method": "GET", "url": {"path": "/a"}}}, "GET /a"),
+        ({"type": "request", "method": "BREW"}, {"http_request": {"url": {"path": "/a"}}}, "BREW /a"),
+    ],
+)
+def test_what_happened_is_named_by_its_protocol(
+    tacho: dict[str, Any], more: dict[str, Any], what: str
+) -> None:
+    """MCP by method and tool, plain HTTP by method and path."""
+    assert line(_document(tacho, **more)).what == what
+
+
+def test_an_error_stands_beside_the_status() -> None:
+    """A client that left after 200 is shown as both."""
+    told = line(
+        _document({"type": "response", "error": {"code": "client-gone"}}, http_response={"code": 200})
+    )
+    assert told.status == "200 client-gone"
+
+
+def test_a_long_text_is_shortened() -> None:
+    """One line stays one line."""
+    told = line(_document({"type": "request"}, message_context={"prompt_text": "word\n" * 500}))
+    assert len(told.text) == MAX_TEXT
+    assert "\n" not in told.text
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "type": st.text(max_size=20),
+            "ts": st.text(max_size=40),
+            "connection": st.none() | st.text(max_size=20),
+            "usage": st.none() | st.dictionaries(st.text(max_size=9), st.integers()),
+            "withheld": st.none() | st.text(max_size=20),
+        },
+    )
+)
+def test_no_document_breaks_the_story(tacho: dict[str, Any]) -> None:
+    """What is missing is left out."""
+    assert isinstance(line(_document(tacho)).what, str)
