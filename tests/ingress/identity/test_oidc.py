@@ -4,6 +4,7 @@ import base64
 import hmac
 import json
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -116,7 +117,9 @@ def token(
 ) -> str:
     head = {"alg": alg, "kid": key.kid} | (header or {})
     head = {name: value for name, value in head.items() if value is not None}
-    return jwt.encode(head, claims(issuer, **changes), key, algorithms=[alg])
+    with warnings.catch_warnings():  # the library warns of signing under EdDSA's old name
+        warnings.simplefilter("ignore")
+        return jwt.encode(head, claims(issuer, **changes), key, algorithms=[alg])
 
 
 def encoded(value: object) -> str:
