@@ -66,9 +66,8 @@ def _read(text: str, file: str, lines: dict[Path, int]) -> Any:
         raise _refuse(file, 0, "", "not YAML: expected UTF-8 text without control characters") from None
     except RecursionError:
         raise _refuse(file, 0, "", "not YAML that we take: nested too deep") from None
-    if root is None:
-        return {}
-    return _value(root, (), lines, file)
+    value = None if root is None else _value(root, (), lines, file)
+    return {} if value is None else value
 
 
 def _value(node: yaml.Node, path: Path, lines: dict[Path, int], file: str) -> Any:

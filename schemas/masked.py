@@ -46,7 +46,7 @@ DocumentType = Literal[
 
 
 class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 def _siblings(value: object, pairs: Mapping[str, Mapping[int, str]]) -> None:

@@ -1,0 +1,68 @@
+"""Topics are created with everything explicit: names, partitions, retention, segments."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tachograph.schemas.topics import MAX_RECORD_BYTES, Topics, TopicSpec, topic_specs
+
+
+def specs(**settings: int) -> dict[str, TopicSpec]:
+    found = topic_specs(
+        Topics("t"),
+        partitions=settings.get("partitions", 4),
+        raw_retention_hours=settings.get("raw", 24),
+        masked_retention_hours=settings.get("masked", 168),
+        replication_factor=settings.get("copies", 1),
+    )
+    return {spec.name: spec for spec in found}
+
+
+def test_every_topic_is_named_under_one_prefix() -> None:
+    """Four topics, no other."""
+    topics = Topics("t")
+    assert specs().keys() == {"t.raw", "t.masked", "t.keys", "t.deadletter"}
+    assert {topics.raw, topics.masked, topics.keys, topics.deadletter} == specs().keys()
+    assert Topics().raw == "tacho.raw"
+
+
+@given(st.integers(1, 24 * 30))
+def test_raw_data_lives_its_retention_and_little_more(hours: int) -> None:
+    """A segment is at most a twelfth of the retention, and never shorter than a minute."""
+    config = specs(raw=hours)["t.raw"].config
+    assert int(config["retention.ms"]) == hours * 3_600_000
+    assert 60_000 <= int(config["segment.ms"]) <= int(config["retention.ms"]) / 12
+    assert config["cleanup.policy"] == "delete"
+
+
+def test_keys_are_compacted_and_never_expire() -> None:
+    """A key that expired would shred what nobody asked to shred."""
+    config = specs()["t.keys"].config
+    assert config["cleanup.policy"] == "compact"
+    assert "retention.ms" not in config
+
+
+def test_every_topic_takes_our_largest_record() -> None:
+    """And the broker keeps the producer's compression."""
+    for spec in specs().values():
+        assert spec.config["max.message.bytes"] == str(MAX_RECORD_BYTES)
+        assert spec.config["compression.type"] == "producer"
+
+
+def test_partitions_are_those_of_the_configuration() -> None:
+    """Session-scoped topics alike, so that a session stays on one number; the others have one."""
+    found = specs(partitions=7)
+    assert {name: spec.partitions for name, spec in found.items()} == {
+        "t.raw": 7,
+        "t.masked": 7,
+        "t.keys": 1,
+        "t.deadletter": 1,
+    }
+
+
+@pytest.mark.parametrize(("copies", "in_sync"), [(1, "1"), (2, "1"), (3, "2"), (5, "2")])
+def test_a_record_counts_when_a_second_copy_has_it(copies: int, in_sync: str) -> None:
+    """Where there are three copies; with fewer, one more would stop everything when it is lost."""
+    assert {spec.config["min.insync.replicas"] for spec in specs(copies=copies).values()} == {in_sync}
