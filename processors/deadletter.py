@@ -92,7 +92,7 @@ class Budget:
             self._since, self._count = now, 0
         if self._count >= self._limit:
             raise DeadLetterFlood(
-                f"{self._count} dead letters within {self._window_s:.0f} s: stopped before the next ({reason})."
+                f"{self._count} dead letters in {self._window_s:.0f} s: stopped before the next ({reason})."
                 " Look at the dead letter's `reason` headers; a new release or another key file is the usual"
                 f" cause. Delete {self._path} to go on at once"
             )

@@ -81,7 +81,7 @@ def meta_parts(meta: Meta) -> list[Part]:
 
 def with_masked(meta: Meta, masked: Mapping[str, bytes]) -> Meta:
     """The same record with its facts from the masked parts; raises `Unmaskable` where one does not fit."""
-    texts = _texts_back(masked)
+    texts = _texts_back(dict(_texts(meta)), masked)
     update: dict[str, Any] = {}
     line = _line(meta)
     if line is not None:
@@ -157,26 +157,32 @@ def _part(masked: Mapping[str, bytes], name: str) -> bytes:
         raise Unmaskable(f"{name}-missing") from None
 
 
-def _texts_back(masked: Mapping[str, bytes]) -> dict[str, str]:
-    if "texts" not in masked:
+def _texts_back(given: dict[str, str], masked: Mapping[str, bytes]) -> dict[str, str]:
+    if not given:
         return {}
     try:
-        texts = orjson.loads(masked["texts"])
+        texts = orjson.loads(_part(masked, "texts"))
     except orjson.JSONDecodeError:
         raise Unmaskable("texts-shape") from None
-    if not isinstance(texts, dict):
+    # One that did not come back would stay as it was: all must.
+    if not isinstance(texts, dict) or texts.keys() != given.keys():
         raise Unmaskable("texts-shape")
     return {str(name): value if isinstance(value, str) else str(value) for name, value in texts.items()}
 
 
-def _fields_back(masked: Mapping[str, bytes], name: str, *, given: bool) -> tuple[HeaderField, ...]:
+def _fields_back(
+    given: tuple[HeaderField, ...], masked: Mapping[str, bytes], name: str
+) -> tuple[HeaderField, ...]:
     if not given:
         return ()
     try:
         pairs = orjson.loads(_part(masked, name))
-        return tuple((str(field), str(value)) for field, value in pairs)
+        fields = tuple((str(field), str(value)) for field, value in pairs)
     except (orjson.JSONDecodeError, TypeError, ValueError):
         raise Unmaskable(f"{name}-shape") from None
+    if len(fields) != len(given):
+        raise Unmaskable(f"{name}-shape")
+    return fields
 
 
 def _context_back(context: RequestContext, texts: Mapping[str, str]) -> RequestContext:
@@ -186,7 +192,7 @@ def _context_back(context: RequestContext, texts: Mapping[str, str]) -> RequestC
 
 def _request(meta: RequestMeta, masked: Mapping[str, bytes], texts: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "headers": _fields_back(masked, "headers", given=bool(meta.headers)),
+        "headers": _fields_back(meta.headers, masked, "headers"),
         "context": _context_back(meta.context, texts),
         "body": meta.body.model_copy(update={"sha256": ""}),
     }
@@ -195,8 +201,8 @@ def _request(meta: RequestMeta, masked: Mapping[str, bytes], texts: Mapping[str,
 def _response(meta: ResponseMeta, masked: Mapping[str, bytes], texts: Mapping[str, str]) -> dict[str, Any]:
     detail = texts.get("detail", "")
     return {
-        "headers": _fields_back(masked, "headers", given=bool(meta.headers)),
-        "trailers": _fields_back(masked, "trailers", given=bool(meta.trailers)),
+        "headers": _fields_back(meta.headers, masked, "headers"),
+        "trailers": _fields_back(meta.trailers, masked, "trailers"),
         "context": _context_back(meta.context, texts),
         "body": meta.body.model_copy(update={"sha256": ""}),
         "reason": texts.get("reason", meta.reason),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from tachograph.processors.brokers import secret_value
@@ -19,7 +20,7 @@ from tachograph.schemas.connection import FieldNames
 __all__ = ["MASK_SECONDS", "build_maskers"]
 
 MASK_SECONDS = 30.0
-"""For one record, of the masking thread's own time: a busy machine must not decide what is withheld."""
+"""For one record. So far above what any record takes that a busy machine does not decide what is withheld."""
 _KEY_ID_CHARS = 4
 
 
@@ -34,29 +35,34 @@ def build_maskers(
         raise OperatorError(str(error)) from None
     secrets = tuple(_credentials(config, base))
 
-    def masker(own: Sequence[FieldNames]) -> Masker:
+    @cache  # connections with the same rules share a masker: each compiles the whole rule set
+    def masker(rules: FieldRules) -> Masker:
         return Masker(
             ruleset,
             key,
-            connection_rules=_rules(config, own),
+            connection_rules=rules,
             known_secrets=secrets,
             limits=Limits(body_bytes=config.worker.hold_bytes, seconds=MASK_SECONDS),
-            clock=time.thread_time,
+            clock=time.monotonic,
         )
 
     own = {connection.name: connection.masking for connection in config.connections}
-    named = {name: masker([rules]) for name, rules in own.items()}
-    other = masker(list(own.values()))
+    named = {name: masker(_rules(config, [names])) for name, names in own.items()}
+    other = masker(_rules(config, list(own.values())))
     return lambda connection: named.get(connection or "", other)
 
 
 def _rules(config: Configuration, own: Sequence[FieldNames]) -> FieldRules:
     every = config.masking
     return FieldRules(
-        header_names=(*every.headers, *(name for rules in own for name in rules.headers)),
-        query_names=(*every.query, *(name for rules in own for name in rules.query)),
-        json_keys=(*every.json_keys, *(name for rules in own for name in rules.json_keys)),
+        header_names=_together(every.headers, (names.headers for names in own)),
+        query_names=_together(every.query, (names.query for names in own)),
+        json_keys=_together(every.json_keys, (names.json_keys for names in own)),
     )
+
+
+def _together(every: Iterable[str], own: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(sorted({*every, *(name for names in own for name in names)}))
 
 
 def _credentials(config: Configuration, base: Path) -> Iterator[bytes]:

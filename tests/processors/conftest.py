@@ -1,7 +1,6 @@
 """What the processor's tests share: a gateway's records made by hand, topics of one's own."""
 
 import base64
-import json
 import os
 import random
 import secrets
@@ -56,6 +55,7 @@ import sys
 from pathlib import Path
 from tachograph.processors import worker
 from tachograph.schemas.document import load_configuration
+worker.START_S = float(sys.argv[3])
 path = Path(sys.argv[1])
 config = load_configuration(path.read_text(), file=str(path))
 worker.run(config, base=path.parent, group=sys.argv[2])
@@ -282,11 +282,40 @@ class Site:
             self.producer.poll(0)
         assert self.producer.flush(BOUND_S) == 0
 
-    def start(self, *, group: str = "first", fault: str | None = None) -> subprocess.Popen[str]:
+    def produce(self, value: bytes | None, *, key: bytes) -> None:
+        """One record on the raw topic as it is."""
+        self.producer.produce(self.topics.raw, value, key)
+        assert self.producer.flush(BOUND_S) == 0
+
+    def shred(self, strand: Strand) -> None:
+        """A tombstone on the keys topic."""
+        self.producer.produce(self.topics.keys, None, strand.wrapped.strand)
+        assert self.producer.flush(BOUND_S) == 0
+
+    def wait_for_commit(self, group: str) -> int:
+        """The lowest committed offset, as soon as there is one with a mark that something is done."""
+        consumer = Consumer(
+            {"bootstrap.servers": self.bootstrap, "group.id": f"{self.topics.prefix}.{group}"}
+        )
+        places = [TopicPartition(self.topics.raw, number) for number in range(self.partitions)]
+        deadline = time.monotonic() + BOUND_S
+        try:
+            while time.monotonic() < deadline:
+                marked = [place for place in consumer.committed(places, BOUND_S) if place.metadata]
+                if marked:
+                    return int(min(place.offset for place in marked))
+                time.sleep(0.1)
+        finally:
+            consumer.close()
+        raise AssertionError("nothing was committed")
+
+    def start(
+        self, *, group: str = "first", fault: str | None = None, start_s: float = BOUND_S
+    ) -> subprocess.Popen[str]:
         environment = {**os.environ, **({"TACHO_FAULT": fault} if fault else {})}
         log = (self.home / f"worker-{len(self.processes)}.log").open("w")
         process = subprocess.Popen(
-            [sys.executable, "-c", _RUN, str(self.config()), f"{self.topics.prefix}.{group}"],
+            [sys.executable, "-c", _RUN, str(self.config()), f"{self.topics.prefix}.{group}", str(start_s)],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -345,17 +374,3 @@ def site(stack: Any, tmp_path: Path, kek: KeyEncryptionKey) -> Iterator[Site]:
         yield made
     finally:
         made.close()
-
-
-def header_of(message: Message, name: str) -> str:
-    """One Kafka header as text."""
-    return dict(message.headers() or [])[name].decode()
-
-
-def uids_of(messages: Sequence[Message]) -> set[str]:
-    return {header_of(message, "uid") for message in messages}
-
-
-def event_of(message: Message) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(message.value() or b"")
-    return value

@@ -1,0 +1,195 @@
+"""The pipeline: pure, and closed in every way in which masking or enrichment can fail."""
+
+import itertools
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tachograph.processors.assemble import Piece, Ready
+from tachograph.processors.enrichment.enrich import enrich
+from tachograph.processors.errors import Poisoned
+from tachograph.processors.masking.masker import MaskedPart, Part, Span
+from tachograph.processors.pipeline import MAX_EVENT_BYTES, Pipeline
+from tachograph.processors.record import Emitted, MaskedRecord
+from tachograph.schemas.envelope import open_sealed, parse_sealed
+from tachograph.schemas.payload import RequestMeta, decode_payload
+
+SECRET = b"hunter2"
+
+
+class Plain:
+    """A masker that knows one secret, and fails for the parts that it is told to."""
+
+    digest = "f" * 64
+
+    def __init__(self, *, withhold: Sequence[str] = (), crash: Sequence[str] = ()) -> None:
+        self.withhold, self.crash = withhold, crash
+
+    def mask(self, parts: Sequence[Part]) -> Sequence[MaskedPart]:
+        if any(part.name in self.crash for part in parts):
+            raise RuntimeError("a bug that holds hunter2")
+        return tuple(self._one(part) for part in parts)
+
+    def _one(self, part: Part) -> MaskedPart:
+        if part.name in self.withhold:
+            return MaskedPart(part.name, None, "binary", 0, ())
+        spans = (Span("rule", "PASSWORD", 0, 1),) * part.data.count(SECRET)
+        return MaskedPart(part.name, part.data.replace(SECRET, b"[PASSWORD]"), None, len(part.data), spans)
+
+
+def piece(strand: Any, record: Any, offset: int = 0) -> Piece:
+    sealed = parse_sealed(record.value)
+    payload = decode_payload(open_sealed(sealed, cipher=strand.cipher))
+    return Piece(offset, sealed.header, payload.meta, payload.body)
+
+
+def request(strand: Any, body: bytes = b'{"p":"hunter2"}', **facts: Any) -> Ready:
+    return Ready(piece(strand, strand.request(body, exchange=strand.new_exchange(), **facts)))
+
+
+def pipeline(masker: Plain, told: Callable[[MaskedRecord], tuple[Emitted, ...]] = enrich) -> Pipeline:
+    return Pipeline(lambda _: masker, told)
+
+
+def one(masker: Plain, ready: Ready) -> MaskedRecord:
+    (record,) = pipeline(masker).masked(ready)
+    return record
+
+
+def test_body_and_facts_are_masked_and_counted(new_strand: Callable[..., Any]) -> None:
+    """The record carries masked text, masked facts, how often which rule hit, and the rules' digest."""
+    record = one(Plain(), request(new_strand(), target="/x?p=hunter2"))
+    assert record.body == b'{"p":"[PASSWORD]"}'
+    assert isinstance(record.meta, RequestMeta)
+    assert record.meta.line.target == "/x?p=[PASSWORD]"
+    assert record.masked == {"rule": 2}
+    assert (record.ruleset, record.withheld, record.decoded_len) == ("f" * 64, None, 15)
+
+
+def test_a_withheld_body_keeps_its_facts_and_says_why(new_strand: Callable[..., Any]) -> None:
+    """Fail closed: no body, a reason, and everything else."""
+    record = one(Plain(withhold=["body"]), request(new_strand()))
+    assert (record.body, record.withheld) == (None, "binary")
+    assert isinstance(record.meta, RequestMeta)
+    assert record.meta.headers
+
+
+def test_a_masker_that_raises_withholds_the_body(new_strand: Callable[..., Any]) -> None:
+    """Whatever it raised, the facts are masked without the body, and its text goes nowhere."""
+    record = one(Plain(crash=["body"]), request(new_strand()))
+    assert (record.body, record.withheld) == (None, "masker-error")
+    assert isinstance(record.meta, RequestMeta)
+    assert record.meta.line.target
+
+
+@pytest.mark.parametrize(
+    ("masker", "reason"),
+    [(Plain(withhold=["headers"]), "meta:binary"), (Plain(crash=["target"]), "meta:masker-error")],
+)
+def test_facts_that_cannot_be_masked_leave_a_stub(
+    new_strand: Callable[..., Any], masker: Plain, reason: str
+) -> None:
+    """The session keeps a record without a hole: header, lengths, and the reason."""
+    ready = request(new_strand(), target="/x?p=hunter2")
+    record = one(masker, ready)
+    assert (record.header, record.body, record.withheld) == (ready.piece.header, None, reason)
+    assert isinstance(record.meta, RequestMeta)
+    assert (record.meta.headers, record.meta.line.target) == ((), "")
+    (event,) = pipeline(masker).run(ready)
+    assert event.uid == ready.piece.header.uid
+    assert SECRET not in event.value
+
+
+def test_a_long_body_is_masked_whole_and_cut_into_its_chunks(new_strand: Callable[..., Any]) -> None:
+    """A secret over two chunks is seen; the slices together are the masked text."""
+    strand = new_strand()
+    *chunks, end = [
+        piece(strand, record)
+        for record in strand.chunked(
+            [b"say hun", b"ter2 and ", "größe".encode()], exchange=strand.new_exchange()
+        )
+    ]
+    *slices, closing = pipeline(Plain()).masked(Ready(end, tuple(chunks)))
+    assert closing.body == "say [PASSWORD] and größe".encode()
+    assert b"".join(record.body or b"" for record in slices) == closing.body
+    assert [record.header.uid for record in slices] == [chunk.header.uid for chunk in chunks]
+    assert all((record.body or b"").decode() for record in slices)
+
+
+def test_a_long_body_that_is_withheld_withholds_its_chunks(new_strand: Callable[..., Any]) -> None:
+    """No slice of a body that could not be masked gets out."""
+    strand = new_strand()
+    *chunks, end = [
+        piece(strand, r) for r in strand.chunked([b"hun", b"ter2"], exchange=strand.new_exchange())
+    ]
+    records = list(pipeline(Plain(withhold=["body"])).masked(Ready(end, tuple(chunks))))
+    assert [(record.body, record.withheld) for record in records] == [(None, "binary")] * 3
+
+
+def test_a_released_chunk_keeps_its_reason(new_strand: Callable[..., Any]) -> None:
+    """What the assembler withheld is never given to the masker."""
+    strand = new_strand()
+    chunk = piece(strand, strand.chunked([b"hunter2"], exchange=strand.new_exchange())[0])
+    record = one(Plain(), Ready(chunk, withheld="stream-too-long"))
+    assert (record.body, record.withheld) == (None, "stream-too-long")
+
+
+def test_an_empty_body_is_empty_and_not_withheld(new_strand: Callable[..., Any]) -> None:
+    """No body sent is no body withheld."""
+    assert (
+        one(Plain(), request(new_strand(), b"")).body,
+        one(Plain(), request(new_strand(), b"")).withheld,
+    ) == (b"", None)
+
+
+def test_an_event_too_large_for_the_topic_is_told_without_its_body(new_strand: Callable[..., Any]) -> None:
+    """Nothing waits forever behind a record that Kafka refuses."""
+
+    def told(record: MaskedRecord) -> tuple[Emitted, ...]:
+        value = b"x" * (MAX_EVENT_BYTES + 1 if record.body else 5)
+        said = (record.withheld or "").encode()
+        return (Emitted(record.header.uid, record.header.session, "request", "2026.11.23", value + said),)
+
+    (event,) = pipeline(Plain(), told).run(request(new_strand()))
+    assert event.value == b"xxxxxdocument-too-large"
+
+
+def test_enrichment_that_always_fails_is_poison(new_strand: Callable[..., Any]) -> None:
+    """Our own bug sends the record to the dead letter, with a reason that holds nothing of it."""
+
+    def broken(record: MaskedRecord) -> tuple[Emitted, ...]:
+        raise KeyError(record.body)
+
+    with pytest.raises(Poisoned) as caught:
+        pipeline(Plain(), broken).run(request(new_strand()))
+    assert caught.value.reason == "enrichment-error:KeyError"
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_same_records_give_the_same_bytes(new_strand: Callable[..., Any]) -> None:
+    """Two pipelines, one input: byte-equal events that are JSON under the record's uid."""
+    ready = request(new_strand())
+    first, second = (pipeline(Plain()).run(ready) for _ in range(2))
+    assert first == second
+    assert orjson.loads(first[0].value)["metadata"]["uid"] == str(ready.piece.header.uid)
+
+
+@given(st.lists(st.text(max_size=30), min_size=1, max_size=6), st.integers(0, 2**32))
+def test_slices_never_cut_a_character_nor_lose_one(texts: list[str], seed: int) -> None:
+    """Whatever the chunk bounds, each slice is text and together they are the whole."""
+    from tachograph.processors.pipeline import _slices
+
+    whole = "".join(texts).encode()
+    rng = random.Random(seed)  # noqa: S311  hypothesis chooses the seed
+    cuts = sorted(rng.randrange(len(whole) + 1) for _ in texts[1:])
+    bounds = [0, *cuts, len(whole)]
+    chunks: Any = [Piece(0, None, None, whole[a:b]) for a, b in itertools.pairwise(bounds)]  # type: ignore[arg-type]
+    slices = list(_slices(whole, chunks))
+    assert b"".join(part or b"" for part in slices) == whole
+    assert len(slices) == len(chunks)
+    assert all(part is not None and part.decode() is not None for part in slices)
