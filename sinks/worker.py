@@ -28,7 +28,6 @@ from tachograph.sinks.errors import (
     CallRefused,
     DependencyDown,
     NotProvisioned,
-    SinkError,
     Stopping,
     Unavailable,
 )
@@ -117,8 +116,8 @@ class Loop:
 def run(config: Configuration, *, base: Path) -> None:
     """Index the masked topic until SIGTERM or SIGINT; prints `ready {json}` when it serves.
 
-    Relative paths of the configuration lie below `base`. Ends the process with `SinkError.exit_code` and one
-    line on standard error where it cannot go on: 3 when an engine is down for `START_SECONDS` at start.
+    Relative paths of the configuration lie below `base`. Raises `SinkError` where it cannot go on; its
+    `exit_code` is 3 when an engine is down for `START_SECONDS` at start.
     """
     structlog.configure(
         processors=[
@@ -135,9 +134,6 @@ def run(config: Configuration, *, base: Path) -> None:
         _serve(config, base, stop)
     except Stopping:
         return
-    except SinkError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        raise SystemExit(error.exit_code) from None
 
 
 def _serve(config: Configuration, base: Path, stop: threading.Event) -> None:

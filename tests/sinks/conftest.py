@@ -150,9 +150,14 @@ import sys
 from pathlib import Path
 import tachograph.sinks.client as client, tachograph.sinks.worker as worker
 from tachograph.schemas.config import Configuration
+from tachograph.sinks.errors import SinkError
 worker.START_SECONDS, client.CALL_SECONDS = float(sys.argv[2]), float(sys.argv[3])
 path = Path(sys.argv[1])
-worker.run(Configuration.model_validate_json(path.read_text()), base=path.parent)
+try:
+    worker.run(Configuration.model_validate_json(path.read_text()), base=path.parent)
+except SinkError as error:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(error.exit_code)
 """
 
 

@@ -10,7 +10,7 @@ from tachograph.sinks.backoff import FIRST_SECONDS, LONGEST_SECONDS, delays
 
 
 def seeded(seed: int) -> random.Random:
-    return random.Random(seed)  # noqa: S311  jitter is no secret
+    return random.Random(seed)
 
 
 @given(st.integers())

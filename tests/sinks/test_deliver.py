@@ -22,7 +22,7 @@ from tachograph.sinks.stub import stub
 
 UID = "0b9c35a4-0f0f-5b5e-8f4e-3a3d8b6f2c11"
 REFUSED = b'{"unmapped":"an object was expected"}'
-RNG = random.Random(1)  # noqa: S311  jitter is no secret
+RNG = random.Random(1)
 Make = Callable[..., Message]
 
 

@@ -20,7 +20,7 @@ from tachograph.schemas.config import Configuration
 from tachograph.sinks.record import Message
 
 Make = Callable[..., Message]
-RNG = random.Random(7)  # noqa: S311  test data
+RNG = random.Random(7)
 
 
 class FaultProxy:
