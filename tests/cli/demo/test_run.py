@@ -1,0 +1,43 @@
+"""The demo itself, as a person runs it, with processor and sink each killed once on the way."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.engines
+
+SECONDS = 300.0
+
+
+def test_after_two_crashes_everything_still_holds(tmp_path: Path) -> None:
+    """Every exchange has its two documents, tool calls are linked, no credential is anywhere, exit code 0."""
+    tmp_path.chmod(0o755)  # as root, the engines run as another user and must be able to enter
+    command = [sys.executable, "-m", "tachograph.cli.main", "demo", "--exit", "--json", "--crash"]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"TACHO_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert list(told) == [
+        "exchanges",
+        "documents",
+        "linked_tool_calls",
+        "secrets_planted",
+        "secrets_found",
+        "seconds",
+    ]
+    assert told["exchanges"] == 41
+    assert told["documents"] > 2 * told["exchanges"]
+    assert told["linked_tool_calls"] == 11
+    assert (told["secrets_planted"], told["secrets_found"]) == (16, 0)
+    assert done.stderr.count("with SIGKILL") == 2
