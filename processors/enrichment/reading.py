@@ -13,7 +13,7 @@ from tachograph.processors.enrichment.facts import Facts
 from tachograph.processors.enrichment.shapes import decode
 from tachograph.processors.record import MaskedRecord
 from tachograph.schemas.event import Protocol
-from tachograph.schemas.payload import HeaderField, RequestMeta, ResponseMeta
+from tachograph.schemas.payload import HeaderField, RequestContext, RequestMeta, ResponseMeta
 
 __all__ = ["path_of", "read"]
 
@@ -40,22 +40,23 @@ def _read(record: MaskedRecord) -> Facts:
     body = "" if record.body is None else decode(record.body)
     match record.header.protocol, record.meta:
         case Protocol.LLM, RequestMeta() as meta:
-            return llm.read_request(path_of(meta.line.target), body)
+            found, context = llm.read_request(path_of(meta.line.target), body), meta.context
         case Protocol.MCP, RequestMeta() as meta:
-            return mcp.read_request(body, {name.lower(): value for name, value in meta.headers})
+            headers = {name.lower(): value for name, value in meta.headers}
+            found, context = mcp.read_request(body, headers), meta.context
         case Protocol.LLM, ResponseMeta() as meta:
-            return _with_context(
-                llm.read_response(path_of(meta.request.target), body, sse=_is_sse(meta)), meta
-            )
+            path, context = path_of(meta.request.target), meta.context
+            found = llm.read_response(path, body, sse=_is_sse(meta))
         case Protocol.MCP, ResponseMeta() as meta:
-            wanted = meta.context.rpc_id
-            return _with_context(mcp.read_response(body, sse=_is_sse(meta), rpc_id=wanted), meta)
-    return Facts()
+            context = meta.context
+            found = mcp.read_response(body, sse=_is_sse(meta), rpc_id=context.rpc_id)
+        case _:
+            return Facts()
+    return _with_context(found, context)
 
 
-def _with_context(facts: Facts, meta: ResponseMeta) -> Facts:
-    # The answer's own word comes first; what the request said fills in.
-    context = meta.context
+def _with_context(facts: Facts, context: RequestContext) -> Facts:
+    # The body's own word comes first. Where it is withheld or silent, what the gateway noted fills in.
     return replace(
         facts,
         model=facts.model or context.model,

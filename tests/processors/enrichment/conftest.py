@@ -91,6 +91,7 @@ class Records:
             http_version="1.1",
             headers=tuple(headers),
             client=fields.pop("client", "192.0.2.7:51234"),
+            context=fields.pop("context", RequestContext()),
             body=BodyTotals(length=len(data), sha256="0" * 64, chunks=fields.pop("chunks", 0)),
             credential=fields.pop("credential", None),
         )

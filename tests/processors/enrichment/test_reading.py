@@ -68,6 +68,17 @@ def test_the_request_fills_in_what_the_answer_leaves_out(records: Any) -> None:
     assert facts.model == "asked"
 
 
+def test_a_withheld_request_is_still_told(records: Any) -> None:
+    """The gateway noted model and tool before masking refused the body."""
+    noted = {"masked_body": None, "withheld": "timeout"}
+    call = RequestContext(rpc_method="tools/call", rpc_id="1", tool="t", tool_use_id="u")
+    facts = read(records.request(Protocol.MCP, "/mcp", b"x", context=call, **noted))
+    assert (facts.rpc_method, facts.rpc_id, facts.tool, facts.tool_use_id) == ("tools/call", "1", "t", "u")
+    asked = RequestContext(model="m", stream=True)
+    facts = read(records.request(Protocol.LLM, "/v1/messages", b"x", context=asked, **noted))
+    assert (facts.model, facts.stream, facts.problem) == ("m", True, None)
+
+
 def test_a_parser_that_raises_is_contained(records: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its error becomes a problem that names the kind and no content."""
 
