@@ -16,7 +16,7 @@ _OURS: dict[str, object] = {
     "enable.idempotence": True,
     "partitioner": "murmur2_random",  # the same partition as any Java producer would choose
     "compression.type": "none",  # ciphertext does not shrink
-    "linger.ms": 1,
+    "linger.ms": 5,  # an acknowledgement is waited for only while the disk is slow
     "socket.nagle.disable": True,
     "message.timeout.ms": 0,  # never give up: the spool is the bound
     "message.max.bytes": 8 << 20,  # the topic's own limit decides, and the dead letter says so

@@ -105,6 +105,8 @@ class Spool:
 
     def append(self, entries: Sequence[SpoolEntry]) -> int:
         """Queue entries in order; returns the count of records that must be durable for these to be so."""
+        if self._closed and entries:
+            log.error("spool_record_after_close", records=len(entries))
         with self._changed:
             for entry in entries:
                 queued = Queued(entry, self._count)

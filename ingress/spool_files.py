@@ -222,6 +222,7 @@ def claim_directory(root: Path, name: str) -> tuple[WorkerDirectory, Sequence[Wo
             (root / name).mkdir(mode=0o700)
             own = _lock(root / name)
             _sync_directory(root)
+            _sync_directory(root.parent)
         finally:
             os.close(turn)
     except OSError as error:

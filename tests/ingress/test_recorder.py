@@ -1,9 +1,11 @@
 """From the engine's calls to Kafka and back: real broker, real files, and workers killed with SIGKILL."""
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -123,7 +125,7 @@ async def test_an_exchange_is_one_request_and_one_response(
 async def test_long_bodies_become_chunks_that_add_up(tmp_path: Path, kafka: Kafka, read_topic: Read) -> None:
     """A body above 256 KiB lies in chunks with offsets; the closing record has the totals and no body."""
     recorder = await Recorder.start(configuration(kafka), base=tmp_path, kek=KEK)
-    body = random.Random(1).randbytes(700_000)  # noqa: S311  only has to be long and the same each time
+    body = random.Random(1).randbytes(700_000)
     record = await recorder.open(
         connection=CONNECTION, principal=AGENT, head=head(), upstream="http://u", started_ns=time.time_ns()
     )
@@ -188,6 +190,43 @@ async def test_kafka_down_at_first_only_delays(tmp_path: Path, kafka: Kafka, rea
     check_chains(records)
     assert {header.exchange for header, _ in of_type(records, EventType.RESPONSE)} == sent
     assert not list((tmp_path / "spool").rglob("*.seg"))
+
+
+async def forward(port: int, kafka: Kafka) -> asyncio.Server:
+    """A way to the real broker that opens when the test says so."""
+    host, _, broker = kafka.bootstrap_servers.partition(":")
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, here = await asyncio.open_connection(host, int(broker))
+        await asyncio.gather(pump(reader, here), pump(there, writer))
+
+    return await asyncio.start_server(connect, "127.0.0.1", port)
+
+
+@pytest.mark.engines
+async def test_kafka_may_come_later_than_the_agents(tmp_path: Path, kafka: Kafka, read_topic: Read) -> None:
+    """One worker serves while no broker answers, and publishes all of it when one does."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    late = kafka.model_copy(update={"bootstrap_servers": f"127.0.0.1:{port}"})
+    recorder = await Recorder.start(configuration(late), base=tmp_path, kek=KEK)
+    sent = {await exchange(recorder, b"x" * 10_000) for _ in range(50)}
+    await until(lambda: recorder.status.kafka.problem == "no broker answers")
+    broker = await forward(port, kafka)
+    sent |= {await exchange(recorder, b"y") for _ in range(5)}
+    await until(lambda: recorder.status.kafka.connected)
+    assert await recorder.stop(seconds=SECONDS)
+    broker.close()
+    records = opened(kafka, read_topic)
+    check_chains(records)
+    assert {header.exchange for header, _ in of_type(records, EventType.RESPONSE)} == sent
 
 
 CHILD = textwrap.dedent(
