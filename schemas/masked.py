@@ -354,57 +354,94 @@ class Tacho(_Event):
     incomplete: bool | None = None
 
     ruleset: str | None = None
+    """Digest of the masking rules that this record went through."""
     masked: Masked | None = None
+    """What masking replaced."""
     withheld: str | None = None
+    """Why masking let no body through."""
     enrichment_error: str | None = None
+    """What the body was expected to be and is not; it is kept as text all the same."""
 
     body: str | None = None
+    """The masked, decoded body as text: its head where it is long, without the messages of an LLM request;
+    of a `message` the canonical JSON that its hash is of."""
     body_len: Long | None = None
     """Bytes of the decoded body, before the messages of an LLM request were taken out."""
     body_parts: Long | None = None
     """How many documents of type `part` (or `message`) hold what follows this body's head."""
     truncated: Annotated[tuple[str, ...], Field(strict=False)] | None = None
-    """Names of the fields of this document that were cut at their bound."""
+    """Names of the fields of this document that are not whole. A short text that was cut ends in `…[cut]`."""
     wire_body: WireBody | None = None
+    """The body as it was on the wire, before decoding."""
     timing: WireTiming | None = None
+    """The gateway's clock, to the microsecond."""
     origin: Literal["upstream", "gateway", "none"] | None = None
+    """Who answered: the target, the gateway in its place, or nobody."""
     credential: str | None = None
+    """Name of the credential that the gateway injected, never its value."""
     trailers: Annotated[tuple[HttpHeader, ...], Field(strict=False)] | None = None
+    """Trailer fields of a chunked answer."""
     method: str | None = None
+    """The HTTP method as it was sent; OCSF's own field takes only methods that it numbers."""
     error: Failure | None = None
+    """Why the exchange did not end well."""
     chunk: ChunkPlace | None = None
+    """Where this slice stands in its body."""
     part: PartPlace | None = None
+    """Whose body this document continues."""
     message: Message | None = None
+    """Which message of its conversation this is."""
 
     stream: bool | None = None
+    """Whether the answer is, or was asked to be, a stream of events."""
     stop_reason: str | None = None
+    """Why the model stopped, in its API's own word."""
     usage: Usage | None = None
+    """Tokens of an answer."""
     cost_usd: Annotated[float, Field(ge=0)] | None = None
+    """Tokens at list price in US dollars; absent where the price is not known."""
     price_from: str | None = None
     """The date since which the price holds that `cost_usd` was counted with."""
     conversation: Conversation | None = None
+    """Where an LLM request stands in its conversation."""
     tool_calls: Annotated[tuple[ToolCall, ...], Field(strict=False)] | None = None
+    """Tools that the model asked for; the ids join them to `tool_use_id` and `tool_results`."""
     tool_results: Annotated[tuple[str, ...], Field(strict=False)] | None = None
     """Ids of the tool calls whose results stand in the trailing new turn."""
     tool: str | None = None
+    """The tool that an MCP call names."""
     tool_use_id: str | None = None
+    """The model's tool call that an MCP call comes from, as the client says."""
     arguments: dict[str, JsonValue] | None = None
+    """Arguments of an MCP call; of an answer's tool calls, by tool. Bounded: see `truncated`."""
     arguments_text: str | None = None
+    """The same as text, with what does not parse."""
 
     rpc_method: str | None = None
+    """The JSON-RPC method, or `batch`."""
     rpc_id: str | None = None
+    """The JSON-RPC id as text."""
     rpc_count: Long | None = None
     """How many JSON-RPC messages the body holds, where it is not one."""
     rpc_error: RpcError | None = None
+    """The JSON-RPC error of an answer."""
     is_error: bool | None = None
+    """True where the tool itself failed."""
     mcp_revision: str | None = None
+    """The protocol revision that the exchange names."""
 
     basis: Literal["claimed", "trace", "principal"] | None = None
+    """What a session was recognised by."""
     version: str | None = None
+    """The recorder's version, where it opened a session."""
     config_digest: str | None = None
+    """Digest of the configuration that a session was opened under."""
     records: Long | None = None
+    """How many records a session closed with."""
     reason: str | None = None
+    """Why a session closed, or a decision fell."""
     decision: Literal["allow", "deny"] | None = None
+    """The verdict."""
 
 
 class Unmapped(_Event):
