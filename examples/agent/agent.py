@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import anthropic
-import httpx
 import httpx2
 from anthropic.types import MessageParam, ToolParam, ToolResultBlockParam, ToolUseBlock
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import TextContent
 
+from tachograph.examples.agent.desk import Desk
 from tachograph.examples.agent.tasks import Task
 
 TIMEOUT = 30
-"""Seconds for one call of a tool or of the desk."""
+"""Seconds for one call of a tool."""
 MAX_TURNS = 10
 """Turns of one conversation before the agent gives up."""
 
@@ -42,24 +42,12 @@ class Targets:
 
 
 class Agent:
-    """One agent with its clients; `async with` opens and closes them."""
+    """One agent with its clients."""
 
     def __init__(self, targets: Targets, facts: Mapping[str, str]) -> None:
         self._targets = targets
         self._model = anthropic.AsyncAnthropic(base_url=targets.model_url, api_key=targets.key, max_retries=2)
-        headers = {
-            "x-tacho-key": targets.key,
-            "authorization": f"Bearer {facts['jwt']}",
-            "x-api-token": facts["api_token"],
-        }
-        self._desk = httpx.AsyncClient(
-            base_url=targets.desk_url,
-            headers=headers,
-            cookies={"desk_session": facts["cookie"]},
-            timeout=TIMEOUT,
-            trust_env=False,
-        )
-        self._query_key = facts["query_key"]
+        self._desk = Desk(targets.desk_url, targets.key, facts)
 
     async def run(self, tasks: tuple[Task, ...]) -> None:
         """Work on all tickets, one after the other, then do what only an older MCP client does."""
@@ -71,8 +59,7 @@ class Agent:
             async with self._tools("legacy") as older:
                 await older.list_tools()
                 await older.call_tool("lookup_order", {"id": 1})
-            await self._desk.get("/export")
-            await self._desk.get("/tickets/100000")
+            await self._desk.close_the_day()
 
     @asynccontextmanager
     async def _tools(self, mode: str) -> AsyncIterator[Client]:
@@ -83,8 +70,7 @@ class Agent:
                 yield client
 
     async def _work(self, task: Task, tools: Client, offered: list[ToolParam]) -> None:
-        ticket = await self._desk.get(f"/tickets/{task.ticket}", params={"api_key": self._query_key})
-        ticket.raise_for_status()
+        await self._desk.take(task.ticket)
         messages: list[MessageParam] = []
         for prompt in task.prompts:
             messages.append({"role": "user", "content": prompt})
@@ -92,8 +78,7 @@ class Agent:
                 await self._converse(messages, tools, offered)
             except anthropic.BadRequestError:
                 break
-        note = {"text": f"worked on in {len(messages)} messages"}
-        (await self._desk.post(f"/tickets/{task.ticket}/notes", json=note)).raise_for_status()
+        await self._desk.note(task.ticket, f"worked on in {len(messages)} messages")
 
     async def _converse(self, messages: list[MessageParam], tools: Client, offered: list[ToolParam]) -> None:
         for _ in range(MAX_TURNS):

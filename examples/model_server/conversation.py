@@ -97,7 +97,7 @@ def script(facts: Mapping[str, str]) -> Mapping[str, Sequence[Turn]]:
 
 
 def answer(request: Mapping[str, Any], facts: Mapping[str, str], *, retry: int) -> Answer | Refuse:
-    """What the model answers to a Messages request; `retry` is the client's own count of its attempts."""
+    """What the model answers to a Messages request that came `retry` times before."""
     messages: list[dict[str, Any]] = list(request.get("messages", ()))
     turn = _turn(messages, script(facts), retry)
     if isinstance(turn, Refuse):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,15 +20,18 @@ from tachograph.examples.exchange_log import ExchangeLog
 from tachograph.examples.model_server import sse
 from tachograph.examples.model_server.conversation import Answer, Refuse, answer
 
+MAX_REMEMBERED = 1024
+
 
 def application(facts: Mapping[str, str], log: Path | None, *, pace: float) -> ASGIApp:
     """`POST /v1/messages` and `/v1/messages/count_tokens`; `pace` seconds lie between two events."""
+    seen = _Seen()
 
     async def messages(request: Request) -> Response:
         asked = await _body(request)
         if asked is None:
             return _refusal(Refuse(400, "invalid_request_error", "expected a JSON object with messages"), "")
-        said = answer(asked, facts, retry=int(request.headers.get("x-stainless-retry-count", "0")))
+        said = answer(asked, facts, retry=seen.again(asked))
         if isinstance(said, Refuse):
             return _refusal(said, _credential(request))
         if not asked.get("stream"):
@@ -46,6 +51,22 @@ def application(facts: Mapping[str, str], log: Path | None, *, pace: float) -> A
         Route("/v1/messages/count_tokens", count_tokens, methods=["POST"]),
     ]
     return ExchangeLog(Starlette(routes=routes), server="model", file=log)
+
+
+class _Seen:
+    """How often a conversation came before in the same state; clients themselves do not say it alike."""
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[str, int] = OrderedDict()
+
+    def again(self, asked: dict[str, Any]) -> int:
+        """0 for the first time; counts this one."""
+        digest = hashlib.sha256(json.dumps(asked["messages"], sort_keys=True).encode()).hexdigest()
+        count = self._counts.pop(digest, 0)
+        self._counts[digest] = count + 1
+        if len(self._counts) > MAX_REMEMBERED:
+            self._counts.popitem(last=False)
+        return count
 
 
 async def _paced(said: Answer, pace: float) -> AsyncIterator[bytes]:
