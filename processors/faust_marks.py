@@ -1,7 +1,7 @@
 """Faust's consumer, taught to commit the ledger's marks and to begin where they say.
 
 Faust keeps reading, rebalancing and heartbeats. Its own acknowledgements are not used: they commit past a
-record that is still held. What is overridden here is what decides offsets, and nothing else (ADR 0005).
+record that is still held. What is overridden here is what decides offsets, and nothing else (ADR 0013).
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ def log_to_stderr(level: int = logging.INFO) -> None:
             processors=[
                 structlog.stdlib.add_logger_name,
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,  # lines of code, no locals
                 structlog.processors.JSONRenderer(),
             ],
             foreign_pre_chain=_STEPS,

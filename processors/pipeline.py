@@ -108,10 +108,8 @@ class Pipeline:
         return named
 
     def _events(self, record: MaskedRecord) -> tuple[Emitted, ...]:
-        smaller = replace(record, body=None, withheld=TOO_LARGE)
-        stub = replace(smaller, meta=stub_meta(record.meta))
         reason = TOO_LARGE
-        for candidate in (record, smaller, stub):
+        for candidate in _ever_smaller(record):
             try:
                 events = self._enrich(candidate)
             except Exception as error:  # noqa: BLE001  enrichment promises not to raise; a bug must not lose a record
@@ -160,6 +158,13 @@ def _data(masked: Mapping[str, MaskedPart]) -> dict[str, bytes]:
 
 def _stub(piece: Piece, named: Named, reason: str) -> MaskedRecord:
     return MaskedRecord(piece.header, stub_meta(piece.meta), None, reason, 0, {}, named.digest)
+
+
+def _ever_smaller(record: MaskedRecord) -> Iterator[MaskedRecord]:
+    yield record
+    smaller = replace(record, body=None, withheld=TOO_LARGE)
+    yield smaller
+    yield replace(smaller, meta=stub_meta(record.meta))
 
 
 def _slices(text: bytes | None, chunks: Sequence[Piece]) -> Iterator[bytes | None]:

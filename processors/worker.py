@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from tachograph.processors.assemble import Assembler
 from tachograph.processors.brokers import faust_settings, rdkafka_settings
 from tachograph.processors.deadletter import Budget
 from tachograph.processors.enrichment.enrich import enrich
-from tachograph.processors.errors import BrokerFault, OperatorError
+from tachograph.processors.errors import BrokerFault, OperatorError, ProcessorError
 from tachograph.processors.faults import Faults
 from tachograph.processors.faust_marks import MarkedTransport, QuietMonitor
 from tachograph.processors.flow import Flow, FlowParts
@@ -169,7 +170,7 @@ class Worker:
         app.transport = transport
         app.on_startup_finished = self._say_ready
         raw = app.topic(self._topics.raw, key_serializer="raw", value_serializer="raw")
-        app.agent(raw, name="process", concurrency=1)(_agent(flow))
+        app.agent(raw, name="process", concurrency=1)(_agent(flow, self._stop))
         return app
 
     async def _work(self, app: faust.App) -> None:
@@ -177,6 +178,8 @@ class Worker:
             await app.wait(self._stop.wait())
         except Exception as error:  # noqa: BLE001  whatever ended Faust, the process ends with it
             _die(error)
+        if not self._stop.is_set():
+            _die(app.crash_reason or BrokerFault("Faust stopped by itself"))
 
     async def _end(self, app: faust.App, publisher: Publisher) -> None:
         _log.info("stopping")
@@ -224,13 +227,15 @@ class Worker:
             await asyncio.sleep(METRICS_S)
 
 
-def _agent(flow: Flow) -> Any:
+def _agent(flow: Flow, stopping: asyncio.Event) -> Any:
     async def process(stream: Any) -> None:
         async for event in stream.noack().events():
             try:
                 await flow.take(event.message)
             except Exception as error:  # noqa: BLE001  raised to Faust it would lose the record
                 _die(error)
+        if not stopping.is_set():
+            _die(BrokerFault("the stream of records ended by itself"))
 
     return process
 
@@ -255,8 +260,16 @@ def _wait_for_topics(settings: dict[str, Any], needed: tuple[str, ...]) -> None:
 def _die(error: BaseException) -> None:
     """Log and end at once: no `finally` may commit what is not delivered."""
     code = EXIT_DEPENDENCY if isinstance(error, BrokerFault) else EXIT_FAULT
-    _log.critical("processor ends", error=str(error), kind=type(error).__name__, exit_code=code)
+    _log.critical("processor ends", error=_said(error), kind=type(error).__name__, exit_code=code)
     _flush_and_exit(code)
+
+
+def _said(error: BaseException) -> str:
+    """Our own errors say what they mean; of a foreign one only the place, for its text may hold a payload."""
+    if isinstance(error, ProcessorError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"at {frames[-1].filename}:{frames[-1].lineno}" if frames else "at an unknown place"
 
 
 def _flush_and_exit(code: int) -> None:

@@ -212,7 +212,7 @@ def response_meta(
 
 @pytest.fixture
 def rng() -> random.Random:
-    return random.Random(7)  # noqa: S311  a fixed seed, so that a failure repeats
+    return random.Random(7)
 
 
 @pytest.fixture

@@ -152,7 +152,7 @@ def new_partition(new_strand: Callable[..., Any]) -> Callable[[int, int], list[P
     """Several strands' exchanges interleaved: small ones, streams, too long, too large, and never closed."""
 
     def partition(seed: int, size: int) -> list[Piece]:
-        rng = random.Random(seed)  # noqa: S311  hypothesis chooses the seed
+        rng = random.Random(seed)
         strands = [new_strand() for _ in range(3)]
         lines = [_line(strands[rng.randrange(3)], rng) for _ in range(size)]
         opened: list[Piece] = []
@@ -221,7 +221,7 @@ def test_a_restart_anywhere_loses_nothing_and_says_nothing_else(
     delivered: list[Document] = []
     mark = (0, 0)
     for crash in crashes:
-        mark, got = _until_killed(log, mark, random.Random(crash))  # noqa: S311  hypothesis chooses it
+        mark, got = _until_killed(log, mark, random.Random(crash))
         delivered += got
     last = Run(*mark)
     for piece in log[mark[0] :]:
