@@ -153,9 +153,10 @@ class _Stream:
 
 
 def _turn(message: Any) -> Turn | None:
-    body = record(message)
+    # What is no message at all is read like one without a role: equal canonical JSON, equal document.
+    body = message if isinstance(message, dict) else {"content": message}
     blocks = _blocks(body.get("content"))
-    normal = body | {"content": blocks} if body else {"content": message}
+    normal = body | {"content": blocks}
     canonical = dumps(normal)
     if canonical is None:
         return None
@@ -178,15 +179,16 @@ def _blocks(content: Any) -> Any:
 def _unmarked(block: Any) -> Any:
     if not isinstance(block, dict):
         return block
-    kept = {key: value for key, value in block.items() if key != "cache_control"}
-    if isinstance(kept.get("content"), list):
-        kept["content"] = [
-            {key: value for key, value in item.items() if key != "cache_control"}
-            if isinstance(item, dict)
-            else item
-            for item in kept["content"]
-        ]
-    return kept
+    inner = block.get("content")
+    if isinstance(inner, list):  # a tool's result, whose own blocks may be marked
+        block = block | {"content": [_without_mark(item) for item in inner]}
+    return _without_mark(block)
+
+
+def _without_mark(block: Any) -> Any:
+    if not isinstance(block, dict) or "cache_control" not in block:
+        return block
+    return {key: value for key, value in block.items() if key != "cache_control"}
 
 
 def _texts(content: Any) -> Iterator[str]:

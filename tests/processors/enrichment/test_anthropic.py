@@ -248,3 +248,10 @@ def test_a_message_of_another_shape_is_still_a_message(message: Any) -> None:
     (turn,) = read_request({"messages": [message]}).turns
     assert turn.role == "unknown"
     assert "content" in json.loads(turn.canonical)
+
+
+@pytest.mark.parametrize("content", ["hi", [{"type": "text", "text": "hi"}], None, 7])
+def test_equal_canonical_json_is_an_equal_message(content: Any) -> None:
+    """What is no message and a message without a role must not become two documents of one name."""
+    bare, dressed = (read_request({"messages": [item]}).turns for item in (content, {"content": content}))
+    assert bare == dressed
