@@ -18,9 +18,8 @@ from tachograph.sinks.record import Message
 
 __all__ = ["BURST", "PER_SECOND", "DeadLetterTopic", "Rate", "headers_for"]
 
-STAGE = "sinks.opensearch"
-BURST = 500
-PER_SECOND = 5.0
+BURST = 100
+PER_SECOND = 100 / 600
 DELIVERY_MS = 30_000
 """How long one try may take; then it is tried again."""
 _POLL_SECONDS = 0.1
@@ -94,14 +93,14 @@ class DeadLetterTopic:
 
 
 def headers_for(message: Message, *, reason: str, uid: str | None) -> list[tuple[str, str | bytes | None]]:
-    """Where an entry comes from and why it is here; the message's own headers follow under `original-`."""
+    """Where an entry comes from and why; the message's own headers follow under `origin-header-`."""
     facts = {
-        "stage": STAGE,
         "reason": reason,
-        "source-topic": message.topic,
-        "source-partition": str(message.partition),
-        "source-offset": str(message.offset),
+        "origin-topic": message.topic,
+        "origin-partition": str(message.partition),
+        "origin-offset": str(message.offset),
+        "origin-timestamp": str(message.timestamp_ms),
     }
-    own = [(f"original-{name}", value) for name, value in message.headers]
+    own = [(f"origin-header-{name}", value) for name, value in message.headers]
     identity = [] if uid is None else [("uid", uid)]
     return [*facts.items(), *identity, *own]

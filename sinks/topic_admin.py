@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from confluent_kafka import KafkaException
@@ -23,6 +24,7 @@ __all__ = ["TopicAdmin", "changes"]
 
 _ANSWER_SECONDS = 30.0
 _ASK_SECONDS = 5.0
+_LOOK_SECONDS = 0.05
 
 
 class TopicAdmin:
@@ -40,34 +42,42 @@ class TopicAdmin:
         return {name: len(topic.partitions) for name, topic in found.topics.items() if topic.error is None}
 
     def create(self, spec: TopicSpec, *, copies: int) -> None:
-        """Create a topic."""
+        """Create a topic; it can be written to when this returns."""
         new = NewTopic(
             spec.name, num_partitions=spec.partitions, replication_factor=copies, config=dict(spec.config)
         )
         self._result(self._admin.create_topics([new], request_timeout=_ANSWER_SECONDS)[spec.name], spec.name)
-
-    def differing(self, spec: TopicSpec) -> dict[str, str | None]:
-        """What would have to be set, or reset (None), for the topic to be as specified."""
-        resource = ConfigResource(ResourceType.TOPIC, spec.name)
-        answer = self._admin.describe_configs([resource], request_timeout=_ANSWER_SECONDS)
-        entries = self._result(answer[resource], spec.name)
-        explicit = {
-            name: entry.value
-            for name, entry in entries.items()
-            if ConfigSource(entry.source) is ConfigSource.DYNAMIC_TOPIC_CONFIG
-        }
-        return changes(spec.config, explicit)
+        self._until(lambda: self.existing().get(spec.name) == spec.partitions, spec.name)
 
     def align(self, spec: TopicSpec) -> tuple[str, ...]:
         """Set what differs, reset what is not ours; returns what was changed, `key=value` or `key reset`."""
-        wanted = self.differing(spec)
+        wanted = changes(spec.config, self._explicit(spec.name))
         if wanted:
             change = ConfigResource(ResourceType.TOPIC, spec.name, incremental_configs=_entries(wanted))
             altered = self._admin.incremental_alter_configs([change], request_timeout=_ANSWER_SECONDS)
             self._result(altered[change], spec.name)
-        return tuple(
-            f"{name} reset" if value is None else f"{name}={value}" for name, value in wanted.items()
-        )
+            self._until(lambda: not changes(spec.config, self._explicit(spec.name)), spec.name)
+        return tuple(f"{key} reset" if value is None else f"{key}={value}" for key, value in wanted.items())
+
+    def _explicit(self, name: str) -> dict[str, str | None]:
+        resource = ConfigResource(ResourceType.TOPIC, name)
+        answer = self._admin.describe_configs([resource], request_timeout=_ANSWER_SECONDS)
+        return {
+            key: entry.value
+            for key, entry in self._result(answer[resource], name).items()
+            if ConfigSource(entry.source) is ConfigSource.DYNAMIC_TOPIC_CONFIG
+        }
+
+    @staticmethod
+    def _until(holds: Callable[[], bool], name: str) -> None:
+        # The controller has taken a change before every broker shows it.
+        end = time.monotonic() + _ANSWER_SECONDS
+        while not holds():
+            if time.monotonic() >= end:
+                raise OperatorError(
+                    f"topic {name}: taken by Kafka, not in effect after {_ANSWER_SECONDS:.0f} s"
+                )
+            time.sleep(_LOOK_SECONDS)
 
     @staticmethod
     def _result(future: Any, name: str) -> Any:

@@ -29,6 +29,7 @@ def test_an_engine_that_is_down_is_named_after_the_bound(
 ) -> None:
     """Exit code 3, and which one it was."""
     monkeypatch.setattr(module, "ENGINE_SECONDS", 0.1)
+    monkeypatch.setattr("tachograph.sinks.topic_admin._ASK_SECONDS", 0.2)
     with pytest.raises(DependencyDown, match="Kafka"):
         provision(DOWN, base=tmp_path, progress=lambda _: None)
 

@@ -31,8 +31,9 @@ def test_changes_set_what_differs_and_reset_what_is_not_ours(
     assert changes({"b": "2", "a": "1"}, explicit) == expected
 
 
-def test_no_broker_is_unavailable() -> None:
+def test_no_broker_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Within the bound of one question."""
+    monkeypatch.setattr("tachograph.sinks.topic_admin._ASK_SECONDS", 0.2)
     with pytest.raises(Unavailable, match="Kafka did not answer"):
         TopicAdmin({"bootstrap.servers": "127.0.0.1:1"}).existing()
 
