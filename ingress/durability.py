@@ -31,7 +31,7 @@ class Durability:
         self._loop = loop
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._acknowledged = Contiguous()
+        self._done = Contiguous()
         self._upto = 0
         self._woken = False
         self._waiters: list[tuple[int, int, float, asyncio.Future[None]]] = []
@@ -45,13 +45,14 @@ class Durability:
     def synced(self, count: int) -> None:
         """The first `count` records are on disk."""
         with self._lock:
-            self._advance(count)
+            self._done.skip(count)
+            self._advance(self._done.upto)
 
     def acknowledged(self, index: int) -> None:
         """Kafka has the record number `index`, counted from 0."""
         with self._lock:
-            self._acknowledged.add(index)
-            self._advance(self._acknowledged.upto)
+            self._done.add(index)
+            self._advance(self._done.upto)
 
     async def wait(self, count: int) -> None:
         """Return when the first `count` records are durable; raises `RecorderFull` when that is given up."""

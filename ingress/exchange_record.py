@@ -86,7 +86,7 @@ _NOBODY = ResponseHead(0, "", "", (), "none")
 class Journal(Protocol):
     """Where sealed records go: the recorder."""
 
-    def admit(self) -> None: ...
+    async def admit(self) -> None: ...
     def add(self, entry: SpoolEntry) -> int: ...
     async def durable(self, count: int) -> None: ...
     async def calm(self) -> None: ...
@@ -159,7 +159,7 @@ class ExchangeRecord:
 
     async def request(self, data: bytes, *, end: bool, complete: bool = True) -> None:
         """Record one piece of the request's body; durable when it returns. Raises `RecorderFull`."""
-        self._journal.admit()
+        await self._journal.admit()
         if end:
             self._request_end = self._elapsed()
             count = self._close_request(data, complete=complete)

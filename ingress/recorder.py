@@ -178,6 +178,7 @@ class Recorder:
     ) -> ExchangeRecord:
         """Begin an exchange in its session. Raises `RecorderFull` when nothing can be recorded."""
         self._spool.check(reserve=True)
+        await self._relieved()
         claims = self._claims.read(head.headers)
         session, basis = self._names.name(principal, claims, started_ns=started_ns)
         held, ahead = self._strands.hold(session, principal, basis, now=self._loop.time())
@@ -206,8 +207,9 @@ class Recorder:
 
     # -- for the exchanges (`Journal`) -------------------------------------------------------------
 
-    def admit(self) -> None:
+    async def admit(self) -> None:
         self._spool.check(reserve=False)
+        await self._relieved()
 
     def add(self, entry: SpoolEntry) -> int:
         return self._spool.append((entry,))
@@ -218,12 +220,12 @@ class Recorder:
         self._metrics.durable((self._world.monotonic_ns() - began) / 1e9)
 
     async def calm(self) -> None:
-        try:
-            self._spool.check(reserve=False)
-        except RecorderFull:
+        if self._refusing(reserve=False):
             future: asyncio.Future[None] = self._loop.create_future()
             self._calm.waiters.append((self._loop.time(), future))
             await future
+        else:
+            await self._relieved()
 
     def ended(self, held: OpenStrand, *, connection: str | None, error: str | None) -> None:
         self._metrics.exchange_ended(connection, error)
@@ -247,6 +249,11 @@ class Recorder:
         self._loop.call_soon_threadsafe(self._durability.fail, f"the spool's disk fails: {reason}")
 
     # -- inside ------------------------------------------------------------------------------------
+
+    async def _relieved(self) -> None:
+        """A burst beyond what the disk takes at once waits for it; memory stays bounded."""
+        if self._spool.pressed:
+            await self._durability.wait(self._spool.count)
 
     def _make_strand(self, session: uuid.UUID, principal: Principal) -> Strand:
         """A strand's epoch follows from this boot and its number, so a session can be opened anew."""

@@ -85,7 +85,11 @@ class Spool:
         self._listener = listener
         self._disk = disk or SystemDisk()
         self._clock = clock
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
+        """There is something to take; its lock is the spool's only one."""
+        self._work = threading.Condition(lock)
+        """There is something to write."""
         self._pending: deque[Queued] = deque()
         self._pending_bytes = 0
         self._count = 0
@@ -113,7 +117,7 @@ class Spool:
                 self._pending.append(queued)
                 self._pending_bytes += queued.size
                 self._count += 1
-            self._changed.notify_all()
+            self._work.notify()
             return self._count
 
     def check(self, *, reserve: bool) -> None:
@@ -123,8 +127,16 @@ class Spool:
         bound = self._limits.max_bytes - (self._limits.reserve_bytes if reserve else 0)
         if self._shelf.bytes + self._pending_bytes > bound:
             raise RecorderFull("the spool is full: Kafka has not taken its records")
-        if self._pending_bytes > self._limits.pending_bytes:
-            raise RecorderFull("the spool's disk is too slow")
+
+    @property
+    def count(self) -> int:
+        """How many entries were appended."""
+        return self._count
+
+    @property
+    def pressed(self) -> bool:
+        """Whether more waits in memory for the disk than it should: wait for what is there, then go on."""
+        return self._pending_bytes > self._limits.pending_bytes
 
     @property
     def broken(self) -> str:
@@ -186,6 +198,7 @@ class Spool:
         """Write what is pending and stop; returns how many entries did not reach the disk."""
         with self._changed:
             self._closing = self._clock() + timeout
+            self._work.notify_all()
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(timeout + TICK_SECONDS)
@@ -209,7 +222,7 @@ class Spool:
     def _next_batch(self) -> list[Queued] | None:
         with self._changed:
             if not self._pending and self._closing is None:
-                self._changed.wait_for(lambda: self._pending or self._closing is not None, TICK_SECONDS)
+                self._work.wait_for(lambda: self._pending or self._closing is not None, TICK_SECONDS)
             if self._closing is not None and (self._gave_up or not self._pending):
                 return None
             batch: list[Queued] = []
@@ -239,7 +252,8 @@ class Spool:
                 break
         with self._changed:
             self._pending_bytes -= size
-            self._changed.notify_all()
+            if self._backlog.spilled:  # what is synced may now be read
+                self._changed.notify_all()
         self._set_broken("")
         self._listener.synced(last + 1)
         return None
@@ -282,7 +296,7 @@ class Spool:
         """Wait before the next attempt; False when the worker is closing and its time is up."""
         delay = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
         with self._changed:
-            self._changed.wait_for(lambda: self._closing is not None, delay)
+            self._work.wait_for(lambda: self._closing is not None, delay)
         return self._closing is None or self._clock() < self._closing
 
     def _give_up(self, batch: list[Queued]) -> None:

@@ -73,6 +73,11 @@ class Backlog:
             self._bytes += size
 
     @property
+    def spilled(self) -> bool:
+        """Whether the files are read instead of memory."""
+        return self._cursor is not None
+
+    @property
     def waiting(self) -> bool:
         """Whether something can be taken now."""
         return bool(self._window) or self._reading() is not None

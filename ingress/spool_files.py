@@ -77,13 +77,21 @@ class Contiguous:
         self._ahead: set[int] = set()
 
     def add(self, number: int) -> None:
-        if number != self.upto:
+        if number > self.upto:
             self._ahead.add(number)
+        elif number == self.upto:
+            self.skip(number + 1)
+
+    def skip(self, upto: int) -> None:
+        """Everything below `upto` is done, however that came about."""
+        if upto <= self.upto:
             return
-        self.upto += 1
-        while self._ahead and self.upto in self._ahead:
-            self._ahead.remove(self.upto)
-            self.upto += 1
+        if self._ahead:
+            self._ahead = {number for number in self._ahead if number >= upto}
+            while upto in self._ahead:
+                self._ahead.remove(upto)
+                upto += 1
+        self.upto = upto
 
 
 class Segment:

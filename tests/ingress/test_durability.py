@@ -52,6 +52,17 @@ async def test_kafka_counts_only_without_a_gap() -> None:
     assert made.upto == 3
 
 
+async def test_late_and_missing_acknowledgements_cost_no_memory() -> None:
+    """Where the disk was first, nothing is kept about what Kafka says later, or never says."""
+    made = durability()
+    for number in range(1000):
+        made.synced(number + 1)
+        if number % 3:
+            made.acknowledged(number)
+    assert made.upto == 1000
+    assert not made._done._ahead
+
+
 async def test_whichever_comes_first_counts() -> None:
     """A later sync of less, or a late acknowledgement, takes nothing back."""
     made = durability()

@@ -60,7 +60,7 @@ class Journal:
         self.now = 5_000_000
         self.timers: list[Callable[[], None]] = []
 
-    def admit(self) -> None:
+    async def admit(self) -> None:
         if self.refusing:
             raise RecorderFull("full")
 

@@ -20,7 +20,7 @@ from confluent_kafka import Message
 
 from tachograph.ingress.errors import RecorderFull, SpoolBroken
 from tachograph.ingress.metrics import Metrics
-from tachograph.ingress.recorder import Recorder, RequestHead, World
+from tachograph.ingress.recorder import MAX_PIECE_BYTES, Recorder, RequestHead, World
 from tachograph.ingress.spool_files import SystemDisk
 from tachograph.schemas.config import Configuration, Ingress, Kafka, Spool
 from tachograph.schemas.connection import Connection
@@ -233,7 +233,7 @@ CHILD = textwrap.dedent(
     """
     import asyncio, sys, time
     from pathlib import Path
-    from tachograph.ingress.recorder import Recorder, RequestHead
+    from tachograph.ingress.recorder import MAX_PIECE_BYTES, Recorder, RequestHead
     from tachograph.schemas.config import Configuration
     from tachograph.schemas.connection import Connection
     from tachograph.schemas.event import Principal
@@ -351,6 +351,17 @@ async def test_a_full_spool_refuses_new_exchanges_and_holds_up_answers(tmp_path:
     await recorder.stop(seconds=0.2)
     size = sum(path.stat().st_size for path in (tmp_path / "spool").rglob("*.seg"))
     assert 13 << 20 < size < 16 << 20
+
+
+async def test_a_burst_beyond_memory_waits_for_the_disk(tmp_path: Path) -> None:
+    """More at once than the recorder holds in memory is taken all the same, bit by bit."""
+    recorder = await Recorder.start(configuration(), base=tmp_path, kek=KEK)
+    bodies = [bytes([number]) * MAX_PIECE_BYTES for number in range(100)]
+    exchanges = await asyncio.gather(*(exchange(recorder, body) for body in bodies))
+    assert len(set(exchanges)) == 100
+    assert recorder.status.refusing == ""
+    await recorder.stop(seconds=1)
+    assert sum(path.stat().st_size for path in (tmp_path / "spool").rglob("*.seg")) > 200 * MAX_PIECE_BYTES
 
 
 async def test_sessions_are_closed_when_idle(tmp_path: Path) -> None:

@@ -23,6 +23,21 @@ def test_counting_from_the_start_takes_any_order(order: list[int]) -> None:
         assert done.upto == next(n for n in range(13) if n not in seen)
 
 
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 30)), max_size=40))
+def test_skipping_and_counting_agree_with_a_plain_set(steps: list[tuple[bool, int]]) -> None:
+    """Whatever is skipped or counted, late or twice, the beginning that is done is the same as a set's."""
+    done, seen = Contiguous(), set[int]()
+    for skip, number in steps:
+        if skip:
+            done.skip(number)
+            seen |= set(range(number))
+        else:
+            done.add(number)
+            seen.add(number)
+        assert done.upto == next(n for n in range(100) if n not in seen)
+        assert all(number > done.upto for number in done._ahead)
+
+
 def test_a_living_workers_directory_is_left_alone(tmp_path: Path) -> None:
     """Two workers at a time each have a directory, and neither adopts the other's."""
     first, none = claim_directory(tmp_path / "spool", "a")
