@@ -58,12 +58,12 @@ class NamedValues:
     def __init__(self, rules: FieldRules) -> None:
         self._matcher = FieldMatcher(rules)
         hints = _hints(rules)
-        name = rb"[A-Za-z0-9_.\-\[\]$]{0,64}"
-        self._member = re2.compile(rb'"([^"\\]{0,64}(?i:' + hints + rb')[^"\\]{0,64})"\s{0,16}:\s{0,16}')
+        name = rb"[A-Za-z0-9_.\-\[\]$]*"
+        self._member = re2.compile(rb'"([^"\\]*(?i:' + hints + rb')[^"\\]*)"\s*:\s*')
         self._pair = re2.compile(rb"(?:^|[?&;])(" + name + rb"(?i:" + hints + rb")" + name + rb")=")
         self._pair_value = re.compile(rb"[^&#\s\"'<>\\;`]*")
         self._element = re2.compile(
-            rb"<(?:[\w.-]{1,32}:)?([\w.-]{0,64}(?i:" + hints + rb")[\w.-]{0,64})(?:\s[^<>]{0,256})?>([^<]+)<"
+            rb"<(?:[\w.-]+:)?([\w.-]*(?i:" + hints + rb")[\w.-]*)(?:\s[^<>]*)?>([^<]+)<"
         )
         self._disposition = re2.compile(
             rb'(?i)content-disposition:[^\r\n]{0,256}?\bname="([^"\r\n]{1,128})"[^\r\n]*(?:\r?\n[^\r\n]+)*\r?\n\r?\n'

@@ -1,7 +1,7 @@
 """A rule set: gitleaks' TOML layout read into rules that re2 can run, with one digest over all that matters.
 
 Beside gitleaks' own fields a rule may carry `type` (the marker's name), `priority` (who names an overlap),
-`validators`, `window` (bytes looked at around a keyword), `retry`, `examples` and `counterexamples`; gitleaks
+`validators`, `window` (bytes looked at around a keyword), `gate` (see `gates`), `retry`, `examples` and `counterexamples`; gitleaks
 ignores what it does not know, so both tools read the same file. Nothing is skipped silently: what cannot be
 used is listed in `Ruleset.refused` or raises.
 """
@@ -19,6 +19,7 @@ from typing import Any
 import re2
 
 from tachograph.processors.masking.errors import RuleError
+from tachograph.processors.masking.gates import GATES
 from tachograph.processors.masking.validators import VALIDATORS
 
 ENGINE_VERSION = "1"
@@ -65,6 +66,7 @@ class Rule:
     window: int = DEFAULT_WINDOW
     priority: int = DEFAULT_PRIORITY
     retry: bool = False
+    gate: str = ""
     tags: tuple[str, ...] = ()
     examples: tuple[str, ...] = field(default=(), compare=False)
     counterexamples: tuple[str, ...] = field(default=(), compare=False)
@@ -166,6 +168,13 @@ def _flag(holder: dict[str, Any], key: str, source: _Source, rule: str) -> bool:
     return value
 
 
+def _gate(holder: dict[str, Any], source: _Source, rule: str) -> str:
+    gate: str = _typed(holder, "gate", "", source, rule)
+    if gate and gate not in GATES:
+        raise source.error(f"gate: expected one of {', '.join(GATES)}, got {gate!r}", rule)
+    return gate
+
+
 def _checked_regex(pattern: str, source: _Source, rule: str) -> Any:
     if len(pattern) > MAX_REGEX_BYTES:
         raise source.error(f"regex: expected at most {MAX_REGEX_BYTES} bytes, got {len(pattern)}", rule)
@@ -232,6 +241,7 @@ def _rule(entry: dict[str, Any], source: _Source, priority: int) -> Rule | Refus
         window=_typed(entry, "window", DEFAULT_WINDOW, source, name),
         priority=_typed(entry, "priority", priority, source, name),
         retry=_flag(entry, "retry", source, name),
+        gate=_gate(entry, source, name),
         tags=_strings(entry, "tags", source, name),
         examples=_strings(entry, "examples", source, name),
         counterexamples=_strings(entry, "counterexamples", source, name),

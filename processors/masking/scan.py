@@ -11,10 +11,13 @@ from typing import Any, Protocol
 
 import ahocorasick_rs
 
+from tachograph.processors.masking.gates import GATES
 from tachograph.processors.masking.limits import Deadline
 from tachograph.processors.masking.ruleset import Allowlist, Rule, Ruleset, compiled
 from tachograph.processors.masking.validators import VALIDATORS, entropy
 
+MAX_SEARCHED = 16
+"""For more rules than these one pass for all keywords is cheaper than one for each."""
 _CHECK_EVERY = 512
 """Matches of one rule between two looks at the clock."""
 _WIDEN = 8
@@ -88,6 +91,7 @@ class Scanner:
         ]
         self._keywords = sorted({k for c in self._rules for k in c.keywords})
         self._gate = ahocorasick_rs.BytesAhoCorasick(self._keywords) if self._keywords else None
+        self._gates = {name: compiled(GATES[name]) for name in {r.gate for r in ruleset.rules if r.gate}}
         self._prefilter = prefilter
 
     def scan(self, text: bytes, deadline: Deadline) -> list[Hit]:
@@ -100,22 +104,22 @@ class Scanner:
             return []
         deadline.check()
         places = self._places(text, wanted)
-        windows: dict[tuple[tuple[bytes, ...], int], Windows] = {}
+        windows: dict[tuple[tuple[bytes, ...], str, int], Windows] = {}
         hits: list[Hit] = []
         for one in wanted:
-            key = (one.keywords, one.rule.window)
+            key = (one.keywords, one.rule.gate, one.rule.window)
             if key not in windows:
-                windows[key] = _windows(places, one, len(text))
+                windows[key] = self._windows(text, places, one)
             for low, high in windows[key]:
                 hits.extend(_matches(one, text, low, high, deadline))
-            deadline.check()
         return hits
 
     def _places(self, text: bytes, wanted: Sequence[_Compiled]) -> dict[bytes, list[int]]:
         """Where each keyword stands, without regard to case."""
         low = text.lower()
-        if self._prefilter is not None and len(wanted) <= 8:
-            return {k: _occurrences(low, k) for k in {k for one in wanted for k in one.keywords}}
+        if self._prefilter is not None and len(wanted) <= MAX_SEARCHED:
+            step = min(one.rule.window for one in wanted)
+            return {k: _occurrences(low, k, step) for k in {k for one in wanted for k in one.keywords}}
         places: dict[bytes, list[int]] = {}
         if self._gate is not None:
             names = self._keywords
@@ -123,31 +127,46 @@ class Scanner:
                 places.setdefault(names[index], []).append(start)
         return places
 
+    def _windows(self, text: bytes, places: dict[bytes, list[int]], one: _Compiled) -> Windows:
+        """Merged stretches of text around the rule's keywords or gate; all of it for a rule without any.
 
-def _occurrences(text: bytes, word: bytes) -> list[int]:
+        A stretch is the block of `window` bytes that holds the mark and the blocks beside it.
+        """
+        reach = one.rule.window
+        if one.rule.gate:
+            blocks = _gated(self._gates[one.rule.gate], text, reach)
+        elif one.keywords:
+            blocks = {at // reach for keyword in one.keywords for at in places.get(keyword, ())}
+        else:
+            return [(0, len(text))]
+        merged: Windows = []
+        for block in sorted(blocks):
+            low, high = max(0, (block - 1) * reach), min(len(text), (block + 2) * reach)
+            if merged and low <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+            else:
+                merged.append((low, high))
+        return merged
+
+
+def _occurrences(text: bytes, word: bytes, step: int) -> list[int]:
+    """The first place of the word in each block of `step` bytes: no window asks for more."""
     found, at = [], text.find(word)
     while at >= 0:
         found.append(at)
-        at = text.find(word, at + 1)
+        at = text.find(word, (at // step + 1) * step)
     return found
 
 
-def _windows(places: dict[bytes, list[int]], one: _Compiled, size: int) -> Windows:
-    """Merged stretches of text around the rule's keywords; all of it for a rule without any."""
-    if not one.keywords:
-        return [(0, size)]
-    marks = [at for keyword in one.keywords for at in places.get(keyword, ())]
-    if len(one.keywords) > 1:
-        marks.sort()
-    reach = one.rule.window
-    merged: Windows = []
-    for at in marks:
-        low, high = max(0, at - reach), min(size, at + reach)
-        if merged and low <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
-        else:
-            merged.append((low, high))
-    return merged
+def _gated(gate: Any, text: bytes, step: int) -> set[int]:
+    """The blocks of `step` bytes in which a match of the gate begins."""
+    blocks: set[int] = set()
+    match = gate.search(text)
+    while match is not None:
+        block = match.start() // step
+        blocks.add(block)
+        match = gate.search(text, (block + 1) * step) if (block + 1) * step < len(text) else None
+    return blocks
 
 
 def _matches(one: _Compiled, text: bytes, low: int, high: int, deadline: Deadline) -> Iterator[Hit]:

@@ -8,7 +8,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 Range = tuple[int, int]
 
@@ -71,10 +71,11 @@ class JoinedView:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """Source bytes [start, end) read as `text`; `unit` source bytes stand for `per` text bytes (base64: 4 for
-    3).
+class Edit(NamedTuple):
+    """Source bytes [start, end) read as `text`; `unit` of them stand for `per` text bytes (base64: 4 for 3).
+
+    A unit of 0 is an escape: all of the source stands for all of the text. (A NamedTuple, as a body may hold
+    hundreds of thousands.)
     """
 
     start: int
@@ -87,29 +88,28 @@ class Edit:
 class DecodedView:
     """Another view with some of its ranges read in decoded form."""
 
-    __slots__ = ("_parent", "_per", "_sources", "_starts", "_unit", "_width", "text")
+    __slots__ = ("_ends", "_parent", "_per", "_sources", "_starts", "_unit", "_width", "text")
 
     def __init__(self, parent: View, edits: Sequence[Edit]) -> None:
         """`edits` in order, not overlapping."""
-        source, out = parent.text, []
-        self._parent = parent
-        self._starts, self._width = array("q"), array("q")  # where an edit's text lies in the view
-        self._sources = array("q")  # and where its source begins and ends
-        self._unit, self._per = array("q"), array("q")
+        source, out, starts = parent.text, [], []
         position = last = 0
-        for edit in edits:
-            out.append(source[last : edit.start])
-            position += edit.start - last
-            self._starts.append(position)
-            self._width.append(len(edit.text))
-            self._sources.extend((edit.start, edit.end))
-            self._unit.append(edit.unit or max(1, edit.end - edit.start))
-            self._per.append(edit.per or max(1, len(edit.text)))
-            out.append(edit.text)
-            position += len(edit.text)
-            last = edit.end
+        for start, end, text, _, _ in edits:
+            out.append(source[last:start])
+            position += start - last
+            starts.append(position)
+            out.append(text)
+            position += len(text)
+            last = end
         out.append(source[last:])
         self.text = b"".join(out)
+        self._parent = parent
+        self._starts = array("q", starts)  # where an edit's text lies in the view
+        self._width = array("q", [len(edit[2]) for edit in edits])
+        self._sources = array("q", [edit[0] for edit in edits])  # where its source begins
+        self._ends = array("q", [edit[1] for edit in edits])
+        self._unit = array("b", [edit[3] for edit in edits])
+        self._per = array("b", [edit[4] for edit in edits])
 
     def _source(self, offset: int, *, end: bool) -> int:
         """The parent's offset behind an offset of this text; an end rounds up to groups, a start down."""
@@ -117,12 +117,15 @@ class DecodedView:
         index = bisect_right(self._starts, offset - end) - 1
         if index < 0:
             return offset
-        low, high = self._sources[2 * index], self._sources[2 * index + 1]
+        low, high = self._sources[index], self._ends[index]
         inside = offset - self._starts[index]
         if inside - end >= self._width[index]:
             return high + inside - self._width[index]
-        groups = -(-inside // self._per[index]) if end else inside // self._per[index]
-        return min(high, low + groups * self._unit[index])
+        unit, per = self._unit[index], self._per[index]
+        if not unit:
+            return high if end and inside else low
+        groups = -(-inside // per) if end else inside // per
+        return min(high, low + groups * unit)
 
     def to_content(self, start: int, end: int) -> list[Range]:
         """The content's ranges behind text[start:end]."""

@@ -69,3 +69,13 @@ def test_a_pattern_that_hyperscan_refuses_counts_as_always_possible() -> None:
     assert list(engine.candidates(b"nothing")) == [0]
     assert list(engine.candidates(b"zz1")) == [0, 1]
     assert prefilter.best_prefilter(Ruleset(()).rules) is None
+
+
+def test_the_locked_engine_is_sound() -> None:
+    """The version that the lock file names finds what Vectorscan 5.4.12 misses."""
+    assert prefilter.is_sound()
+
+
+def test_every_own_rule_runs_on_the_engine() -> None:
+    """None is refused or fails its examples, else the fast path would be slow."""
+    assert list(prefilter.HyperscanPrefilter(RULES.rules).candidates(b"")) == []
