@@ -20,7 +20,10 @@ from tachograph.schemas.event import (
     EventType,
     Principal,
     PrincipalKind,
+    Protocol,
+    Trace,
     header_hash,
+    rfc3339_ns,
 )
 from tachograph.schemas.keys import KeyEncryptionKey, WrappedKey, strand_name
 from tachograph.schemas.payload import ChunkMeta, RequestLine, decode_payload, raw_commit
@@ -76,6 +79,42 @@ def test_a_record_says_whose_it_is() -> None:
     assert header.ts == "2023-11-14T22:13:20.123456789Z"
     assert (entry.topic, entry.key) == ("t.raw", str(made.session).encode())
     assert dict(entry.headers) == {"uid": str(header.uid).encode(), "type": b"request"}
+
+
+@given(
+    st.sampled_from(EventType),
+    st.sampled_from(Direction),
+    st.booleans(),
+    st.none() | st.uuids(),
+    st.none() | st.sampled_from(Protocol),
+    st.none() | st.text(max_size=64),
+    st.integers(0, 2**61),
+)
+def test_every_header_is_one_of_the_schema(
+    type_: EventType,
+    direction: Direction,
+    incomplete: bool,
+    exchange: uuid.UUID | None,
+    protocol: Protocol | None,
+    claim: str | None,
+    moment: int,
+) -> None:
+    """Whatever goes in, the schema reads the header back and writes the very same bytes."""
+    item = (
+        Connection.model_validate({"name": "m", "protocol": protocol, "upstream": "http://u"})
+        if protocol
+        else None
+    )
+    trace = Trace(traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01") if claim else None
+    scope = Scope(exchange, item, Claims(Agent(session=claim, id=claim), trace))
+    made = strand()
+    made.sources = Sources(lambda: moment, bytes)
+    entry = made.record(type_, META, b"", scope=scope, direction=direction, incomplete=incomplete)
+    header = parse_sealed(entry.value).header
+    assert (header.type, header.direction, header.incomplete) == (type_, direction, incomplete)
+    assert (header.exchange, header.protocol, header.agent.session) == (exchange, protocol, claim)
+    assert (header.trace, header.ts) == (trace, rfc3339_ns(moment))
+    assert header.principal == made.principal
 
 
 def test_the_wrapped_key_has_the_strands_name() -> None:
