@@ -8,7 +8,11 @@ from pathlib import Path
 from tachograph.ingress.secret_source import read_secret
 from tachograph.schemas.config import Kafka
 
-__all__ = ["producer_settings"]
+__all__ = ["Sparse", "producer_settings"]
+
+REPEAT_SECONDS = 30.0
+"""Between two log lines of the Kafka client about the same kind of event."""
+MAX_EVENTS = 64
 
 _OURS: dict[str, object] = {
     "client.id": "tacho-ingress",
@@ -42,5 +46,30 @@ def producer_settings(kafka: Kafka, *, base: Path) -> dict[str, object]:
     settings.update((name, value) for name, value in kafka.client.items() if name not in _REFUSED)
     if kafka.password is not None:
         settings["sasl.password"] = read_secret(kafka.password, base=base)
-    settings["logger"] = logging.getLogger("tachograph.kafka")
+    settings["logger"] = _quiet_logger()
     return settings
+
+
+class Sparse(logging.Filter):
+    """Lets a message through once in a while: while a broker is away the client repeats itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        # The first word names the event; what follows has counters in it.
+        word = record.getMessage().partition(" ")[0]
+        if record.created - self._last.get(word, 0.0) < REPEAT_SECONDS:
+            return False
+        if len(self._last) >= MAX_EVENTS:
+            self._last.clear()
+        self._last[word] = record.created
+        return True
+
+
+def _quiet_logger() -> logging.Logger:
+    logger = logging.getLogger("tachograph.kafka")
+    if not any(isinstance(item, Sparse) for item in logger.filters):
+        logger.addFilter(Sparse())
+    return logger
