@@ -16,8 +16,9 @@ from typing import Protocol
 from tachograph.processors.assemble import Piece, Ready
 from tachograph.processors.errors import Poisoned
 from tachograph.processors.facts import Unmaskable, content_of, meta_parts, stub_meta, with_masked
-from tachograph.processors.masking.masker import MaskedPart, Part
+from tachograph.processors.masking.masker import MaskedPart, Part, Span
 from tachograph.processors.record import Emitted, MaskedRecord
+from tachograph.processors.slices import slices
 from tachograph.schemas.payload import RequestMeta, ResponseMeta
 from tachograph.schemas.topics import MAX_RECORD_BYTES
 
@@ -49,6 +50,14 @@ class Named:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Masked:
+    """A masked record, and where in its body something was replaced."""
+
+    record: MaskedRecord
+    spans: tuple[Span, ...] = ()
+
+
 class Pipeline:
     """Masks and enriches what the assembler has made ready."""
 
@@ -67,14 +76,10 @@ class Pipeline:
     def masked(self, ready: Ready) -> Iterator[MaskedRecord]:
         """The masked records: the chunks in order, then the record that closes them."""
         closing = self._record(ready.piece, self._body_part(ready), ready.withheld)
-        if not ready.chunks:
-            yield closing
-            return
-        slices = _slices(closing.body, ready.chunks)
-        for piece, text in zip(ready.chunks, slices, strict=True):
-            record = self._record(piece, None, closing.withheld)
+        for piece, text in zip(ready.chunks, _texts(closing, ready.chunks), strict=True):
+            record = self._record(piece, None, closing.record.withheld).record
             yield replace(record, body=text, decoded_len=len(text)) if text is not None else record
-        yield closing
+        yield closing.record
 
     def _body_part(self, ready: Ready) -> Part | None:
         meta = ready.piece.meta
@@ -84,7 +89,7 @@ class Pipeline:
         content = content_of(meta.headers)
         return Part("body", "body", body, content.type, content.encoding) if body else None
 
-    def _record(self, piece: Piece, body: Part | None, withheld: str | None) -> MaskedRecord:
+    def _record(self, piece: Piece, body: Part | None, withheld: str | None) -> _Masked:
         named = self._masker(piece.header.connection)
         parts = meta_parts(piece.meta)
         try:
@@ -94,7 +99,7 @@ class Pipeline:
         except Exception:  # noqa: BLE001  fail closed: whatever it was, nothing unmasked may pass
             return self._without_body(piece, named, withheld or MASKER_ERROR)
 
-    def _without_body(self, piece: Piece, named: Named, withheld: str) -> MaskedRecord:
+    def _without_body(self, piece: Piece, named: Named, withheld: str) -> _Masked:
         try:
             return _masked_record(piece, named, meta_parts(piece.meta), withheld)
         except Exception:  # noqa: BLE001  the header alone keeps the session without a hole
@@ -120,7 +125,7 @@ class Pipeline:
         raise Poisoned(reason)
 
 
-def _masked_record(piece: Piece, named: Named, parts: Sequence[Part], withheld: str | None) -> MaskedRecord:
+def _masked_record(piece: Piece, named: Named, parts: Sequence[Part], withheld: str | None) -> _Masked:
     masked = {part.name: part for part in named.masker.mask(parts)} if parts else {}
     body = masked.pop("body", None)
     if body is None and any(part.name == "body" for part in parts):
@@ -129,7 +134,7 @@ def _masked_record(piece: Piece, named: Named, parts: Sequence[Part], withheld: 
     spans = Counter(
         span.rule for part in (*masked.values(), *([body] if body else ())) for span in part.spans
     )
-    return MaskedRecord(
+    record = MaskedRecord(
         header=piece.header,
         meta=meta,
         body=_text(piece, body, withheld),
@@ -138,6 +143,7 @@ def _masked_record(piece: Piece, named: Named, parts: Sequence[Part], withheld: 
         masked=dict(sorted(spans.items())),
         ruleset=named.digest,
     )
+    return _Masked(record, body.spans if body else ())
 
 
 def _text(piece: Piece, body: MaskedPart | None, withheld: str | None) -> bytes | None:
@@ -156,8 +162,16 @@ def _data(masked: Mapping[str, MaskedPart]) -> dict[str, bytes]:
     return data
 
 
-def _stub(piece: Piece, named: Named, reason: str) -> MaskedRecord:
-    return MaskedRecord(piece.header, stub_meta(piece.meta), None, reason, 0, {}, named.digest)
+def _stub(piece: Piece, named: Named, reason: str) -> _Masked:
+    return _Masked(MaskedRecord(piece.header, stub_meta(piece.meta), None, reason, 0, {}, named.digest))
+
+
+def _texts(closing: _Masked, chunks: Sequence[Piece]) -> Iterator[bytes | None]:
+    """Each chunk's share of the masked text; nothing where the body is withheld."""
+    body = closing.record.body
+    if body is None or not chunks:
+        return iter([None] * len(chunks))
+    return slices(body, [len(piece.body) for piece in chunks], closing.spans)
 
 
 def _ever_smaller(record: MaskedRecord) -> Iterator[MaskedRecord]:
@@ -165,25 +179,3 @@ def _ever_smaller(record: MaskedRecord) -> Iterator[MaskedRecord]:
     smaller = replace(record, body=None, withheld=TOO_LARGE)
     yield smaller
     yield replace(smaller, meta=stub_meta(record.meta))
-
-
-def _slices(text: bytes | None, chunks: Sequence[Piece]) -> Iterator[bytes | None]:
-    """Cut the masked text into one slice a chunk, in proportion to its bytes, never inside a character."""
-    if text is None:
-        yield from (None for _ in chunks)
-        return
-    total = sum(len(piece.body) for piece in chunks) or 1
-    start = seen = 0
-    for piece in chunks[:-1]:
-        seen += len(piece.body)
-        end = max(start, _boundary(text, len(text) * seen // total))
-        yield text[start:end]
-        start = end
-    yield text[start:]
-
-
-def _boundary(text: bytes, at: int) -> int:
-    # UTF-8 continuation bytes are 10xxxxxx (RFC 3629, 3).
-    while 0 < at < len(text) and text[at] & 0xC0 == 0x80:
-        at -= 1
-    return at

@@ -1,14 +1,10 @@
 """The pipeline: pure, and closed in every way in which masking or enrichment can fail."""
 
-import itertools
-import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tachograph.processors.assemble import Piece, Ready
 from tachograph.processors.enrichment.enrich import enrich
@@ -177,19 +173,3 @@ def test_the_same_records_give_the_same_bytes(new_strand: Callable[..., Any]) ->
     first, second = (pipeline(Plain()).run(ready) for _ in range(2))
     assert first == second
     assert orjson.loads(first[0].value)["metadata"]["uid"] == str(ready.piece.header.uid)
-
-
-@given(st.lists(st.text(max_size=30), min_size=1, max_size=6), st.integers(0, 2**32))
-def test_slices_never_cut_a_character_nor_lose_one(texts: list[str], seed: int) -> None:
-    """Whatever the chunk bounds, each slice is text and together they are the whole."""
-    from tachograph.processors.pipeline import _slices
-
-    whole = "".join(texts).encode()
-    rng = random.Random(seed)
-    cuts = sorted(rng.randrange(len(whole) + 1) for _ in texts[1:])
-    bounds = [0, *cuts, len(whole)]
-    chunks: Any = [Piece(0, None, None, whole[a:b]) for a, b in itertools.pairwise(bounds)]  # type: ignore[arg-type]
-    slices = list(_slices(whole, chunks))
-    assert b"".join(part or b"" for part in slices) == whole
-    assert len(slices) == len(chunks)
-    assert all(part is not None and part.decode() is not None for part in slices)
