@@ -49,9 +49,13 @@ class TopicAdmin:
         self._result(self._admin.create_topics([new], request_timeout=_ANSWER_SECONDS)[spec.name], spec.name)
         self._until(lambda: self.existing().get(spec.name) == spec.partitions, spec.name)
 
+    def differing(self, spec: TopicSpec) -> dict[str, str | None]:
+        """What would have to be set, or reset (None), for the topic to be as specified; changes nothing."""
+        return changes(spec.config, self._explicit(spec.name))
+
     def align(self, spec: TopicSpec) -> tuple[str, ...]:
         """Set what differs, reset what is not ours; returns what was changed, `key=value` or `key reset`."""
-        wanted = changes(spec.config, self._explicit(spec.name))
+        wanted = self.differing(spec)
         if wanted:
             change = ConfigResource(ResourceType.TOPIC, spec.name, incremental_configs=_entries(wanted))
             altered = self._admin.incremental_alter_configs([change], request_timeout=_ANSWER_SECONDS)
