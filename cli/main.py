@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
@@ -42,9 +43,10 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _options(
     _version_asked: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option("--version", metavar="", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
-    _debug: Annotated[bool, typer.Option(DEBUG, help="Show tracebacks of errors.")] = False,
+    _debug: Annotated[bool, typer.Option(DEBUG, metavar="", help="Show tracebacks of errors.")] = False,
 ) -> None:
     pass
 
@@ -79,6 +81,9 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # `tacho show | head`: whoever read has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except Exception as error:
         if DEBUG in sys.argv:
             raise

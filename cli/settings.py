@@ -39,7 +39,7 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", envvar="TACHO_CONFIG", metavar="FILE", help="The configuration file."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+JsonOption = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON, for programs.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
 def up(
     config: ConfigOption = None,
     external: Annotated[
-        bool, typer.Option("--external", help="Start no engines, whatever stack.managed says.")
+        bool, typer.Option("--external", metavar="", help="Start no engines, whatever stack.managed says.")
     ] = False,
     _json: JsonOption = False,
 ) -> None:

@@ -51,12 +51,12 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     leave: Annotated[
-        bool, typer.Option("--exit", help="Stop after the proof instead of serving on.")
+        bool, typer.Option("--exit", metavar="", help="Stop after the proof instead of serving on.")
     ] = False,
     json_output: JsonOption = False,
     agent: Annotated[AgentKind, typer.Option("--agent", help="Which agent does the work.")] = AgentKind.SDK,
     crash: Annotated[
-        bool, typer.Option("--crash", help="Kill processor and sink once each on the way.")
+        bool, typer.Option("--crash", metavar="", help="Kill processor and sink once each on the way.")
     ] = False,
     seed: Annotated[
         int | None, typer.Option("--seed", help="Plant the credentials of an earlier run.")
@@ -90,20 +90,20 @@ def _demo(agent: AgentKind, *, leave: bool, json_output: bool, crash: bool, seed
         note(f"[{time.monotonic() - began:5.1f} s] {text}")
 
     running = Demo(made, planted, upstream, Options(agent.value, crash, say))
+    outcome: _Outcome | None = None
     try:
         proof = running.run()
         outcome = _outcome(proof, len(running.planted), time.monotonic() - began)
-        _tell(outcome, running, number, json_output=json_output and leave)
+        _tell(outcome, running, number, json_output=json_output)
         if not leave:
             _serve(running)
     except KeyboardInterrupt:
         note("Stopping ...")
-        return False
     finally:
         running.stop()
-    if leave and json_output:
-        print_json(outcome.figures)
-    return not outcome.problems
+    if outcome is not None and json_output:
+        print_json(outcome.figures)  # after everything has ended, so that it is the last line
+    return outcome is not None and not outcome.problems
 
 
 def _serve(running: Any) -> None:
