@@ -51,7 +51,7 @@ BODY_SILENCE_SECONDS = 60.0
 """The longest silence in the middle of a request's body."""
 
 # RFC 9110, 9.2.2
-_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 _log = structlog.get_logger(__name__)
 
@@ -283,7 +283,7 @@ class Passage:
             self._upstream = None
         await self._close_request()
         if self._agent.gone or self._answering or isinstance(error, ClientGone):
-            self._agent.cut(reset=self._close_delimited)
+            self._agent.cut(reset=self._close_delimited or isinstance(error, ClientTimeout))
             self._record.end(error=error.recorded(), complete=False)
             return
         self._answer(error)

@@ -30,6 +30,8 @@ WRITE_HIGH_BYTES = 256 << 10
 WRITE_LOW_BYTES = 64 << 10
 MAX_PIPELINED = 16
 LINGER_SECONDS = 2.0
+CLOSE_SECONDS = 5.0
+"""How long a peer may take to read what is left after we have closed."""
 LINGER_BYTES = 4 << 20
 """What is read and thrown away so that a peer that still sends can read our refusal."""
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: close() sends RST
@@ -89,12 +91,14 @@ class AgentConnection(asyncio.Protocol):
         """The handler clears it when the next byte of this connection has no meaning any more."""
         self._agents = agents
         self._loop = loop
+        self._lost = False
         self._parser = RequestParser(max_head_bytes=agents.limits.max_header_bytes)
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
         self._read_paused = False
         self._write_paused = False
         self._discarding: int | None = None
+        self._closing: asyncio.TimerHandle | None = None
 
     # --- called by the event loop ---
 
@@ -127,6 +131,11 @@ class AgentConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self.gone = True
         self._write_paused = False
+        self._lost = True
+        if self._closing is not None:
+            self._closing.cancel()
+        if self._task is not None and self._task.done():
+            self._agents.discard(self)
         self.wakeup.set()
 
     def pause_writing(self) -> None:
@@ -176,7 +185,7 @@ class AgentConnection(asyncio.Protocol):
         if self.gone:
             return
         if not reset:
-            self._writer().close()
+            self._close()
             return
         sock = self._writer().get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -202,9 +211,7 @@ class AgentConnection(asyncio.Protocol):
             log_fault("agent_connection_failed", error)
         finally:
             self.wakeup.close()
-            self._agents.discard(self)
-            if not self.gone:
-                self._writer().close()
+            self._close()
 
     async def _next_request(self) -> IncomingRequest | None:
         limits = self._agents.limits
@@ -233,7 +240,7 @@ class AgentConnection(asyncio.Protocol):
         headers = (*refusal.headers, ("Connection", "close"))
         self.write(response_head(refusal.status, refusal.reason, headers) + refusal.body)
         if self._task is None:
-            self._writer().close()
+            self._close()
 
     async def _part(self, request: IncomingRequest) -> None:
         """Close; if the agent still sends, read some of it, else TCP would take our answer back from it."""
@@ -251,6 +258,14 @@ class AgentConnection(asyncio.Protocol):
         while not self.gone and self._discarding > 0:
             if not await self.wakeup.wait(until):
                 return
+
+    def _close(self) -> None:
+        """Send what is left, then close; whoever does not read it does not hold the connection for ever."""
+        if self._lost:
+            self._agents.discard(self)
+        elif self._closing is None:
+            self._writer().close()
+            self._closing = self._loop.call_later(CLOSE_SECONDS, self._writer().abort)
 
     def _throttle(self) -> None:
         if not self._read_paused and self._full(READ_HIGH_BYTES) and not self._writer().is_closing():

@@ -53,6 +53,12 @@ _NO_TRAILER = (
     | {"authorization", "content-encoding", "content-range", "content-type", "cookie", "set-cookie"}
 )
 
+_NOT_HERE = {
+    "CONNECT": "this listener is a reverse proxy: CONNECT is not offered here",
+    # Its answer repeats the request, and with it the target's credential.
+    "TRACE": "TRACE is not relayed",
+}
+
 # RFC 3986, 3.2.2 with RFC 9110, 7.2: a host and perhaps a port; never userinfo, never a path.
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]{0,5})?")
 
@@ -122,15 +128,17 @@ def _refuse_steering(method: str, http_version: str, control: Control) -> BadReq
         return BadRequest(f"expected exactly one Host field, got {len(hosts)}")
     if hosts and not _HOST.fullmatch(hosts[0]):
         return BadRequest("expected Host to be a host and perhaps a port")
-    if method == "CONNECT":
-        return BadRequest("this listener is a reverse proxy: CONNECT is not offered here", status=405)
-    if any(value.lower() != "100-continue" for value in control.get("expect", ())):
+    if method in _NOT_HERE:
+        return BadRequest(_NOT_HERE[method], status=405)
+    if "expect" in control and any(value.lower() != "100-continue" for value in control["expect"]):
         return BadRequest("expected no expectation but 100-continue", status=417)
-    if "websocket" in tokens(control.get("upgrade", ())) and "upgrade" in tokens(
-        control.get("connection", ())
-    ):
+    if "upgrade" in control and _wants_websocket(control):
         return BadRequest("WebSocket is not relayed yet", status=501)
     return None
+
+
+def _wants_websocket(control: Control) -> bool:
+    return "upgrade" in tokens(control.get("connection", ())) and "websocket" in tokens(control["upgrade"])
 
 
 def refuse_response(status: int, http_version: str, control: Control) -> UpstreamGarbage | None:

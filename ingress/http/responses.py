@@ -35,7 +35,7 @@ class ReceivedHead:
 
     @property
     def keep_alive(self) -> bool:
-        named = tokens(self.control.get("connection", ()))
+        named = tokens(self.control["connection"]) if "connection" in self.control else frozenset()
         kept = "close" not in named if self.http_version == "1.1" else "keep-alive" in named
         return kept and self.length is not None
 

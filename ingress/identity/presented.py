@@ -89,7 +89,10 @@ def _password(value: str) -> str:
 
 def _carries(field: HeaderField, text: str) -> bool:
     # Wherever it stands, in clear or as a Basic password: a misplaced credential is one all the same.
-    return text in field[1] or text in _texts("authorization", field[1].strip())
+    value = field[1]
+    if text in value:
+        return True
+    return value.lstrip()[:5].lower() == "basic" and text in _texts("authorization", value.strip())
 
 
 def _replaced(field: HeaderField, text: str) -> str:

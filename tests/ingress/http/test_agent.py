@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from typing import Any
 
 import pytest
+
+from tachograph.ingress.http import agent as agent_module
 
 HEAD = "POST /c/up/ HTTP/1.1\r\nHost: gateway\r\nX-Tacho-Key: good\r\n"
 
@@ -72,6 +75,7 @@ MALFORMED = {
     "TLS to a clear port": ("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
     "an expectation that nobody knows": (HEAD + "Content-Length: 5\r\nExpect: 200-ok\r\n\r\n", 417),
     "CONNECT": ("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", 405),
+    "TRACE": ("TRACE /c/up/ HTTP/1.1\r\nHost: gateway\r\nX-Tacho-Key: good\r\n\r\n", 405),
     "a WebSocket upgrade": (HEAD + "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 501),
 }
 
@@ -198,6 +202,47 @@ def test_one_connection_too_many_is_turned_away(make_world: Any) -> None:
     target.head()
     target.send("HTTP/1.1 204 No Content\r\n\r\n")
     assert agent.head().status == 204
+
+
+class StuckTransport(asyncio.Transport):
+    """A peer that reads nothing more: `close` never comes to an end, `abort` does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aborted = asyncio.Event()
+        self.calls: list[str] = []
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.calls.append("limits")
+
+    def write(self, data: Any) -> None:
+        self.calls.append("write")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+    def abort(self) -> None:
+        self.calls.append("abort")
+        self.aborted.set()
+
+
+async def test_who_does_not_read_the_rest_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After our close a peer has a bounded time to take what is left; until it is gone it counts."""
+    monkeypatch.setattr(agent_module, "CLOSE_SECONDS", 0.01)
+
+    async def answer(connection: agent_module.AgentConnection, request: Any) -> None:
+        connection.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    agents = agent_module.Agents(agent_module.AgentLimits(9, 4096, 9, 9), answer, on_refused=lambda _: None)
+    connection = agent_module.AgentConnection(agents, asyncio.get_running_loop())
+    transport = StuckTransport()
+    connection.connection_made(transport)
+    connection.data_received(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    await asyncio.wait_for(transport.aborted.wait(), 5)
+    assert transport.calls == ["limits", "write", "close", "abort"]
+    assert agents.connections == {connection}
+    connection.connection_lost(None)
+    assert agents.connections == set()
 
 
 def test_a_refused_upload_can_read_its_refusal(world: Any) -> None:
