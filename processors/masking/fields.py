@@ -62,6 +62,19 @@ class FieldRules:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A secret by its name: text[start:end]; `quote_at` is where a quote for a bare number can be copied
+    from.
+    """
+
+    name: str
+    type: str
+    start: int
+    end: int
+    quote_at: int = -1
+
+
 _SECRET_NAMES = (
     "password", "*_password", "password_*", "passwd", "*_passwd", "passphrase", "*_passphrase", "pwd",
     "*_pwd", "pass", "*_pass", "userpass", "dbpass", "mypassword", "*password", "*passwd", "kennwort",

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import orjson
 
 from tachograph.processors.masking.errors import Withheld
-from tachograph.processors.masking.fields import marker_type, normal_name
-from tachograph.processors.masking.named import Field, NamedValues
+from tachograph.processors.masking.fields import Field, marker_type, normal_name
+from tachograph.processors.masking.named import NamedValues
 from tachograph.processors.masking.views import Range
 
 _SCHEME = re.compile(rb"\A([A-Za-z][A-Za-z0-9._-]{0,31})[ ]+(?=\S)")

@@ -18,10 +18,11 @@ from tachograph.processors.masking.errors import Withheld
 from tachograph.processors.masking.limits import Deadline, Limits
 from tachograph.processors.masking.views import DecodedView, Edit, View
 
-_SIMPLE = {
-    b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"f": b"\f",
-    b'"': b'"', b"'": b"'", b"\\": b"\\", b"/": b"/", b"`": b"`", b"$": b"$",
-}  # fmt: skip
+_SIMPLE = {b"\\" + name: plain for name, plain in zip(
+    (b"n", b"t", b"r", b"b", b"f", b'"', b"'", b"\\", b"/", b"`", b"$"),
+    (b"\n", b"\t", b"\r", b"\b", b"\f", b'"', b"'", b"\\", b"/", b"`", b"$"),
+    strict=True,
+)}  # fmt: skip
 _BACKSLASH = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|u\{[0-9a-fA-F]{1,6}\}"
     rb"|x[0-9a-fA-F]{2}|[ntrbf\"'\\/`$])"
@@ -38,9 +39,6 @@ _MAX_PROBED_RUN = 4 * 1024 * 1024
 
 
 def _unescaped(token: bytes) -> bytes:
-    simple = _SIMPLE.get(token[1:])
-    if simple is not None:
-        return simple
     if token[1:2] == b"x":
         return chr(int(token[2:4], 16)).encode()
     if token[2:3] == b"{":
@@ -55,7 +53,9 @@ def _unescaped(token: bytes) -> bytes:
 def _escape_edits(text: bytes) -> list[Edit]:
     edits = []
     if b"\\" in text:
-        edits += [Edit(m.start(), m.end(), _unescaped(m[0])) for m in _BACKSLASH.finditer(text)]
+        for match in _BACKSLASH.finditer(text):
+            token = match[0]
+            edits.append(Edit(match.start(), match.end(), _SIMPLE.get(token) or _unescaped(token)))
     if b"%" in text:
         for match in _PERCENT.finditer(text):
             raw = binascii.unhexlify(match[0].replace(b"%", b""))

@@ -18,7 +18,7 @@ from functools import lru_cache
 from tachograph.processors.masking import headers, layers, streams
 from tachograph.processors.masking.content import as_text, decompressed, media_type
 from tachograph.processors.masking.errors import Withheld
-from tachograph.processors.masking.fields import DEFAULT_FIELDS, FieldRules
+from tachograph.processors.masking.fields import DEFAULT_FIELDS, Field, FieldRules
 from tachograph.processors.masking.findings import (
     FIELD_PRIORITY,
     KNOWN_PRIORITY,
@@ -26,7 +26,7 @@ from tachograph.processors.masking.findings import (
     merged,
 )
 from tachograph.processors.masking.limits import Clock, Deadline, Limits
-from tachograph.processors.masking.named import Field, NamedValues
+from tachograph.processors.masking.named import NamedValues
 from tachograph.processors.masking.parts import MaskedPart, Part, PartKind, Span
 from tachograph.processors.masking.prefilter import best_prefilter
 from tachograph.processors.masking.propagate import Haystack, Needle, needles

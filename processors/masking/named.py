@@ -6,13 +6,13 @@ is taken to its real end (escapes honoured), a number or a whole object under a 
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import re2
 
-from tachograph.processors.masking.fields import FieldMatcher, FieldRules, marker_type, normal_name
+from tachograph.processors.masking import tables
+from tachograph.processors.masking.fields import Field, FieldMatcher, FieldRules, marker_type, normal_name
 from tachograph.processors.masking.validators import is_hollow
 
 MAX_MEMBERS = 100_000
@@ -26,19 +26,6 @@ _SCHEMA = re.compile(
     rb'\{[^{}\[\]]{0,400}"type"\s*:\s*(?:\[\s*)?"(?:string|number|integer|boolean|object|array|null)"'
 )
 _SCHEMA_VALUES = frozenset({b'"default"', b'"example"', b'"examples"', b'"const"', b'"enum"'})
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A secret by its name: text[start:end]; `quote_at` is where a quote for a bare number can be copied
-    from.
-    """
-
-    name: str
-    type: str
-    start: int
-    end: int
-    quote_at: int = -1
 
 
 def _hints(rules: FieldRules) -> bytes:
@@ -79,6 +66,7 @@ class NamedValues:
             yield from self._elements(text)
         if b"isposition" in text:
             yield from self._multipart(text)
+        yield from tables.find(text, self._matcher.keys.match)
 
     def is_key(self, name: str) -> bool:
         """Whether a value under this JSON key, column or argument is secret."""

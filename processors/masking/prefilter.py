@@ -1,7 +1,7 @@
 """The fast path: Hyperscan says in one pass which rules may match. The one file that knows Hyperscan.
 
-An engine that misses a match is worse than none: Vectorscan 5.4.12 does (docs/adr/0012). So the engine must first
-find what such versions miss, and each rule's own examples; a rule that fails counts as always possible.
+An engine that misses a match is worse than none: Vectorscan 5.4.12 does (docs/adr/0012). So the engine must
+first find what such versions miss, and each rule's own examples; a rule that fails counts as always possible.
 
 Patterns compile in prefilter mode, which may say yes too often and never no too often; a pattern it cannot
 compile counts as always possible. Without the `hyperscan` extra everything here steps aside.
@@ -37,7 +37,7 @@ class HyperscanPrefilter:
         self._all = list(range(len(rules)))
 
     def _finds_examples(self, rule: Rule, index: int) -> bool:
-        """Whether the engine sees the rule in its own examples; an operator's rule without any is not asked."""
+        """Whether the engine sees the rule in its own examples; a rule without any is not asked."""
         for template in rule.examples:
             text = filled(template).encode()
             for lead in (b"", b"3 b\na33=a\n ", b"lorem ipsum: " * 9):
@@ -90,7 +90,7 @@ def _into(found: set[int]) -> Callable[..., None]:
 
 
 def is_sound() -> bool:
-    """Whether the engine finds what Vectorscan 5.4.12 misses: a literal after an optional, overlapping class."""
+    """Whether the engine finds what Vectorscan 5.4.12 misses: a literal after an optional class."""
     pattern = rb"\s--?(?:[a-z0-9-]{0,24}-)?(?:password|token)=[a-z0-9]{6}"
     database = _database([(0, pattern)])
     if database is None:

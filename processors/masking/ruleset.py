@@ -1,9 +1,9 @@
 """A rule set: gitleaks' TOML layout read into rules that re2 can run, with one digest over all that matters.
 
 Beside gitleaks' own fields a rule may carry `type` (the marker's name), `priority` (who names an overlap),
-`validators`, `window` (bytes looked at around a keyword), `gate` (see `gates`), `retry`, `examples` and `counterexamples`; gitleaks
-ignores what it does not know, so both tools read the same file. Nothing is skipped silently: what cannot be
-used is listed in `Ruleset.refused` or raises.
+`validators`, `window` (bytes looked at around a keyword), `gate` (see `gates`), `retry`, `examples` and
+`counterexamples`; gitleaks ignores what it does not know, so both tools read the same file. Nothing is
+skipped silently: what cannot be used is listed in `Ruleset.refused` or raises.
 """
 
 import hashlib

@@ -219,3 +219,12 @@ def test_no_input_makes_it_raise(data: bytes, kind: Any, coded: bool) -> None:
     (out,) = MASKER.mask([part])
     assert (out.data is None) == (out.withheld is not None)
     (out.data or b"").decode()
+
+
+def test_a_secret_column_is_masked_in_json_rows_at_any_depth() -> None:
+    """Numbers become strings there too, and the JSON in the string stays JSON."""
+    table = {"columns": ["id", "pin"], "rows": [[1, 4711], [2, "x9"]]}
+    (out,) = masked(body(orjson.dumps({"text": orjson.dumps(table).decode(), **table})))
+    result = orjson.loads(out)
+    assert result["rows"] == [[1, "[PIN]"], [2, "[PIN]"]]
+    assert orjson.loads(result["text"])["rows"] == [[1, "[PIN]"], [2, "[PIN]"]]
