@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 from uuid import UUID
 
 from tachograph.ingress.claims import Claims
 from tachograph.ingress.context import MAX_CONTEXT_BYTES, NO_CONTEXT, request_context
+from tachograph.ingress.errors import BadRequest
 from tachograph.ingress.sessions import OpenStrand
 from tachograph.ingress.spool_frames import SpoolEntry
 from tachograph.ingress.strand import Scope
 from tachograph.schemas.connection import Connection
+from tachograph.schemas.errors import MalformedRecord
 from tachograph.schemas.event import Direction, EventType
 from tachograph.schemas.payload import (
     BodyTotals,
@@ -80,6 +82,8 @@ class ResponseHead:
     origin: Literal["upstream", "gateway", "none"]
 
 
+MAX_CUT_TARGET = 1024
+"""What is kept of the target of a request whose head is too long to be recorded and is refused for it."""
 _NOBODY = ResponseHead(0, "", "", (), "none")
 
 
@@ -158,13 +162,19 @@ class ExchangeRecord:
     # -- the request -------------------------------------------------------------------------------
 
     async def request(self, data: bytes, *, end: bool, complete: bool = True) -> None:
-        """Record one piece of the request's body; durable when it returns. Raises `RecorderFull`."""
+        """Record one piece of the request's body; durable when it returns.
+
+        Raises `RecorderFull`, and `BadRequest` for a head that is too long for a record.
+        """
         await self._journal.admit()
-        if end:
-            self._request_end = self._elapsed()
+        if not end:
+            await self._journal.durable(self._request_chunk(data))
+            return
+        try:
             count = self._close_request(data, complete=complete)
-        else:
-            count = self._request_chunk(data)
+        except MalformedRecord:
+            raise BadRequest("the request's head is too long to be recorded", status=431) from None
+        self._request_end = self._elapsed()
         await self._journal.durable(count)
 
     def _request_chunk(self, data: bytes) -> int:
@@ -178,7 +188,6 @@ class ExchangeRecord:
         elif data:
             self._remember(data)
             self._request.count(data)
-        self._request_closed = True
         self._context = self._read_context()
         meta = RequestMeta(
             line=self._line,
@@ -189,7 +198,9 @@ class ExchangeRecord:
             body=self._request.totals(complete=complete),
             credential=self._credential(),
         )
-        return self._add(EventType.REQUEST, meta, data, Direction.REQUEST, incomplete=not complete)
+        count = self._add(EventType.REQUEST, meta, data, Direction.REQUEST, incomplete=not complete)
+        self._request_closed = True
+        return count
 
     def _remember(self, data: bytes) -> None:
         if self._request.length + len(data) <= MAX_CONTEXT_BYTES:
@@ -252,16 +263,28 @@ class ExchangeRecord:
             return
         self._ended = True
         self._stop_timer()
-        if not self._request_closed:  # it broke off before its end
-            self._close_request(b"", complete=False)
+        if not self._request_closed:  # it broke off before its end, or could not be recorded
+            self._close_broken_request()
         if self._response.chunks and self._buffer:
             self._flush()
         body, self._buffer = b"".join(self._buffer), []
         self._response.count(body)
         meta = self._response_meta(error, complete=complete)
-        self._add(EventType.RESPONSE, meta, body, Direction.RESPONSE, incomplete=not complete)
+        try:
+            self._add(EventType.RESPONSE, meta, body, Direction.RESPONSE, incomplete=not complete)
+        except MalformedRecord:  # a head beyond all bounds must not cost the record
+            meta = meta.model_copy(update={"headers": (), "trailers": ()})
+            self._add(EventType.RESPONSE, meta, body, Direction.RESPONSE, incomplete=True)
         connection = self._scope.connection.name if self._scope.connection else None
         self._journal.ended(self._held, connection=connection, error=error.code if error else None)
+
+    def _close_broken_request(self) -> None:
+        try:
+            self._close_request(b"", complete=False)
+        except MalformedRecord:
+            self._head = replace(self._head, headers=())
+            self._line = self._line.model_copy(update={"target": self._line.target[:MAX_CUT_TARGET]})
+            self._close_request(b"", complete=False)
 
     def _response_meta(self, error: ExchangeError | None, *, complete: bool) -> ResponseMeta:
         answer = self._answer

@@ -285,6 +285,7 @@ class Recorder:
             self._spool.append(entries)
 
     def _tick(self) -> None:
+        self._ticker = self._loop.call_later(TICK_SECONDS, self._tick)
         now = self._loop.time()
         self._append(self._strands.sweep(now=now))
         self._durability.expire()
@@ -293,7 +294,6 @@ class Recorder:
             self._calm.expire(now - CALM_SECONDS, refusing)
         else:
             self._calm.release()
-        self._ticker = self._loop.call_later(TICK_SECONDS, self._tick)
 
     def _refusing(self, *, reserve: bool) -> str:
         try:

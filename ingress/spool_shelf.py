@@ -104,8 +104,8 @@ class Shelf:
                 self.bytes -= segment.size
         for segment in finished:
             segment.remove()
-            if segment.foreign:
-                self._release(segment.path.parent)
+        for folder in {segment.path.parent for segment in finished if segment.foreign}:
+            self._release(folder)
 
     def close(self) -> None:
         """Let go of everything; what is not acknowledged stays for the next worker."""

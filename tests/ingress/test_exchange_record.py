@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tachograph.ingress.claims import NO_CLAIMS
-from tachograph.ingress.errors import RecorderFull
+from tachograph.ingress.errors import BadRequest, RecorderFull
 from tachograph.ingress.exchange_record import MAX_PIECE_BYTES, ExchangeRecord, Opening, RequestHead
 from tachograph.ingress.sessions import OpenStrand
 from tachograph.ingress.spool_frames import SpoolEntry
@@ -248,6 +248,39 @@ async def test_a_refused_piece_is_not_recorded_as_forwarded() -> None:
     record.end(error=ExchangeError(code="recorder-full"))
     assert [header.type.value for header, _ in journal.opened] == ["request", "response"]
     assert journal.opened[0][0].incomplete
+
+
+async def test_a_head_too_long_to_be_recorded_is_refused_and_still_on_record() -> None:
+    """Nothing is forwarded without its record; who sent what kind of request is written down all the same."""
+    journal = Journal()
+    headers = (("x", '"' * 600_000),)
+    head = RequestHead("POST", "/" + "t" * 2000, "1.1", headers, "127.0.0.1:1")
+    record = journal.record(head=head)
+    with pytest.raises(BadRequest) as refusal:
+        await record.request(b"body", end=True)
+    assert refusal.value.status == 431
+    record.end(error=refusal.value.recorded())
+    (asked, request), (_, response) = journal.opened
+    assert request.meta.kind == "request"
+    assert (asked.incomplete, request.meta.headers, len(request.meta.line.target)) == (True, (), 1024)
+    assert response.meta.kind == "response"
+    assert response.meta.error == ExchangeError(
+        code="bad-request", detail="the request's head is too long to be recorded"
+    )
+
+
+async def test_an_answers_head_beyond_all_bounds_does_not_cost_the_record() -> None:
+    """The response record is written without it, and says that it is incomplete."""
+    journal = Journal()
+    record = journal.record()
+    await record.request(b"", end=True)
+    headers = (("x", '"' * 600_000),)
+    record.response_head(status=200, reason="", http_version="1.1", headers=headers, origin="upstream")
+    record.response_data(b"body")
+    record.end()
+    header, response = journal.opened[-1]
+    assert (header.incomplete, response.body) == (True, b"body")
+    assert len(journal.outcomes) == 1
 
 
 async def test_a_request_to_no_connection_is_recorded() -> None:

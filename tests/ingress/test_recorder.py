@@ -284,7 +284,8 @@ async def test_whatever_was_durable_survives_a_kill(
     tmp_path: Path, kafka: Kafka, read_topic: Read, *, reachable: bool
 ) -> None:
     """After SIGKILL at any point, every request called durable reaches Kafka, and no strand has a gap."""
-    config = configuration(kafka if reachable else away(kafka))
+    spool = Spool(max_bytes=16 << 20, segment_bytes=1 << 20)  # so that segments are changed on the way
+    config = configuration(kafka if reachable else away(kafka), spool=spool)
     durable: list[uuid.UUID] = []
     for after in (1, 7, 60, 300):
         durable += await asyncio.to_thread(killed_worker, config, tmp_path, after)

@@ -4,7 +4,7 @@ import os
 import threading
 from pathlib import Path
 
-from tachograph.ingress.spool_files import SystemDisk, WorkerDirectory, claim_directory
+from tachograph.ingress.spool_files import Segment, SystemDisk, WorkerDirectory, claim_directory
 from tachograph.ingress.spool_shelf import RECLAIM_SECONDS, Shelf
 
 DISK = SystemDisk()
@@ -50,6 +50,30 @@ def test_an_acknowledged_record_does_not_stay_for_long(tmp_path: Path) -> None:
     made.reclaim(large=1000)
     made.sweep()
     assert (made.active, segment.path.exists(), made.bytes) == (None, False, 0)
+    made.close()
+
+
+def test_an_adopted_folder_is_given_back_with_its_last_segment(tmp_path: Path) -> None:
+    """However many of its segments are done at once, the folder goes once, and not before."""
+    dead, _ = claim_directory(tmp_path, "dead")
+    for number in range(3):
+        Segment.create(dead.path / f"{number}.seg", disk=DISK, now=0.0).close()
+    os.close(dead.lock)
+    own, adopted = claim_directory(tmp_path, "new")
+    made = shelf(own, tuple(adopted))
+    first, last = made.first, made.first
+    while last is not None and (following := made.after(last)) is not None:
+        last = following
+    assert first is not None
+    assert last is not None
+    first.closed = True
+    made.sweep()
+    assert sorted(path.name for path in dead.path.iterdir()) == ["1.seg", "2.seg", "lock"]
+    for segment in (made.first, last):
+        assert segment is not None
+        segment.closed = True
+    made.sweep()
+    assert not dead.path.exists()
     made.close()
 
 
