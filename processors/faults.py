@@ -13,9 +13,7 @@ from typing import Literal, get_args
 
 __all__ = ["FaultPoint", "Faults"]
 
-FaultPoint = Literal[
-    "before-open", "after-mask", "after-send", "after-dead-letter", "after-close", "before-commit"
-]
+FaultPoint = Literal["before-open", "after-mask", "after-send", "after-dead-letter", "after-close"]
 
 
 class Faults:

@@ -91,6 +91,7 @@ class Flow:
         if admission is Admission.GAP:
             await self._cross(lane, message.offset)
         ticket = lane.ledger.begin(message.offset)
+        lane.reached_s = message.timestamp
         released = await self._process(lane, ticket, message)
         ticket.close(released)
         self._parts.faults.at("after-close")

@@ -32,13 +32,15 @@ class Mark(NamedTuple):
 class Lane:
     """One assigned partition."""
 
-    __slots__ = ("assembler", "generation", "ledger", "place")
+    __slots__ = ("assembler", "generation", "ledger", "place", "reached_s")
 
     def __init__(self, place: Place, generation: int, mark: Mark, assembler: Assembler) -> None:
         self.place = place
         self.generation = generation
         self.ledger = Ledger(mark.resume, mark.done)
         self.assembler = assembler
+        self.reached_s: float | None = None
+        """Kafka's time of the record last taken, in Unix seconds."""
 
 
 class Lanes:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 
 import structlog
 
-__all__ = ["log_to_stderr"]
+__all__ = ["Alarm", "log_to_stderr"]
 
 _STEPS: tuple[structlog.typing.Processor, ...] = (
     structlog.stdlib.add_log_level,
@@ -37,3 +38,20 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
+
+
+class Alarm:
+    """Lets a lasting condition be logged once in a while, for each subject."""
+
+    def __init__(self, every_s: float, *, clock: Callable[[], float]) -> None:
+        self._every_s = every_s
+        self._clock = clock
+        self._last: dict[str, float] = {}
+
+    def due(self, subject: str) -> bool:
+        """Whether to say it now; counts as said."""
+        now = self._clock()
+        if subject in self._last and now - self._last[subject] < self._every_s:
+            return False
+        self._last[subject] = now
+        return True

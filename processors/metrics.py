@@ -19,7 +19,8 @@ class Metrics:
     tacho_processor_in_flight                   messages sent and not yet acknowledged
     tacho_processor_held_bodies                 long bodies waiting for their end
     tacho_processor_held_bytes                  ... and their bytes
-    tacho_processor_lag                         raw records not yet done, by partition
+    tacho_processor_lag{partition}              raw records not yet done
+    tacho_processor_behind_seconds{partition}   age of the record last taken, while there are more
     """
 
     def __init__(self) -> None:
@@ -34,6 +35,7 @@ class Metrics:
         self.held_bodies = self._gauge("held_bodies", "Long bodies waiting for their end")
         self.held_bytes = self._gauge("held_bytes", "Bytes of long bodies waiting for their end")
         self.lag = self._gauge("lag", "Raw records not yet done", "partition")
+        self.behind = self._gauge("behind_seconds", "Age of the record last taken", "partition")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"tacho_processor_{name}", text, labels, registry=self.registry)

@@ -61,9 +61,16 @@ class _Masked:
 class Pipeline:
     """Masks and enriches what the assembler has made ready."""
 
-    def __init__(self, masker_for: Callable[[str | None], Masks], enrich: Enrich) -> None:
+    def __init__(
+        self,
+        masker_for: Callable[[str | None], Masks],
+        enrich: Enrich,
+        *,
+        count_withheld: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._masker_for = masker_for
         self._enrich = enrich
+        self._count_withheld = count_withheld
         self._named: dict[str | None, Named] = {}
 
     def run(self, ready: Ready) -> tuple[Emitted, ...]:
@@ -71,6 +78,8 @@ class Pipeline:
         events: list[Emitted] = []
         for record in self.masked(ready):
             events += self._events(record)
+            if record.withheld is not None:
+                self._count_withheld(record.withheld)
         return tuple(events)
 
     def masked(self, ready: Ready) -> Iterator[MaskedRecord]:

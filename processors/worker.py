@@ -24,6 +24,7 @@ import structlog
 import uvloop
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from faust.types import TP
 from prometheus_client import start_http_server
 
 from tachograph.processors.assemble import Assembler
@@ -37,8 +38,8 @@ from tachograph.processors.flow import Flow, FlowParts
 from tachograph.processors.gaps import look_into
 from tachograph.processors.keyfile import read_key
 from tachograph.processors.keys_cache import KeysReader, KeyTable
-from tachograph.processors.lanes import Lanes
-from tachograph.processors.logs import log_to_stderr
+from tachograph.processors.lanes import Lane, Lanes
+from tachograph.processors.logs import Alarm, log_to_stderr
 from tachograph.processors.maskers import build_maskers
 from tachograph.processors.metrics import Metrics
 from tachograph.processors.pipeline import Pipeline
@@ -54,6 +55,8 @@ START_S = 60.0
 STOP_S = 8.0
 DRAIN_S = 4.0
 METRICS_S = 1.0
+ALARM_S = 60.0
+"""An alarm that goes on is logged once in this time."""
 EXIT_FAULT = 1
 EXIT_CONFIG = 2
 EXIT_DEPENDENCY = 3
@@ -99,11 +102,16 @@ class Worker:
         self._stop = asyncio.Event()
         kek = KeyEncryptionKey(read_key(base / config.keys.kek_file))
         pseudonym_key = read_key(base / config.keys.pseudonym_file)
-        self._pipeline = Pipeline(build_maskers(config, base=base, pseudonym_key=pseudonym_key), enrich)
+        self.metrics = Metrics()
+        self._pipeline = Pipeline(
+            build_maskers(config, base=base, pseudonym_key=pseudonym_key),
+            enrich,
+            count_withheld=lambda reason: self.metrics.withheld.labels(reason).inc(),
+        )
         self._slot = Slot(self._data)
         self._keys = KeysReader(self._settings, self._topics.keys, KeyTable(kek))
         self._lanes = Lanes(self._assembler)
-        self.metrics = Metrics()
+        self._alarm = Alarm(ALARM_S, clock=time.monotonic)
 
     async def run(self) -> None:
         """Start in the order of dependence, work, and stop in the other order."""
@@ -117,8 +125,8 @@ class Worker:
         publisher.start()
         app = self._app(self._flow(publisher))
         self._serve_metrics()
-        watch = loop.create_task(self._watch(publisher))
         await app.start()
+        watch = loop.create_task(self._watch(app, publisher))
         await self._work(app)
         watch.cancel()
         await self._end(app, publisher)
@@ -219,12 +227,24 @@ class Worker:
                 "no metrics: choose another worker.metrics port", port=listen.port, error=error.strerror
             )
 
-    async def _watch(self, publisher: Publisher) -> None:
+    async def _watch(self, app: faust.App, publisher: Publisher) -> None:
         while True:
+            assigned = app.consumer.assignment()
+            for lane in self._lanes:
+                if TP(*lane.place) in assigned:
+                    self._look_at(lane, (app.consumer.highwater(TP(*lane.place)) or 0) - lane.ledger.done)
             self.metrics.in_flight.set(publisher.in_flight)
             self.metrics.held_bodies.set(sum(lane.ledger.held for lane in self._lanes))
             self.metrics.held_bytes.set(sum(lane.assembler.held_bytes for lane in self._lanes))
             await asyncio.sleep(METRICS_S)
+
+    def _look_at(self, lane: Lane, lag: int) -> None:
+        partition = str(lane.place.partition)
+        behind = time.time() - lane.reached_s if lag > 0 and lane.reached_s is not None else 0.0
+        self.metrics.lag.labels(partition).set(max(lag, 0))
+        self.metrics.behind.labels(partition).set(behind)
+        if behind > self._config.kafka.raw_retention_hours * 3600 / 2 and self._alarm.due(partition):
+            _log.error("half of the raw retention is behind us: add workers", partition=partition, lag=lag)
 
 
 def _agent(flow: Flow, stopping: asyncio.Event) -> Any:

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+from tachograph.processors.logs import Alarm
+
 _CODE = """
 import logging, structlog
 from tachograph.processors.logs import log_to_stderr
@@ -24,3 +26,14 @@ def test_our_lines_and_the_libraries_are_json() -> None:
     ]
     assert lines[0]["partition"] == 3
     assert done.stdout == ""
+
+
+def test_an_alarm_repeats_after_its_time_for_each_subject() -> None:
+    """A lasting condition does not flood the log, and does not fall silent."""
+    now = [0.0]
+    alarm = Alarm(60, clock=lambda: now[0])
+    assert alarm.due("0")
+    assert alarm.due("1")
+    assert not alarm.due("0")
+    now[0] = 60.0
+    assert alarm.due("0")

@@ -173,3 +173,12 @@ def test_the_same_records_give_the_same_bytes(new_strand: Callable[..., Any]) ->
     first, second = (pipeline(Plain()).run(ready) for _ in range(2))
     assert first == second
     assert orjson.loads(first[0].value)["metadata"]["uid"] == str(ready.piece.header.uid)
+
+
+def test_what_is_withheld_is_counted_by_reason(new_strand: Callable[..., Any]) -> None:
+    """An operator sees how much is not shown, and why."""
+    reasons: list[str] = []
+    counting = Pipeline(lambda _: Plain(withhold=["body"]), enrich, count_withheld=reasons.append)
+    counting.run(request(new_strand()))
+    counting.run(request(new_strand(), b""))
+    assert reasons == ["binary"]
