@@ -11,7 +11,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from ahocorasick_rs import BytesAhoCorasick
 
@@ -57,6 +57,7 @@ def forms(secret: str) -> Iterator[tuple[bytes, int]]:
     yield raw, WINDOW
     yield json.dumps(secret)[1:-1].encode(), WINDOW
     yield quote(secret, safe="").encode(), WINDOW
+    yield quote_plus(secret).encode(), WINDOW
     yield "".join(f"%{byte:02X}" for byte in raw).encode(), 3 * WINDOW
     yield "".join(f"%{byte:02x}" for byte in raw).encode(), 3 * WINDOW
     yield "".join(f"\\u{byte:04x}" for byte in raw).encode(), 6 * WINDOW

@@ -52,6 +52,8 @@ def plant(random: Random) -> tuple[Planted, ...]:
         simple("api_token", "request header", "", _HEX, 40),
         simple("cookie", "request cookie", "", _HEX, 32),
         simple("set_cookie", "response cookie", "", _ALNUM + "-_", 43),
+        simple("login_password", "form, percent-encoded", "", _ALNUM + "!$*&= /", 20),
+        simple("basic_password", "basic authorization, base64", "", _ALNUM + "-_", 24),
         simple("query_key", "query of a URL", "", _ALNUM, 32),
         simple("database_password", "tool argument (database URL)", "", _ALNUM, 18),
         simple("github_token", "across stream events", "ghp_", _ALNUM, 36),

@@ -150,7 +150,7 @@ class Demo:
 
     def _look(self) -> Proof:
         seen = witness.read(self._world.witness)
-        on_record = frozenset(item.name for item in self.planted) - {self._world.key.name}
+        on_record = frozenset(item.name for item in self.planted)
         proof = prove(self.settings, self._search, seen, refused=self._refused, planted=on_record)
         if not self._in_spool:
             return proof

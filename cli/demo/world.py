@@ -81,7 +81,9 @@ def make(home: Path, planted: Sequence[Planted], *, now: str) -> World:
         home=home,
         config=config,
         ingress=urls["ingress"],
-        key=Planted("gateway_key", "the agent's own", made.text, (made.text.rpartition("_")[2],)),
+        key=Planted(
+            "gateway_key", "the agent's own, pasted into a note", made.text, (made.text.rpartition("_")[2],)
+        ),
         servers=tuple(_server(name, chosen[name], home / "world") for name in SERVERS),
     )
     world.props.mkdir()

@@ -25,6 +25,8 @@ class Desk:
             base_url=url, headers=headers, cookies=cookies, timeout=TIMEOUT, trust_env=False
         )
         self._query_key = facts["query_key"]
+        self._login = {"user": "desk", "password": facts["login_password"]}
+        self._basic = httpx.BasicAuth("desk", facts["basic_password"])
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -34,6 +36,10 @@ class Desk:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._client.__aexit__(kind, error, trace)
+
+    async def log_in(self) -> None:
+        """Send a form, percent-encoded, with a password."""
+        (await self._client.post("/login", data=self._login)).raise_for_status()
 
     async def take(self, ticket: int) -> None:
         """Read a ticket."""
@@ -46,5 +52,5 @@ class Desk:
 
     async def close_the_day(self) -> None:
         """Export everything, and ask for a ticket that does not exist."""
-        (await self._client.get("/export")).raise_for_status()
+        (await self._client.get("/export", auth=self._basic)).raise_for_status()
         await self._client.get("/tickets/100000")

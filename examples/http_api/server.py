@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -20,7 +21,11 @@ FIRST, LAST = 1, 999
 
 
 def application(facts: Mapping[str, str], log: Path | None) -> ASGIApp:
-    """`GET /tickets/{id}`, `POST /tickets/{id}/notes`, `GET /export`."""
+    """`POST /login`, `GET /tickets/{id}`, `POST /tickets/{id}/notes`, `GET /export`."""
+
+    async def login(request: Request) -> JSONResponse:
+        form = parse_qs((await request.body()).decode())
+        return JSONResponse({"user": form.get("user", [""])[0], "accepted": "password" in form})
 
     async def ticket(request: Request) -> JSONResponse:
         number = request.path_params["id"]
@@ -39,6 +44,7 @@ def application(facts: Mapping[str, str], log: Path | None) -> ASGIApp:
         return JSONResponse({"tickets": [_ticket(number, facts) for number in range(1, 30)]})
 
     routes = [
+        Route("/login", login, methods=["POST"]),
         Route("/tickets/{id:int}", ticket),
         Route("/tickets/{id:int}/notes", note, methods=["POST"]),
         Route("/export", export),

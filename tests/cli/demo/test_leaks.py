@@ -5,7 +5,7 @@ import gzip
 import json
 import zlib
 from random import Random
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -25,6 +25,7 @@ def _encodings(part: str) -> dict[str, bytes]:
         "plain": raw,
         "JSON": json.dumps({"a": json.dumps({"b": part})}).encode(),
         "percent": quote(part, safe="").encode(),
+        "form": quote_plus(part).encode(),
         "percent, all of it": "".join(f"%{byte:02X}" for byte in raw).encode(),
         "unicode escapes": "".join(f"\\u{byte:04x}" for byte in raw).encode(),
         "hex": raw.hex().encode(),

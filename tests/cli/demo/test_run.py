@@ -36,8 +36,8 @@ def test_after_two_crashes_everything_still_holds(tmp_path: Path) -> None:
         "secrets_found",
         "seconds",
     ]
-    assert told["exchanges"] == 41
+    assert told["exchanges"] == 42
     assert told["documents"] > 2 * told["exchanges"]
     assert told["linked_tool_calls"] == 11
-    assert (told["secrets_planted"], told["secrets_found"]) == (16, 0)
+    assert (told["secrets_planted"], told["secrets_found"]) == (18, 0)
     assert done.stderr.count("with SIGKILL") == 2

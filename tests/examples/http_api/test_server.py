@@ -39,3 +39,10 @@ async def test_the_export_is_compressed() -> None:
         answer = await client.get("/export")
     assert answer.headers["content-encoding"] == "gzip"
     assert len(answer.json()["tickets"]) == 29
+
+
+async def test_a_form_logs_in() -> None:
+    """Percent-encoded, as browsers send it; the answer does not repeat the password."""
+    async with _client() as client:
+        answer = await client.post("/login", data={"user": "desk", "password": "a&b=c d"})
+    assert answer.json() == {"user": "desk", "accepted": True}
