@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import psutil
 import pytest
 
 pytestmark = pytest.mark.engines
@@ -55,6 +56,11 @@ def work(strand: Any, exchanges: int) -> list[Any]:
 EVENT_STREAM = ("content-type", "text/event-stream")
 
 
+def listening(pid: int) -> list[Any]:
+    """The addresses that a process serves on."""
+    return [c.laddr for c in psutil.Process(pid).net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+
+
 def test_every_record_comes_out_masked(site: Any) -> None:
     """Each raw record has its event under its own uid and key, without the secret that it carried."""
     strand = site.strand()
@@ -63,6 +69,7 @@ def test_every_record_comes_out_masked(site: Any) -> None:
     site.publish(records)
     worker = site.start()
     assert json.loads(worker.stdout.readline().removeprefix("ready "))["part"] == "process"
+    assert listening(worker.pid) == []  # Faust would serve on every address
     masked = site.read(site.topics.masked, holds(uids(records)))
     assert set(by_uid(masked)) == uids(records)
     assert {message.key() for message in masked} == {str(strand.session).encode()}
