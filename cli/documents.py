@@ -81,6 +81,10 @@ class Documents:
         told = settings.configuration.opensearch
         return cls(Cluster(told, base=settings.base), index_prefix=told.index_prefix, url=told.url)
 
+    def close(self) -> None:
+        """Close every connection."""
+        self._cluster.close()
+
     def refresh(self) -> None:
         """Make everything that was indexed searchable now."""
         self._call("POST", f"/{self.everything}/_refresh", None)

@@ -76,7 +76,9 @@ def _numbers(source: Mapping[str, Any], tacho: Mapping[str, Any]) -> str:
 def _text(source: Mapping[str, Any], tacho: Mapping[str, Any]) -> str:
     context = source.get("message_context", {})
     calls = ", ".join(f"{call['name']} ({call['id'][:14]})" for call in tacho.get("tool_calls") or ())
-    said = context.get("response_text") or context.get("prompt_text") or tacho.get("arguments_text") or ""
+    body = tacho.get("body") if tacho.get("protocol") == "http" else None
+    texts = (context.get("response_text"), context.get("prompt_text"), tacho.get("arguments_text"), body)
+    said = next((text for text in texts if text), "")
     parts = (f"calls {calls}" if calls else "", str(said), str(tacho.get("withheld") or ""))
     return " | ".join(part for part in parts if part)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,21 +86,21 @@ def prove(settings: Settings, search: Search, seen: Seen, *, refused: int, plant
 
 def complete_pairs(settings: Settings) -> int:
     """How many exchanges have both documents by now: what a waiting run asks again and again."""
-    documents = Documents.open(settings)
-    documents.refresh()
     kinds: dict[str, set[str]] = defaultdict(set)
     query = {"terms": {"unmapped.tacho.type": ["request", "response"]}}
-    for hit in documents.scan(documents.events, query):
-        tacho: Mapping[str, Any] = hit["_source"]["unmapped"]["tacho"]
-        kinds[str(tacho.get("exchange"))].add(tacho["type"])
+    with closing(Documents.open(settings)) as documents:
+        documents.refresh()
+        for hit in documents.scan(documents.events, query):
+            tacho: Mapping[str, Any] = hit["_source"]["unmapped"]["tacho"]
+            kinds[str(tacho.get("exchange"))].add(tacho["type"])
     return sum(len(found) == 2 for found in kinds.values())
 
 
 def _stored(settings: Settings) -> dict[str, bytes]:
-    documents = Documents.open(settings)
-    documents.refresh()
-    hits = documents.scan(documents.everything, {"match_all": {}})
-    return {hit["_id"]: documents.source(hit["_index"], hit["_id"]) or b"" for hit in hits}
+    with closing(Documents.open(settings)) as documents:
+        documents.refresh()
+        hits = documents.scan(documents.everything, {"match_all": {}})
+        return {hit["_id"]: documents.source(hit["_index"], hit["_id"]) or b"" for hit in hits}
 
 
 def _by_uid(messages: list[Message]) -> dict[str, list[bytes]]:

@@ -65,6 +65,12 @@ def test_an_error_stands_beside_the_status() -> None:
     assert told.status == "200 client-gone"
 
 
+def test_a_plain_http_body_is_shown() -> None:
+    """It is all there is to read; the bodies of other protocols are read for what they say."""
+    assert line(_document({"type": "request", "protocol": "http", "body": "a=1"})).text == "a=1"
+    assert line(_document({"type": "request", "protocol": "mcp", "body": "{}"})).text == ""
+
+
 def test_a_long_text_is_shortened() -> None:
     """One line stays one line."""
     told = line(_document({"type": "request"}, message_context={"prompt_text": "word\n" * 500}))
