@@ -2,6 +2,7 @@
 
 import errno
 import os
+import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -274,3 +275,46 @@ def test_a_torn_tail_costs_nothing_that_was_durable(tmp_path: Path) -> None:
         file.write(b"TS\x01\x00\x00\x00\x01\x00torn")
     with spool(tmp_path, name="b") as (made, _):
         assert drain(made, 5) == list(range(5))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_happens_nothing_durable_is_lost(tmp_path: Path, seed: int) -> None:
+    """Small segments, a moody disk, a Kafka that answers late and in disorder, several lives."""
+    chance = random.Random(seed)
+    limits = SpoolLimits(
+        max_bytes=16 * MIB, segment_bytes=20_000, window_bytes=chance.choice([0, 5_000, 50_000])
+    )
+    durable: set[int] = set()
+    delivered: list[int] = []
+    for life in range(4):
+        disk = FaultyDisk()
+        with spool(tmp_path, limits=limits, disk=disk, name=f"life-{life}") as (made, told):
+            count = 0
+            unanswered: list[Queued] = []
+            for _ in range(60):
+                entries = [
+                    entry(life * 10_000 + count + more, size=chance.randrange(2000)) for more in range(5)
+                ]
+                count = made.append(entries)
+                disk.failing = chance.choice(["", "", "", "", "write", "sync", "create"])
+                unanswered += made.take(chance.randrange(1, 20_000), timeout=0.001)
+                chance.shuffle(unanswered)
+                for _ in range(chance.randrange(len(unanswered) + 1)):
+                    queued = unanswered.pop()
+                    made.acknowledge(queued)
+                    delivered += numbers([queued])
+            disk.failing = ""
+            if chance.random() < 0.7:
+                told.wait(lambda: told.count == count)  # noqa: B023  called at once
+            durable |= {life * 10_000 + number for number in range(told.count)}
+    with spool(tmp_path, name="last") as (made, _):
+        for _ in range(1000):
+            taken = made.take(64 * 1024, timeout=0.05)
+            delivered += numbers(taken)
+            for queued in taken:
+                made.acknowledge(queued)
+            if made.empty:
+                break
+    assert durable <= set(delivered)
+    assert len(durable) > 400
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
