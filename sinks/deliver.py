@@ -17,6 +17,7 @@ from tachograph.sinks.batch import Batch
 from tachograph.sinks.bulk import Settled, body, settle
 from tachograph.sinks.errors import CallRefused, Unavailable
 from tachograph.sinks.record import Message, Record, read_message
+from tachograph.sinks.remasked import remasked
 from tachograph.sinks.stored import mget_body, read_stored
 from tachograph.sinks.stub import stands_for, stub
 
@@ -118,6 +119,8 @@ class Delivery:
             self.observer.settled("equal", 1)
         elif stands_for(stored, record):
             self.observer.settled("stub", 1)
+        elif remasked(stored, record.value):
+            self.observer.settled("remasked", 1)
         else:
             self.observer.equivocation(record)
             self.dead_letters.bury(record.message, reason="equivocation", uid=record.uid)

@@ -116,6 +116,19 @@ def test_an_equivocation_is_caught_and_nothing_overwritten(bench: Bench, message
     assert bench.buried == [(second, "equivocation")]
 
 
+def test_a_change_of_rules_is_no_equivocation(bench: Bench, message: Make) -> None:
+    """One capture masked under two rulesets: the first document stands, and nothing goes to the dead letter."""
+    capture = {"uid": UID, "raw_commit": "0" * 64}
+    values = [
+        orjson.dumps({"unmapped": {"tacho": capture | {"ruleset": rules, "body": rules}}})
+        for rules in ("old", "new")
+    ]
+    bench.deliver(message(values[0], uid=UID))
+    bench.deliver(message(values[1], uid=UID))
+    assert bench.results["remasked"] == 1
+    assert (bench.buried, bench.equivocations) == ([], [])
+
+
 def test_two_contents_in_one_batch_are_an_equivocation_too(bench: Bench, message: Make) -> None:
     """Whichever stands first in the partition is the document."""
     bench.deliver(message(b'{"a":1}', uid=UID), message(b'{"a":2}', uid=UID))
