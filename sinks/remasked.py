@@ -1,7 +1,8 @@
 """The same capture masked under another ruleset: neither a copy of the document nor an equivocation.
 
 When rules change, a restarted processor may send records once more whose documents an older ruleset made.
-Both tell of one capture: the header, with its commitment to the raw bytes, is equal. The first document stands.
+Both tell of one capture: the header, with its commitment to the raw bytes, is equal. The first document
+stands.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ def test_an_equivocation_is_caught_and_nothing_overwritten(bench: Bench, message
 
 
 def test_a_change_of_rules_is_no_equivocation(bench: Bench, message: Make) -> None:
-    """One capture masked under two rulesets: the first document stands, and nothing goes to the dead letter."""
+    """One capture masked under two rulesets: the first document stands, nothing goes to the dead letter."""
     capture = {"uid": UID, "raw_commit": "0" * 64}
     values = [
         orjson.dumps({"unmapped": {"tacho": capture | {"ruleset": rules, "body": rules}}})
