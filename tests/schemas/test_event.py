@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -34,6 +35,10 @@ from tachograph.schemas.event import (
 HEX64 = st.text("0123456789abcdef", min_size=64, max_size=64)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=64)
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+OTHER_VALUES = (
+    *(b"null", b"true", b"0", b"-0", b"00", b"1", b"1.0", b"1e2", b"9007199254740992", b"{}", b'""'),
+    *(b'"api_key"', b'"a b"', rb'"\u0061"', rb'"\/"', b'"\x7f"', b'"\t"', b'"\xc3\xa9"', b'"\xff"'),
+)
 
 
 @st.composite
@@ -99,6 +104,29 @@ def test_a_flipped_byte_is_never_the_same_header(header: Header, data: st.DataOb
     with contextlib.suppress(MalformedRecord, UnknownVersion):
         assert Header.parse(bad) != header
     assert header_hash(bad) != header_hash(good)
+
+
+@given(headers(), st.data())
+def test_what_is_accepted_is_canonical(header: Header, data: st.DataObject) -> None:
+    """Whatever is put in for a value, parsing takes no bytes but those that it would write itself."""
+    good = header.canonical()
+    values = [match.span(1) for match in re.finditer(rb':("[^"]*"|[0-9]+|true|false|null)', good)]
+    start, end = data.draw(st.sampled_from(values))
+    there = good[start:end]
+    variants = [there.upper(), there.replace(b"-", b""), b" " + there]
+    other = data.draw(st.sampled_from([*OTHER_VALUES, *variants]))
+    changed = good[:start] + other + good[end:]
+    with contextlib.suppress(MalformedRecord, UnknownVersion):
+        assert Header.parse(changed).canonical() == changed
+
+
+@pytest.mark.parametrize("name", ["ada", "ad\u00e9", 'a"b', "a\\b", "a\x7fb", "a\nb", "\U0001f600"])
+def test_a_name_is_taken_however_it_is_written(name: str) -> None:
+    """Plain texts take a short way through the parser, others the long one; both give the same header."""
+    data = canonical_json(sample(principal={"id": name, "issuer": None, "kind": "oidc"}))
+    parsed = Header.parse(data)
+    assert parsed.principal.id == name
+    assert parsed.canonical() == data
 
 
 @given(st.binary())
