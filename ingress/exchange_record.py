@@ -302,6 +302,7 @@ class ExchangeRecord:
             trailers=self._trailers,
             origin=answer.origin,
             request=self._line,
+            client=self._head.client,
             context=self._context,
             body=self._response.totals(complete=complete),
             timing=timing,

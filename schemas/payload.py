@@ -134,6 +134,8 @@ class ResponseMeta(_Wire):
     origin: Literal["upstream", "gateway", "none"]
     """`gateway`: we answered; `none`: nobody did, status is 0."""
     request: RequestLine
+    client: str | None = None
+    """`ip:port` of the agent, as on the request; records from before it was repeated here have none."""
     context: RequestContext = RequestContext()
     body: BodyTotals
     timing: Timing

@@ -135,6 +135,7 @@ async def test_a_short_exchange_is_two_records() -> None:
             trailers=(("X-Sum", "1"),),
             origin="upstream",
             request=RequestLine(method="POST", target="/mcp", upstream="http://u/mcp"),
+            client=request.meta.client,
             context=request.meta.context,
             body=BodyTotals(length=2, sha256=hashlib.sha256(b"ab").hexdigest()),
             timing=Timing(start=77, request_end=5_000, first_byte=7_000, end=10_000),
