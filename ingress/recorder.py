@@ -23,6 +23,7 @@ from tachograph.ingress.errors import RecorderFull
 from tachograph.ingress.exchange_record import MAX_PIECE_BYTES, ExchangeRecord, Opening, RequestHead
 from tachograph.ingress.kafka_settings import producer_settings
 from tachograph.ingress.metrics import Metrics
+from tachograph.ingress.nudge import Nudge
 from tachograph.ingress.publisher import Publisher, PublisherStatus
 from tachograph.ingress.sessions import OpenStrand, SessionNamer, Strands
 from tachograph.ingress.spool import Spool, SpoolLimits
@@ -109,6 +110,7 @@ class Recorder:
         own, adopted = claim_directory(base / settings.path, str(self._boot))
         self._limits = SpoolLimits(settings.max_bytes, settings.segment_bytes)
         self._spool = Spool(own, adopted, limits=self._limits, listener=self, disk=world.disk)
+        self._nudge = Nudge(self._loop, self._spool.wake)
         self._publisher = Publisher(
             self._spool,
             settings=producer_settings(config.kafka, base=base),
@@ -212,10 +214,12 @@ class Recorder:
         await self._relieved()
 
     def add(self, entry: SpoolEntry) -> int:
-        return self._spool.append((entry,))
+        self._nudge.later()
+        return self._spool.append((entry,), wake=False)
 
     async def durable(self, count: int) -> None:
         began = self._world.monotonic_ns()
+        self._nudge.soon()
         await self._durability.wait(count)
         self._metrics.durable((self._world.monotonic_ns() - began) / 1e9)
 
@@ -253,6 +257,7 @@ class Recorder:
     async def _relieved(self) -> None:
         """A burst beyond what the disk takes at once waits for it; memory stays bounded."""
         if self._spool.pressed:
+            self._nudge.soon()
             await self._durability.wait(self._spool.count)
 
     def _make_strand(self, session: uuid.UUID, principal: Principal) -> Strand:

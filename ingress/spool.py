@@ -92,6 +92,8 @@ class Spool:
         """There is something to write."""
         self._pending: deque[Queued] = deque()
         self._pending_bytes = 0
+        self._wanted = False
+        """Somebody asked for what is pending to be written."""
         self._count = 0
         self._shelf = Shelf(own, adopted, lock=self._changed, disk=self._disk, clock=clock)
         self._backlog = Backlog(self._shelf, window_bytes=limits.window_bytes)
@@ -107,8 +109,11 @@ class Spool:
 
     # -- for the recorder ------------------------------------------------------------------------
 
-    def append(self, entries: Sequence[SpoolEntry]) -> int:
-        """Queue entries in order; returns the count of records that must be durable for these to be so."""
+    def append(self, entries: Sequence[SpoolEntry], *, wake: bool = True) -> int:
+        """Queue entries in order; returns the count of records that must be durable for these to be so.
+
+        Without `wake` they lie in memory until the next append with it, or until `wake()`.
+        """
         if self._closed and entries:
             log.error("spool_record_after_close", records=len(entries))
         with self._changed:
@@ -117,8 +122,16 @@ class Spool:
                 self._pending.append(queued)
                 self._pending_bytes += queued.size
                 self._count += 1
-            self._work.notify()
+            if wake:
+                self._wanted = True
+                self._work.notify()
             return self._count
+
+    def wake(self) -> None:
+        """Have the writer write what was appended."""
+        with self._changed:
+            self._wanted = bool(self._pending)
+            self._work.notify()
 
     def check(self, *, reserve: bool) -> None:
         """Raise `RecorderFull` if nothing may be admitted. With `reserve`, keep room for answers."""
@@ -221,8 +234,8 @@ class Spool:
 
     def _next_batch(self) -> list[Queued] | None:
         with self._changed:
-            if not self._pending and self._closing is None:
-                self._work.wait_for(lambda: self._pending or self._closing is not None, TICK_SECONDS)
+            if not self._wanted and self._closing is None:
+                self._work.wait_for(lambda: self._wanted or self._closing is not None, TICK_SECONDS)
             if self._closing is not None and (self._gave_up or not self._pending):
                 return None
             batch: list[Queued] = []
@@ -230,6 +243,7 @@ class Spool:
             while self._pending and size < BATCH_BYTES:
                 batch.append(self._pending.popleft())
                 size += batch[-1].size
+            self._wanted = bool(self._pending)
             return batch
 
     def _commit(self, batch: list[Queued]) -> None:

@@ -318,3 +318,16 @@ def test_whatever_happens_nothing_durable_is_lost(tmp_path: Path, seed: int) -> 
     assert durable <= set(delivered)
     assert len(durable) > 50  # how far the disk came depends on the machine
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
+def test_what_is_appended_without_a_wake_goes_with_the_next(tmp_path: Path) -> None:
+    """An entry that nobody asked for stays where it is until `wake`; the writer's own rounds leave it too."""
+    with spool(tmp_path) as (made, told):
+        made.append([entry(0)])
+        told.wait(lambda: told.count == 1)
+        assert made.append([entry(1)], wake=False) == 2
+        assert numbers(made.take(MIB, timeout=0.1)) == [0]
+        assert made.take(MIB, timeout=0.05) == []
+        made.wake()
+        told.wait(lambda: told.count == 2)
+        assert drain(made, 1) == [1]
