@@ -27,10 +27,10 @@ _BACKSLASH = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|u\{[0-9a-fA-F]{1,6}\}"
     rb"|x[0-9a-fA-F]{2}|[ntrbf\"'\\/`$])"
 )
-_PERCENT = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
+_PERCENT = re.compile(rb"(?:%[0-9A-Fa-f]{2})++")
 _ENTITY = re.compile(rb"&(?:amp|lt|gt|quot|apos|nbsp|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});")
 _RUN = re2.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
-_HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){10,}")
+_HEX = re.compile(rb"[0-9a-fA-F]{20,}")
 _PRINTABLE = re.compile(rb"[\x20-\x7e\t\r\n]{10,}")
 _URLSAFE = bytes.maketrans(b"-_", b"+/")
 _FOLD = re.compile(rb"\r?\n[ \t]{0,8}\Z")
@@ -116,7 +116,7 @@ def _hex_edits(start: int, run: bytes) -> list[Edit]:
     """The readable pieces of the hex digits in a run."""
     edits = []
     for digits in _HEX.finditer(run):
-        plain = binascii.unhexlify(digits[0])
+        plain = binascii.unhexlify(digits[0][: len(digits[0]) // 2 * 2])
         at = start + digits.start()
         edits += [
             Edit(at + 2 * text.start(), at + 2 * text.end(), text[0], unit=2, per=1)
@@ -163,6 +163,8 @@ def layers(view: View, limits: Limits, deadline: Deadline) -> Iterator[View]:
         edits = _edits(view.text)
         if not edits:
             return
+        if len(edits) > limits.edits:
+            raise Withheld("edit-limit")
         view = DecodedView(view, edits)
     raise Withheld("depth")
 

@@ -24,8 +24,10 @@ class Limits:
     """How many times strings are decoded (JSON in JSON, percent, base64, hex) before giving up."""
     spans: int = 200_000
     """Replacements in one part."""
-    needles: int = 10_000
-    """Different values that are propagated through one record."""
+    needles: int = 500_000
+    """Spellings of values that are propagated through one record."""
+    edits: int = 2_000_000
+    """Escapes and encoded runs undone in one layer of one text."""
     parts: int = 10_000
     seconds: float = 30.0
     """Time for one record, by the clock that was passed in."""

@@ -187,9 +187,8 @@ class Masker:
 
     def _propagate(self, works: Sequence[_Work], deadline: Deadline) -> None:
         wanted: list[Needle] = list(self._known)
-        for work in works:
-            for finding in work.findings:
-                wanted += _needles_of(finding)
+        for finding in _distinct(works):
+            wanted += _needles_of(finding)
         try:
             haystack = Haystack(wanted, self._limits)
         except Withheld as refusal:
@@ -227,6 +226,20 @@ class Masker:
         if result and not work.withheld:
             return result[0]
         return MaskedPart(work.part.name, None, work.withheld or "error", len(work.content), ())
+
+
+def _distinct(works: Sequence[_Work]) -> list[Finding]:
+    """The best finding of each value."""
+    best: dict[bytes, Finding] = {}
+    for finding in (one for work in works for one in work.findings):
+        other = best.get(finding.value)
+        if other is None or (finding.priority, finding.type, finding.rule) > (
+            other.priority,
+            other.type,
+            other.rule,
+        ):
+            best[finding.value] = finding
+    return list(best.values())
 
 
 @lru_cache(maxsize=4)

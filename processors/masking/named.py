@@ -15,12 +15,14 @@ from tachograph.processors.masking import tables
 from tachograph.processors.masking.fields import Field, FieldMatcher, FieldRules, marker_type, normal_name
 from tachograph.processors.masking.validators import is_hollow
 
-MAX_MEMBERS = 100_000
-"""Values taken from one object or list under a secret name."""
+SCHEMA_REACH = 64 * 1024
+"""The largest JSON Schema under a secret name that is read as one."""
+MAX_SCHEMAS = 1000
+"""Objects read as a JSON Schema in one text; later ones are taken whole."""
 
-_STRING_BODY = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
+_STRING_BODY = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _BARE = re.compile(rb"[-+]?[0-9][0-9.eE+-]*")
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"(\s*:)?|[-+]?[0-9][0-9.eE+-]*|[\[\]{}]', re.DOTALL)
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"(\s*:)?|[-+]?[0-9][0-9.eE+-]*|[\[\]{}]', re.DOTALL)
 _ESCAPED_KEY = re.compile(rb'"([^"\\]{0,64}\\u(?:[^"\\]|\\.){1,128})"\s*:\s*')
 _SCHEMA = re.compile(
     rb'\{[^{}\[\]]{0,400}"type"\s*:\s*(?:\[\s*)?"(?:string|number|integer|boolean|object|array|null)"'
@@ -77,16 +79,27 @@ class NamedValues:
         return self._matcher.headers.match(name)
 
     def _members(self, text: bytes) -> Iterator[Field]:
+        done = schemas = 0
         match: Any
-        for match in self._member.finditer(text):
-            name = match.group(1).decode("utf-8", "replace")
-            if self._matcher.keys.match(name):
+        for match in self._keys(text):
+            name = _decoded(match.group(1))
+            if match.start() < done or not self._matcher.keys.match(name):
+                continue
+            if text[match.end() : match.end() + 1] not in (b"{", b"["):
                 yield from _value(text, match.end(), name, match.start())
+                continue
+            found = None
+            if schemas < MAX_SCHEMAS and _SCHEMA.match(text, match.end()):
+                schemas += 1
+                found, _ = _contents(text, match.end(), (name, match.start()), reach=SCHEMA_REACH)
+            if found is None:
+                found, done = _contents(text, match.end(), (name, match.start()))
+            yield from found or ()
+
+    def _keys(self, text: bytes) -> Iterator[Any]:
+        yield from self._member.finditer(text)
         if b"\\u" in text:
-            for match in _ESCAPED_KEY.finditer(text):
-                name = _decoded(match[1])
-                if self._matcher.keys.match(name):
-                    yield from _value(text, match.end(), name, match.start())
+            yield from _ESCAPED_KEY.finditer(text)
 
     def _pairs(self, text: bytes, *, form: bool) -> Iterator[Field]:
         match: Any
@@ -126,45 +139,42 @@ def _decoded(inner: bytes) -> str:
 
 
 def _value(text: bytes, at: int, name: str, quote_at: int) -> Iterator[Field]:
-    """The value that starts at `at`: a string's inside, a number, or everything inside an object or list."""
-    first = text[at : at + 1]
-    if first == b'"':
+    """The string's inside or the number that starts at `at`."""
+    if text[at : at + 1] == b'"':
         body = _STRING_BODY.match(text, at + 1)
         end = body.end() if body else len(text)
         if end > at + 1 and not is_hollow(text[at + 1 : end]):
             yield Field(name, marker_type(name), at + 1, end)
-    elif first in (b"{", b"["):
-        yield from _contents(text, at, name, quote_at)
     else:
         number = _BARE.match(text, at)
         if number:
             yield Field(name, marker_type(name), at, number.end(), quote_at)
 
 
-def _contents(text: bytes, at: int, name: str, quote_at: int) -> Iterator[Field]:
-    """Every string and number in an object or list; of a JSON Schema only what may hold a value."""
-    depth = count = 0
-    schema = _SCHEMA.match(text, at) is not None
-    taken = not schema
-    for token in _TOKEN.finditer(text, at):
+def _contents(
+    text: bytes, at: int, named: tuple[str, int], *, reach: int = 0
+) -> tuple[list[Field] | None, int]:
+    """Every string and number in an object or list, and where it ends.
+
+    With a `reach` it is read as a JSON Schema, of which only what may hold a value is taken; None if it
+    does not end within the reach.
+    """
+    name, quote_at = named
+    kind = marker_type(name)
+    found: list[Field] = []
+    depth, taken = 0, not reach
+    for token in _TOKEN.finditer(text, at, min(len(text), at + reach) if reach else len(text)):
         word = token[0]
         if word in (b"{", b"["):
             depth += 1
         elif word in (b"}", b"]"):
             depth -= 1
             if depth <= 0:
-                return
+                return found, token.end()
         elif token[1] is not None:
-            taken = not schema or word[: len(word) - len(token[1])] in _SCHEMA_VALUES
+            taken = not reach or word[: len(word) - len(token[1])] in _SCHEMA_VALUES
         elif taken and word != b'""':
-            count += 1
-            if count > MAX_MEMBERS:
-                return
             quoted = word.startswith(b'"')
-            yield Field(
-                name,
-                marker_type(name),
-                token.start() + quoted,
-                token.end() - quoted,
-                -1 if quoted else quote_at,
-            )
+            place = (token.start() + quoted, token.end() - quoted)
+            found.append(Field(name, kind, *place, -1 if quoted else quote_at))
+    return (None if reach else found), len(text)

@@ -18,6 +18,11 @@ MIN_VALUE = 6
 FREE_STANDING = 12
 """Values below this size count only where no letter or digit touches them."""
 MIN_ENCODED = 8
+MAX_ENCODED = 1024
+"""Larger values are looked for as they are, not in base64 and hex between other bytes."""
+MAX_VALUE = 64 * 1024
+"""Larger ones (whole documents under a secret name) are masked where they stand and not looked for."""
+MAX_NEEDLE_BYTES = 32 * 1024 * 1024
 _COMMON = frozenset({
     b"string", b"number", b"object", b"default", b"bearer", b"session", b"cookie", b"password", b"secret",
     b"public", b"private", b"unknown", b"example", b"localhost", b"application", b"undefined", b"integer",
@@ -60,8 +65,10 @@ def needles(
     """What to look for so that this value is found again."""
     if not always and (len(value) < MIN_VALUE or value.lower() in _COMMON or value.isspace()):
         return
+    if len(value) > MAX_VALUE:
+        return
     yield Needle(rule, kind, value, value, always, priority)
-    if len(value) >= MIN_ENCODED:
+    if MIN_ENCODED <= len(value) <= MAX_ENCODED:
         for spelling in dict.fromkeys(spellings(value)):
             yield Needle(rule, kind, spelling, value, always=True, priority=priority)
 
@@ -75,7 +82,7 @@ class Haystack:
             other = unique.get(needle.value)
             if other is None or _rank(needle) > _rank(other):
                 unique[needle.value] = needle
-        if len(unique) > limits.needles:
+        if len(unique) > limits.needles or sum(map(len, unique)) > MAX_NEEDLE_BYTES:
             raise Withheld("propagation-limit")
         self._needles = [unique[value] for value in sorted(unique)]
         self._search = _automaton([n.value for n in self._needles]) if unique else None

@@ -25,6 +25,8 @@ from tachograph.processors.masking.validators import VALIDATORS
 ENGINE_VERSION = "1"
 """Part of every digest: raise it when the same rules would give other spans."""
 DEFAULT_WINDOW = 1024
+WINDOW_UNIT = 128
+"""Windows are multiples of this many bytes; others are rounded up."""
 DEFAULT_PRIORITY = 50
 STRICT = "strict"
 """The tag of rules for what only looks like a secret."""
@@ -238,7 +240,7 @@ def _rule(entry: dict[str, Any], source: _Source, priority: int) -> Rule | Refus
         entropy=float(_typed(entry, "entropy", 0.0, source, name)),
         validators=validators,
         allowlists=_allowlists(entry, source, name),
-        window=_typed(entry, "window", DEFAULT_WINDOW, source, name),
+        window=-(-max(1, _typed(entry, "window", DEFAULT_WINDOW, source, name)) // WINDOW_UNIT) * WINDOW_UNIT,
         priority=_typed(entry, "priority", priority, source, name),
         retry=_flag(entry, "retry", source, name),
         gate=_gate(entry, source, name),

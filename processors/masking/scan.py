@@ -11,11 +11,16 @@ from typing import Any, Protocol
 
 import ahocorasick_rs
 
+from tachograph.processors.masking.errors import Withheld
 from tachograph.processors.masking.gates import GATES
 from tachograph.processors.masking.limits import Deadline
-from tachograph.processors.masking.ruleset import Allowlist, Rule, Ruleset, compiled
+from tachograph.processors.masking.ruleset import WINDOW_UNIT, Allowlist, Rule, Ruleset, compiled
 from tachograph.processors.masking.validators import VALIDATORS, entropy
 
+_GATE_STEP = 256 * 1024
+LINE_REACH = 4096
+MAX_REFUSED = 200_000
+"""Matches of one rule that its validators refuse in one window before the text is withheld."""
 MAX_SEARCHED = 16
 """For more rules than these one pass for all keywords is cheaper than one for each."""
 _CHECK_EVERY = 512
@@ -50,6 +55,7 @@ class _Allow:
         self._all = allowlist.condition == "AND"
         self._target = allowlist.target
         self._unknowable = allowlist.unknowable
+        self.wants_line = allowlist.target == "line"
 
     def allows(self, secret: bytes, match: bytes, line: bytes) -> bool:
         target = {"secret": secret, "match": match, "line": line}[self._target]
@@ -114,20 +120,23 @@ class Scanner:
                 hits.extend(_matches(one, text, low, high, deadline))
         return hits
 
-    def _places(self, text: bytes, wanted: Sequence[_Compiled]) -> dict[bytes, list[int]]:
-        """Where each keyword stands, without regard to case."""
+    def _places(self, text: bytes, wanted: Sequence[_Compiled]) -> dict[bytes, set[int]]:
+        """Where each keyword stands, in units of WINDOW_UNIT bytes, without regard to case."""
         low = text.lower()
         if self._prefilter is not None and len(wanted) <= MAX_SEARCHED:
-            step = min(one.rule.window for one in wanted)
-            return {k: _occurrences(low, k, step) for k in {k for one in wanted for k in one.keywords}}
-        places: dict[bytes, list[int]] = {}
+            return {k: _occurrences(low, k) for k in {k for one in wanted for k in one.keywords}}
+        places: dict[bytes, set[int]] = {}
         if self._gate is not None:
-            names = self._keywords
-            for index, start, _ in self._gate.find_matches_as_indexes(low, overlapping=True):
-                places.setdefault(names[index], []).append(start)
+            names, reach = self._keywords, max(map(len, self._keywords)) - 1
+            for at in range(
+                0, len(low), _GATE_STEP
+            ):  # piece by piece: a match is an object, and there are many
+                piece = low[at : at + _GATE_STEP + reach]
+                for index, start, _ in self._gate.find_matches_as_indexes(piece, overlapping=True):
+                    places.setdefault(names[index], set()).add((at + start) // WINDOW_UNIT)
         return places
 
-    def _windows(self, text: bytes, places: dict[bytes, list[int]], one: _Compiled) -> Windows:
+    def _windows(self, text: bytes, places: dict[bytes, set[int]], one: _Compiled) -> Windows:
         """Merged stretches of text around the rule's keywords or gate; all of it for a rule without any.
 
         A stretch is the block of `window` bytes that holds the mark and the blocks beside it.
@@ -136,7 +145,7 @@ class Scanner:
         if one.rule.gate:
             blocks = _gated(self._gates[one.rule.gate], text, reach)
         elif one.keywords:
-            blocks = {at // reach for keyword in one.keywords for at in places.get(keyword, ())}
+            blocks = {at * WINDOW_UNIT // reach for keyword in one.keywords for at in places.get(keyword, ())}
         else:
             return [(0, len(text))]
         merged: Windows = []
@@ -149,12 +158,13 @@ class Scanner:
         return merged
 
 
-def _occurrences(text: bytes, word: bytes, step: int) -> list[int]:
-    """The first place of the word in each block of `step` bytes: no window asks for more."""
-    found, at = [], text.find(word)
+def _occurrences(text: bytes, word: bytes) -> set[int]:
+    """The units of WINDOW_UNIT bytes in which the word begins."""
+    found, at = set(), text.find(word)
     while at >= 0:
-        found.append(at)
-        at = text.find(word, (at // step + 1) * step)
+        unit = at // WINDOW_UNIT
+        found.add(unit)
+        at = text.find(word, (unit + 1) * WINDOW_UNIT)
     return found
 
 
@@ -171,9 +181,12 @@ def _gated(gate: Any, text: bytes, step: int) -> set[int]:
 
 def _matches(one: _Compiled, text: bytes, low: int, high: int, deadline: Deadline) -> Iterator[Hit]:
     position = low
+    refused = 0
     for count in range(len(text) + 1):
         if count % _CHECK_EVERY == 0:
             deadline.check()
+        if refused > MAX_REFUSED:
+            raise Withheld("match-limit")
         match = one.regex.search(text, position, high)
         if match is None:
             return
@@ -187,6 +200,7 @@ def _matches(one: _Compiled, text: bytes, low: int, high: int, deadline: Deadlin
             hit = _shorter(one, text, match)
         if hit is not None:
             yield hit
+        refused += hit is None
         position = max(match.start() + 1, hit.end if hit else 0 if one.rule.retry else match.end())
 
 
@@ -231,7 +245,13 @@ def _holds(one: _Compiled, text: bytes, match: Any, start: int, end: int) -> boo
         return False
     if not one.allows:
         return True
-    line_start = text.rfind(b"\n", 0, match.start()) + 1
-    line_end = text.find(b"\n", match.end())
-    line = text[line_start : line_end if line_end >= 0 else len(text)]
+    line = _line(text, match.start(), match.end()) if any(allow.wants_line for allow in one.allows) else b""
     return not any(allow.allows(secret, text[match.start() : match.end()], line) for allow in one.allows)
+
+
+def _line(text: bytes, start: int, end: int) -> bytes:
+    """The line around a match, at most LINE_REACH bytes to either side."""
+    low = max(0, start - LINE_REACH)
+    high = min(len(text), end + LINE_REACH)
+    newline = text.find(b"\n", end, high)
+    return text[max(low, text.rfind(b"\n", low, start) + 1) : newline if newline >= 0 else high]

@@ -17,7 +17,7 @@ from tachograph.processors.masking.views import Range
 Shape = Literal["json", "lines", "plain"]
 """One JSON document, one JSON document a line (NDJSON, or SSE behind `data:`), or neither."""
 
-_STRING = re.compile(rb'"([^"\\\n]*(?:\\.[^"\\\n]*)*)"', re.DOTALL)
+_STRING = re.compile(rb'"([^"\\\n]*+(?:\\.[^"\\\n]*+)*+)"', re.DOTALL)
 _NUMBER = re.compile(rb"[-+]?[0-9][0-9.eE+-]*")
 
 

@@ -13,8 +13,8 @@ from tachograph.processors.masking.content import media_type
 from tachograph.processors.masking.views import JoinedView, Range
 
 _PIECES = re.compile(
-    rb'"((?:[^"\\\n]|\\.){0,64})"\s*:\s*(?:"((?:[^"\\\n]|\\.)*)"|(-?[0-9]{1,9})\b)?'  # a member
-    rb'|"(?:[^"\\\n]|\\.)*"'  # a string in a list
+    rb'"((?:[^"\\\n]|\\.){0,64})"\s*:\s*(?:"([^"\\\n]*+(?:\\.[^"\\\n]*+)*+)"|(-?[0-9]{1,9})\b)?'  # a member
+    rb'|"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'  # a string in a list
     rb"|\r?\n"
 )
 _DATA = re.compile(rb"^data:[ ]?(.*?)\r?$", re.MULTILINE)

@@ -15,6 +15,8 @@ from tachograph.processors.masking.fields import Field, marker_type
 from tachograph.processors.masking.validators import is_hollow
 
 MAX_COLUMNS = 1024
+ROWS_REACH = 1000
+"""How far behind its list of columns a table's rows may begin."""
 MAX_CELLS = 200_000
 """Cells looked at behind one list of columns."""
 
@@ -22,11 +24,11 @@ _INSERT = re2.compile(rb"(?i)\binsert\s+into\s+[^()\s]+\s*\(([^()]+)\)\s*values\
 _COMPARED = re2.compile(
     rb"(?i)([a-z_][a-z0-9_.]*)[\"`\]]?\s*(?:=|<>|!=|\blike\b)\s*(?:[ENen]?'((?:[^']|'')+)'|([0-9]+)\b)"
 )
-_CELL = re.compile(rb"[ENen]?'((?:[^']|'')*)'|([-+]?[0-9][0-9.eE+-]*)|[(),]|[^'(),\s]+")
+_CELL = re.compile(rb"[ENen]?'([^']*+(?:''[^']*+)*+)'|([-+]?[0-9][0-9.eE+-]*)|[(),]|[^'(),\s]+")
 _COLUMNS = re2.compile(rb'"(?:columns|fields|header|headers|column_names)"\s*:\s*(\[[^\[\]{}]*\])')
 _ROWS = re2.compile(rb'"(?:rows|data|values|records)"\s*:\s*\[')
 _JSON_CELL = re.compile(
-    rb'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|([-+]?[0-9][0-9.eE+-]*)|[\[\]{},]|[a-z]+', re.DOTALL
+    rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"(\s*:)?|([-+]?[0-9][0-9.eE+-]*)|[\[\]{},]|[a-z]+', re.DOTALL
 )
 _VERB = re2.compile(rb"(?i)\b(?:where|set|having)\s")
 VERB_REACH = 1000
@@ -42,7 +44,7 @@ def find(text: bytes, is_secret: Callable[[str], bool]) -> Iterator[Field]:
             yield from _inserted(text, match.end(), _secret_columns(match.group(1), is_secret))
     if b'"' in text:
         for match in _COLUMNS.finditer(text):
-            rows = _ROWS.search(text, match.end())
+            rows = _ROWS.search(text, match.end(), match.end() + ROWS_REACH)
             secret = _secret_columns(match.group(1), is_secret)
             if rows is not None and secret:
                 yield from _rows(text, rows.end(), secret, match.start())
