@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from tachograph.schemas.event import Header
 from tachograph.schemas.payload import Meta
@@ -32,6 +33,8 @@ class MaskedRecord:
     """Rule id -> how many values it replaced."""
     ruleset: str
     """Digest of the rules that masked it."""
+    text_in: Literal["messages"] | None = None
+    """Where the text of a `chunk` record stands that has no body of its own."""
 
     def __repr__(self) -> str:
         size = None if self.body is None else len(self.body)
@@ -48,6 +51,8 @@ class Emitted:
     day: str
     """`YYYY.MM.DD` of the event's own time in UTC: it chooses the index."""
     value: bytes
+    apart: bool = False
+    """Whether all that was said in this request's body stands in `message` documents of its own."""
 
     def __repr__(self) -> str:
         return (

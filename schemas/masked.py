@@ -279,10 +279,10 @@ class Masked(_Event):
 
 
 class WireBody(_Event):
-    """The whole body as it was on the wire, before decoding."""
+    """The whole body as it was on the wire, before decoding; without its hash where that tells a secret."""
 
     length: Long
-    sha256: str
+    sha256: str | None = None
     chunks: Long
     complete: bool
 
@@ -304,9 +304,12 @@ class Failure(_Event):
 
 
 class ChunkPlace(_Event):
+    """Where a slice stands in its body. `text_in` says that its text is stored elsewhere, and where."""
+
     index: Long
     offset: Long
-    sha256: str
+    sha256: str | None = None
+    text_in: Literal["messages"] | None = None
 
 
 class PartPlace(_Event):

@@ -7,7 +7,7 @@ then `message_delta` and `message_stop`; `ping` may come anywhere and `error` in
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from tachograph.processors.enrichment.conversation import taken_apart
@@ -29,15 +29,20 @@ __all__ = ["PROVIDER", "read_request", "read_response", "read_stream"]
 
 PROVIDER = "anthropic"
 _TOOL_USES = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
+_DELTAS = {"text_delta": "text", "input_json_delta": "partial_json"}
+"""Where a delta carries its piece."""
 
 
 def read_request(body: Json) -> Facts:
     """Model, whether it streams, and the messages, taken out of the rest."""
-    return replace(
-        taken_apart(body, "messages", array(body.get("messages")), _turn),
+    apart = taken_apart(body, "messages", array(body.get("messages")), _turn)
+    return Facts(
         provider=PROVIDER,
         model=text(body.get("model")),
         stream=body.get("stream") is True,
+        turns=apart.turns,
+        rest=apart.rest,
+        problem=apart.problem,
     )
 
 
@@ -146,7 +151,7 @@ class _Stream:
         index = count(event.get("index"))
         block = self.blocks.get(-1 if index is None else index)
         delta = record(event, "delta")
-        wanted = {"text_delta": "text", "input_json_delta": "partial_json"}.get(kind(delta))
+        wanted = _DELTAS.get(kind(delta))
         piece = text(delta.get(wanted)) if wanted else None
         if block and piece:
             block.pieces.append(piece)

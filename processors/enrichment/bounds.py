@@ -30,6 +30,7 @@ __all__ = [
     "RECORD_BYTES",
     "URL_BYTES",
     "clip",
+    "fits",
     "slices",
 ]
 
@@ -67,13 +68,18 @@ _LONGEST = 8
 
 def clip(text: str, limit: int) -> str:
     """The text, or a head of it that ends in `CUT` and whose JSON takes at most `limit` bytes."""
-    if len(text) * _WORST_ESCAPE <= limit:
+    if len(text) * _WORST_ESCAPE <= limit:  # as `fits` asks first; asked here it saves a call for every text
         return text
     if limit < _LONGEST + len(CUT.encode()):
         return ""
-    if len(text) <= limit and _json_bytes(text) <= limit:
+    if fits(text, limit):
         return text
     return next(slices(text, limit - len(CUT.encode())), "") + CUT
+
+
+def fits(text: str, limit: int) -> bool:
+    """Whether the text's JSON takes at most `limit` bytes."""
+    return len(text) * _WORST_ESCAPE <= limit or (len(text) <= limit and _json_bytes(text) <= limit)
 
 
 def slices(text: str, limit: int) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-__all__ = ["EPOCH", "day_of", "day_start_ms", "unix_ms"]
+__all__ = ["EPOCH", "day_of", "day_start_ms", "index_day", "unix_ms"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -22,6 +22,11 @@ def unix_ms(ts: str) -> int:
 def day_of(ms: int) -> date:
     """The UTC day of a moment."""
     return (EPOCH + ms * _MILLISECOND).date()
+
+
+def index_day(day: date) -> str:
+    """`YYYY.MM.DD`, as indices are named."""
+    return f"{day.year:04}.{day.month:02}.{day.day:02}"
 
 
 def day_start_ms(ms: int) -> int:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tachograph.processors.enrichment.bounds import MAX_MESSAGES
-from tachograph.processors.enrichment.facts import Facts, Turn
+from tachograph.processors.enrichment.facts import Turn
 from tachograph.processors.enrichment.shapes import Json, dumps
 
-__all__ = ["Link", "Place", "chain", "message_uid", "place", "root", "taken_apart", "trailing"]
+__all__ = ["Apart", "Link", "Place", "chain", "message_uid", "place", "root", "taken_apart", "trailing"]
 
 _NAMESPACE = uuid.UUID("b8b5f3c0-0c8e-5d5c-9d53-6a2f1b3d7e42")
 
@@ -42,20 +42,29 @@ class Place:
     new: int
 
 
-def taken_apart(body: Json, key: str, said: Sequence[Any], read: Callable[[Any], Turn | None]) -> Facts:
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """The messages of a request and the body without them; or neither, and the reason."""
+
+    turns: tuple[Turn, ...] = ()
+    rest: str | None = None
+    problem: str | None = None
+
+
+def taken_apart(body: Json, key: str, said: Sequence[Any], read: Callable[[Any], Turn | None]) -> Apart:
     """The messages under `key`, and the body without them; all of them, or none and the reason why.
 
     A request that cannot be put together again from its pieces stays whole.
     """
     if not said:
-        return Facts()
+        return Apart()
     if len(said) > MAX_MESSAGES:
-        return Facts(problem=f"expected at most {MAX_MESSAGES} messages, found {len(said)}")
+        return Apart(problem=f"expected at most {MAX_MESSAGES} messages, found {len(said)}")
     turns = tuple(turn for turn in map(read, said) if turn is not None)
     rest = dumps({name: value for name, value in body.items() if name != key})
     if len(turns) < len(said) or rest is None:
-        return Facts(problem="the request nests too deep to be taken apart")
-    return Facts(turns=turns, rest=rest)
+        return Apart(problem="the request nests too deep to be taken apart")
+    return Apart(turns, rest)
 
 
 def root(dialect: str) -> str:

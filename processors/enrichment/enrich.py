@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Container, Iterator
-from datetime import date
 from typing import Any
 
 import orjson
 
 from tachograph.processors.enrichment import bounds
-from tachograph.processors.enrichment.clock import day_of, day_start_ms, unix_ms
+from tachograph.processors.enrichment.clock import day_of, day_start_ms, index_day
 from tachograph.processors.enrichment.conversation import Link, chain, message_uid
 from tachograph.processors.enrichment.events import bare_event, message_event, part_event, wire_event
 from tachograph.processors.enrichment.facts import Facts
@@ -50,47 +49,65 @@ def _unread(_: MaskedRecord) -> Facts:
 
 def _documents(record: MaskedRecord, facts: Facts, known: Container[uuid.UUID]) -> Iterator[Emitted]:
     header = record.header
-    time = unix_ms(header.ts)
     links = chain(facts.turns, facts.provider or "")
     event = wire_event(record, facts, links)
-    head, rest = _body(record, facts, event)
-    parts = [] if _is_chunked(record) else list(bounds.slices(rest, bounds.BODY_BYTES))
-    _add_body(event, record, head, cut=bool(rest), parts=len(parts))
-    yield _emit(event, header, header.uid, header.type.value, day_of(time))
-    for index, text in enumerate(parts, start=1):
-        yield _part(header, time, index, len(parts), text)
-    day, start = day_of(time), day_start_ms(time)
+    time: int = event["time"]
+    day = day_of(time)
+    text = _text(record, facts)
+    value = _whole(event, text)
+    parts: list[str] = []
+    if value is None:
+        rest = _cut(event, record, text)
+        # Where nothing was taken out, `chunk` documents hold the whole of a body of chunks already.
+        parts = [] if _is_chunked(record) and not links else list(bounds.slices(rest, bounds.BODY_BYTES))
+        value = _dump(event, body_parts=len(parts))
+    apart = bool(links)
+    yield Emitted(header.uid, header.session, header.type.value, index_day(day), value, apart)
+    for index, piece in enumerate(parts, start=1):
+        yield _part(header, time, index, len(parts), piece)
     for link in links:
         name = message_uid(header.session, header.connection or "", day.isoformat(), link.hash)
         if name not in known:
-            yield from _message(header, link, name, start)
+            yield from _message(header, link, name, day_start_ms(time))
 
 
-def _body(record: MaskedRecord, facts: Facts, event: dict[str, Any]) -> tuple[str, str]:
-    """The body's head as far as there is room beside the rest of the event, and what follows it."""
+def _text(record: MaskedRecord, facts: Facts) -> str:
     if record.body is None:
-        return "", ""
-    text = decode(record.body) if facts.rest is None else facts.rest
-    room = bounds.RECORD_BYTES - len(orjson.dumps(event)) - bounds.LINE_BYTES
-    head = next(bounds.slices(text, min(bounds.BODY_BYTES, room)), "")
-    return head, text[len(head) :]
+        return ""
+    return decode(record.body) if facts.rest is None else facts.rest
 
 
-def _add_body(event: dict[str, Any], record: MaskedRecord, head: str, *, cut: bool, parts: int) -> None:
+def _whole(event: dict[str, Any], text: str) -> bytes | None:
+    """The document with all of its body, or None where there is no room for that."""
+    if not bounds.fits(text, bounds.BODY_BYTES):
+        return None
+    if text:
+        event["unmapped"]["tacho"]["body"] = text
+    value = orjson.dumps(event)
+    return value if len(value) <= bounds.RECORD_BYTES else None
+
+
+def _cut(event: dict[str, Any], record: MaskedRecord, text: str) -> str:
+    """Give the document as much of the body as there is room for; returns what follows."""
     tacho = event["unmapped"]["tacho"]
-    if head:
-        tacho["body"] = head
-    if cut:
-        tacho.setdefault("truncated", []).append("body")
-        event["metadata"] |= {"is_truncated": True, "untruncated_size": min(record.decoded_len, 2**31 - 1)}
-    if parts:
-        tacho["body_parts"] = parts
+    tacho.setdefault("truncated", []).append("body")
+    event["metadata"] |= {"is_truncated": True, "untruncated_size": min(record.decoded_len, 2**31 - 1)}
+    tacho["body"] = ""
+    room = bounds.RECORD_BYTES - len(orjson.dumps(event)) - bounds.LINE_BYTES
+    tacho["body"] = next(bounds.slices(text, min(bounds.BODY_BYTES, room)), "")
+    return text[len(tacho["body"]) :]
+
+
+def _dump(event: dict[str, Any], *, body_parts: int) -> bytes:
+    if body_parts:
+        event["unmapped"]["tacho"]["body_parts"] = body_parts
+    return orjson.dumps(event)
 
 
 def _part(header: Header, time: int, index: int, count: int, body: str) -> Emitted:
     uid = uuid.uuid5(_PARTS, f"{header.uid}/{index}")
     event = part_event(header, uid, time, place=(index, count), body=body)
-    return _emit(event, header, uid, "part", day_of(time))
+    return _emit(event, header, uid, "part")
 
 
 def _message(header: Header, link: Link, name: uuid.UUID, time: int) -> Iterator[Emitted]:
@@ -103,19 +120,19 @@ def _message(header: Header, link: Link, name: uuid.UUID, time: int) -> Iterator
             tacho["part"] = {"of": str(name), "index": index, "count": len(pieces) - 1}
         elif len(pieces) > 1:
             tacho["body_parts"] = len(pieces) - 1
-        yield _emit(event, header, uid, "message", day_of(time))
+        yield _emit(event, header, uid, "message")
 
 
 def _is_chunked(record: MaskedRecord) -> bool:
-    """Whether `chunk` documents hold the whole of this body already."""
+    """Whether this body came in `chunk` records."""
     meta = record.meta
     return isinstance(meta, RequestMeta | ResponseMeta) and meta.body.chunks > 0
 
 
 def _bare(header: Header, problem: str) -> Emitted:
     event = bare_event(header, problem)
-    return _emit(event, header, header.uid, header.type.value, day_of(event["time"]))
+    return _emit(event, header, header.uid, header.type.value)
 
 
-def _emit(event: dict[str, Any], header: Header, uid: uuid.UUID, kind: str, day: date) -> Emitted:
-    return Emitted(uid, header.session, kind, day.strftime("%Y.%m.%d"), orjson.dumps(event))
+def _emit(event: dict[str, Any], header: Header, uid: uuid.UUID, kind: str) -> Emitted:
+    return Emitted(uid, header.session, kind, index_day(day_of(event["time"])), orjson.dumps(event))

@@ -21,7 +21,7 @@ from tachograph.processors.enrichment.tacho import (
     present,
 )
 from tachograph.processors.record import MaskedRecord
-from tachograph.schemas.event import Header, Protocol
+from tachograph.schemas.event import Header, Protocol, header_hash
 from tachograph.schemas.ocsf import ACTIONS, AI_ROLES, DISPOSITIONS, OTHER, UNKNOWN
 from tachograph.schemas.payload import (
     ChunkMeta,
@@ -49,23 +49,21 @@ def wire_event(record: MaskedRecord, facts: Facts, links: Sequence[Link]) -> Eve
     header = record.header
     event = _kind(record, facts)
     day = day_of(event["time"])
-    tacho = header_block(header) | masking_block(record) | meta_block(record)
+    tacho = masking_block(record) | meta_block(record)
     tacho |= facts_block(facts, day) | place_block(place(links))
     return _signed(event, header, tacho)
 
 
 def bare_event(header: Header, problem: str) -> Event:
     """The document of a record of which only the header can be told."""
-    call = (header.protocol, None, None)
-    event = _call_frame(header, call, "unreadable record") | ocsf.state(status=UNKNOWN)
-    return _signed(event, header, header_block(header) | {"enrichment_error": problem})
+    return _signed(_nameless(header, "unreadable record"), header, {"enrichment_error": problem})
 
 
 def part_event(header: Header, uid: uuid.UUID, time: int, *, place: tuple[int, int], body: str) -> Event:
     """A further slice of a long body: `place` is its index and how many there are."""
     index, count = place
-    event = _call_frame(header, (header.protocol, None, None), f"part {index} of {count}")
-    event |= ocsf.state(status=UNKNOWN) | {"time": time, "actor": ocsf.actor(header)}
+    event = _nameless(header, f"part {index} of {count}")
+    event |= {"time": time, "actor": ocsf.actor(header)}
     tacho = part_block(header, uid, index=index, count=count, body=body)
     return _closed(event, ocsf.metadata(str(uid)), tacho)
 
@@ -95,7 +93,7 @@ def _kind(record: MaskedRecord, facts: Facts) -> Event:
         case ResponseMeta() as meta:
             return _response(record, meta, facts)
         case ChunkMeta() as meta:
-            return _chunk(record, meta)
+            return _nameless(record.header, f"{record.header.direction.value} chunk {meta.index}")
         case DecisionMeta() as meta:
             return _decision(record, meta)
         case SessionOpenMeta() as meta:
@@ -111,9 +109,9 @@ def _request(record: MaskedRecord, meta: RequestMeta, facts: Facts) -> Event:
         header,
         (header.protocol, line.method, facts.rpc_method),
         f"{line.method} {path_of(line.target)}{_tail(facts)}",
+        client=meta.client,
     )
     event |= ocsf.state(status=UNKNOWN) | _ai(facts, header, is_response=False)
-    event["src_endpoint"] = http.source(header.principal.id, meta.client)
     event["http_request"] = http.http_request(meta, header.exchange)
     event |= present(dst_endpoint=http.target(line, header.connection))
     return _with_api(event, ai.api(header, operation, facts=facts))
@@ -127,6 +125,7 @@ def _response(record: MaskedRecord, meta: ResponseMeta, facts: Facts) -> Event:
         header,
         (header.protocol, line.method, facts.rpc_method),
         f"{line.method} {path_of(line.target)}{_tail(facts)} -> {answer}",
+        client=meta.client,
     )
     event |= _outcome(meta, facts) | _ai(facts, header, is_response=True) | _duration(meta)
     event["http_request"] = http.http_request(meta, header.exchange)
@@ -135,12 +134,6 @@ def _response(record: MaskedRecord, meta: ResponseMeta, facts: Facts) -> Event:
     if event["class_uid"] == ocsf.HTTP_ACTIVITY:
         event |= present(http_status=http.small(meta.status))
     return _with_api(event, ai.api(header, operation, code=meta.status, facts=facts))
-
-
-def _chunk(record: MaskedRecord, meta: ChunkMeta) -> Event:
-    header = record.header
-    event = _call_frame(header, (header.protocol, None, None), f"{header.direction.value} chunk {meta.index}")
-    return event | ocsf.state(status=UNKNOWN)
 
 
 def _decision(record: MaskedRecord, meta: DecisionMeta) -> Event:
@@ -165,12 +158,23 @@ def _lifecycle(record: MaskedRecord, activity: int, message: str, version: str |
     return event | ocsf.state(status=_SUCCESS) | {"app": app | present(version=version)}
 
 
-def _call_frame(header: Header, call: tuple[Protocol | None, str | None, str | None], message: str) -> Event:
+def _nameless(header: Header, message: str) -> Event:
+    """A piece of a call, which does not say what is called."""
+    event = _call_frame(header, (header.protocol, None, None), message) | ocsf.state(status=UNKNOWN)
+    return _with_api(event, ai.api(header, "unknown"))
+
+
+def _call_frame(
+    header: Header,
+    call: tuple[Protocol | None, str | None, str | None],
+    message: str,
+    *,
+    client: str | None = None,
+) -> Event:
     class_uid, activity = ocsf.classify(*call)
     event = ocsf.frame(class_uid, activity, time=unix_ms(header.ts), message=message)
-    event["src_endpoint"] = http.source(header.principal.id, None)
-    event |= present(trace=ocsf.trace(header))
-    return _with_api(event, ai.api(header, "unknown"))
+    event["src_endpoint"] = http.source(header.principal.id, client)
+    return event | present(trace=ocsf.trace(header))
 
 
 def _with_api(event: Event, api: Event) -> Event:
@@ -214,8 +218,9 @@ def _tail(facts: Facts) -> str:
 def _signed(event: Event, header: Header, tacho: Event) -> Event:
     event["actor"] = ocsf.actor(header)
     event |= present(ai_agent=ai.agent(header))
-    event["attestation_list"] = ocsf.attestation(header)
-    return _closed(event, ocsf.metadata(str(header.uid), header), tacho)
+    canonical = header.canonical()
+    event["attestation_list"] = ocsf.attestation(header, header_hash(canonical))
+    return _closed(event, ocsf.metadata(str(header.uid), header), header_block(canonical) | tacho)
 
 
 def _closed(event: Event, metadata: Event, tacho: Event) -> Event:

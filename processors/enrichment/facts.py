@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Facts", "RpcFailure", "ToolUse", "Turn", "Usage"]
+__all__ = ["NO_FACTS", "Facts", "RpcFailure", "ToolUse", "Turn", "Usage"]
 
 Json = Mapping[str, Any]
 
@@ -96,3 +96,7 @@ class Facts:
     revision: str | None = None
     problem: str | None = None
     """What the body was expected to be and is not; it is kept as text all the same."""
+
+
+NO_FACTS = Facts()
+"""Of a body that no parser reads."""

@@ -6,7 +6,8 @@ Masking may have put `[TYPE:pseudonym]` anywhere, so nothing here trusts a value
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +31,8 @@ __all__ = [
 _INT_LIMIT = 2**31
 _HEADER_FRAME = 24
 """Bytes that JSON adds around one header field's name and value."""
+_KEPT = 1_024
+"""Upstreams and addresses whose parse is remembered: there are few, and they come with every record."""
 
 
 def url(line: RequestLine) -> dict[str, Any]:
@@ -39,7 +42,9 @@ def url(line: RequestLine) -> dict[str, Any]:
     return {
         "url_string": clip(whole, URL_BYTES) or "/",
         "path": clip(path_of(line.target), URL_BYTES),
-    } | _present(query_string=clip(query, URL_BYTES), **_origin(line.upstream))
+        **_present(query_string=clip(query, URL_BYTES)),
+        **_origin(line.upstream),
+    }
 
 
 def target(line: RequestLine, connection: str | None) -> dict[str, Any] | None:
@@ -94,7 +99,7 @@ def wire_headers(headers: Iterable[HeaderField]) -> list[dict[str, str]]:
     kept = []
     for name, value in headers:
         short, text = clip(name, ID_BYTES), clip(value, max(left, 0))
-        left -= len(short.encode()) + len(text.encode("utf-8", "replace")) + _HEADER_FRAME
+        left -= _utf8_bytes(short) + _utf8_bytes(text) + _HEADER_FRAME
         if left < 0:
             break
         kept.append({"name": short, "value": text})
@@ -113,7 +118,8 @@ def _endpoint(name: str, host: str | None, port: int | None) -> dict[str, Any]:
     )
 
 
-def _origin(upstream: str) -> dict[str, Any]:
+@lru_cache(_KEPT)
+def _origin(upstream: str) -> Mapping[str, Any]:
     try:
         parts = urlsplit(upstream)
         port = parts.port
@@ -136,6 +142,7 @@ def _host_port(client: str) -> tuple[str | None, int | None]:
     return host, number if number is not None and number < 65_536 else None
 
 
+@lru_cache(_KEPT)
 def _address(host: str) -> str | None:
     try:
         return str(ip_address(host.partition("%")[0]))
@@ -146,6 +153,10 @@ def _address(host: str) -> str | None:
 def _header(headers: Iterable[HeaderField], wanted: str) -> str | None:
     found = next((value for name, value in headers if name.lower() == wanted), None)
     return clip(found, LINE_BYTES) if found else None
+
+
+def _utf8_bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def _present(**values: Any) -> dict[str, Any]:

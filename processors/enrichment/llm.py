@@ -54,11 +54,12 @@ def read_request(path: str, body: str) -> Facts:
     value = load(body)
     if not isinstance(value, dict):
         return Facts(operation=dialect.operation, problem="expected a JSON object, the request is none")
-    facts = replace(dialect.request(value), operation=dialect.operation)
+    facts = dialect.request(value)
     if dialect.operation in _KEEPS_BODY:
-        return replace(facts, turns=(), rest=None)
+        return replace(facts, operation=dialect.operation, turns=(), rest=None)
     new = facts.turns[trailing(facts.turns) :]
-    return replace(facts, tool_results=tuple(found for turn in new for found in turn.tool_results))
+    results = tuple(found for turn in new for found in turn.tool_results)
+    return replace(facts, operation=dialect.operation, tool_results=results)
 
 
 def read_response(path: str, body: str, *, sse: bool) -> Facts:

@@ -19,7 +19,6 @@ from tachograph.schemas.event import (
     PrincipalKind,
     Protocol,
     event_uid,
-    header_hash,
 )
 from tachograph.schemas.keys import strand_name
 
@@ -59,12 +58,12 @@ _SHA256 = {
     "serialization_id": 2,
     "serialization": "JCS",
 }
-_PROFILES: Mapping[str, tuple[str, ...]] = {
-    "ai_operation": ("ai_agent", "ai_model", "message_context"),
-    "host": ("actor",),
-    "record_integrity": ("attestation_list",),
-    "security_control": ("action_id",),
-    "trace": ("trace",),
+_PROFILES: Mapping[str, frozenset[str]] = {
+    "ai_operation": frozenset({"ai_agent", "ai_model", "message_context"}),
+    "host": frozenset({"actor"}),
+    "record_integrity": frozenset({"attestation_list"}),
+    "security_control": frozenset({"action_id"}),
+    "trace": frozenset({"trace"}),
 }
 
 
@@ -135,12 +134,12 @@ def actor(header: Header) -> dict[str, Any]:
     return found
 
 
-def attestation(header: Header) -> list[dict[str, Any]]:
-    """The record's link in its strand: the hash of its own header, and of the one before."""
+def attestation(header: Header, own: str) -> list[dict[str, Any]]:
+    """The record's link in its strand: `own`, the hash of its header, and the hash of the one before."""
     found: dict[str, Any] = {
         "uid": str(header.uid),
         "chain_uid": strand_name(header.session, header.epoch),
-        "fingerprint": _SHA256 | {"value": header_hash(header.canonical())},
+        "fingerprint": _SHA256 | {"value": own},
     }
     if header.seq > 0 and header.prev != GENESIS:
         before = event_uid(header.session, header.epoch, header.seq - 1)
@@ -155,7 +154,7 @@ def trace(header: Header) -> dict[str, Any] | None:
 
 def profiles(event: Mapping[str, Any]) -> list[str]:
     """The profiles whose attributes an event carries."""
-    return [name for name, fields in _PROFILES.items() if any(field in event for field in fields)]
+    return [name for name, fields in _PROFILES.items() if not fields.isdisjoint(event)]
 
 
 def _user(principal: Principal) -> dict[str, Any]:

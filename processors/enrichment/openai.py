@@ -29,11 +29,14 @@ def read_request(body: Json) -> Facts:
     key = "messages" if "messages" in body else "input"
     value = body.get(key)
     said = [{"role": "user", "content": value}] if isinstance(value, str) else array(value)
-    return replace(
-        taken_apart(body, key, said, _turn),
+    apart = taken_apart(body, key, said, _turn)
+    return Facts(
         provider=PROVIDER,
         model=text(body.get("model")),
         stream=body.get("stream") is True,
+        turns=apart.turns,
+        rest=apart.rest,
+        problem=apart.problem,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tachograph.processors.enrichment import llm, mcp
-from tachograph.processors.enrichment.facts import Facts
+from tachograph.processors.enrichment.facts import NO_FACTS, Facts
 from tachograph.processors.enrichment.shapes import decode
 from tachograph.processors.record import MaskedRecord
 from tachograph.schemas.event import Protocol
@@ -17,6 +17,8 @@ from tachograph.schemas.payload import HeaderField, RequestContext, RequestMeta,
 
 __all__ = ["path_of", "read"]
 
+_READ = frozenset({Protocol.LLM, Protocol.MCP})
+_NOTED = ("model", "stream", "rpc_method", "rpc_id", "tool", "tool_use_id")
 _SSE = "text/event-stream"
 
 
@@ -37,6 +39,8 @@ def path_of(target: str) -> str:
 
 
 def _read(record: MaskedRecord) -> Facts:
+    if record.header.protocol not in _READ:
+        return NO_FACTS
     body = "" if record.body is None else decode(record.body)
     match record.header.protocol, record.meta:
         case Protocol.LLM, RequestMeta() as meta:
@@ -51,21 +55,18 @@ def _read(record: MaskedRecord) -> Facts:
             context = meta.context
             found = mcp.read_response(body, sse=_is_sse(meta), rpc_id=context.rpc_id)
         case _:
-            return Facts()
+            return NO_FACTS
     return _with_context(found, context)
 
 
 def _with_context(facts: Facts, context: RequestContext) -> Facts:
     # The body's own word comes first. Where it is withheld or silent, what the gateway noted fills in.
-    return replace(
-        facts,
-        model=facts.model or context.model,
-        stream=context.stream if facts.stream is None else facts.stream,
-        rpc_method=facts.rpc_method or context.rpc_method,
-        rpc_id=facts.rpc_id or context.rpc_id,
-        tool=facts.tool or context.tool,
-        tool_use_id=facts.tool_use_id or context.tool_use_id,
-    )
+    noted = {
+        name: value
+        for name in _NOTED
+        if (value := getattr(context, name)) is not None and getattr(facts, name) in (None, "")
+    }
+    return replace(facts, **noted) if noted else facts
 
 
 def _is_sse(meta: ResponseMeta) -> bool:

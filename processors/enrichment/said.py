@@ -15,7 +15,7 @@ from tachograph.processors.enrichment.bounds import (
     clip,
 )
 from tachograph.processors.enrichment.conversation import Place
-from tachograph.processors.enrichment.facts import Facts, ToolUse, Turn, Usage
+from tachograph.processors.enrichment.facts import NO_FACTS, Facts, ToolUse, Turn, Usage
 from tachograph.processors.enrichment.prices import builtin_prices
 from tachograph.processors.enrichment.shapes import dumps
 from tachograph.processors.enrichment.tacho import present
@@ -25,6 +25,8 @@ __all__ = ["facts_block", "place_block", "tools_block", "turn_block"]
 
 def facts_block(facts: Facts, day: date) -> dict[str, Any]:
     """The facts of one request or response."""
+    if facts is NO_FACTS:
+        return {}
     error = facts.rpc_error
     return (
         present(

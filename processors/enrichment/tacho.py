@@ -13,6 +13,7 @@ from tachograph.processors.enrichment.http import wire_headers
 from tachograph.processors.record import MaskedRecord
 from tachograph.schemas.event import Header
 from tachograph.schemas.payload import (
+    BodyTotals,
     ChunkMeta,
     DecisionMeta,
     RequestMeta,
@@ -26,9 +27,9 @@ __all__ = ["header_block", "masking_block", "message_block", "meta_block", "part
 _VERSION = 1
 
 
-def header_block(header: Header) -> dict[str, Any]:
+def header_block(canonical: bytes) -> dict[str, Any]:
     """The capture header, every field of it: its canonical JSON can be hashed again from the document."""
-    found: dict[str, Any] = orjson.loads(header.canonical())
+    found: dict[str, Any] = orjson.loads(canonical)
     return found
 
 
@@ -50,14 +51,15 @@ def meta_block(record: MaskedRecord) -> dict[str, Any]:
     match record.meta:
         case RequestMeta() as meta:
             return present(
-                wire_body=meta.body.model_dump(),
+                wire_body=_totals(meta.body),
                 method=clip(meta.line.method, ID_BYTES),
                 credential=clip(meta.credential, ID_BYTES) if meta.credential else None,
             )
         case ResponseMeta() as meta:
             return _response(meta)
         case ChunkMeta() as meta:
-            return {"chunk": {"index": meta.index, "offset": meta.offset, "sha256": meta.sha256}}
+            place = present(index=meta.index, offset=meta.offset, text_in=record.text_in)
+            return {"chunk": place | _sha256(meta.sha256)}
         case DecisionMeta() as meta:
             reason = clip(meta.reason, LINE_BYTES)
             return {"decision": meta.decision, "reason": reason, "method": clip(meta.line.method, ID_BYTES)}
@@ -111,12 +113,26 @@ def present(**values: Any) -> dict[str, Any]:
 
 
 def _response(meta: ResponseMeta) -> dict[str, Any]:
-    error = meta.error
+    error, timing = meta.error, meta.timing
     return present(
-        wire_body=meta.body.model_dump(),
-        timing=meta.timing.model_dump(exclude_none=True),
+        wire_body=_totals(meta.body),
+        timing=present(
+            start=timing.start,
+            request_end=timing.request_end,
+            first_byte=timing.first_byte,
+            end=timing.end,
+        ),
         origin=meta.origin,
         method=clip(meta.request.method, ID_BYTES),
         trailers=wire_headers(meta.trailers) or None,
         error={"code": error.code, "detail": clip(error.detail, LINE_BYTES)} if error else None,
     )
+
+
+def _totals(body: BodyTotals) -> dict[str, Any]:
+    return {"length": body.length, "chunks": body.chunks, "complete": body.complete} | _sha256(body.sha256)
+
+
+def _sha256(digest: str) -> dict[str, str]:
+    # Masking takes it out where there was a body: a short secret could be guessed from it.
+    return {"sha256": digest} if digest else {}

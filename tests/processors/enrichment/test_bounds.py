@@ -18,6 +18,7 @@ from tachograph.processors.enrichment.bounds import (
     RECORD_BYTES,
     URL_BYTES,
     clip,
+    fits,
     slices,
 )
 
@@ -46,6 +47,12 @@ def test_a_cut_text_says_so(text: str, limit: int) -> None:
     assert len(orjson.dumps(found)) - 2 <= limit
     is_head = found.endswith(CUT) and text.startswith(found.removesuffix(CUT))
     assert is_head or found in {text, ""}
+
+
+@given(TEXTS, st.integers(0, 60))
+def test_what_fits_is_counted_exactly(text: str, limit: int) -> None:
+    """A text fits where its JSON, quotes aside, takes no more bytes than the limit."""
+    assert fits(text, limit) == (len(orjson.dumps(text)) - 2 <= limit)
 
 
 def test_control_characters_count_six_times() -> None:

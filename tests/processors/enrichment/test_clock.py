@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.processors.enrichment.clock import day_of, day_start_ms, unix_ms
+from tachograph.processors.enrichment.clock import day_of, day_start_ms, index_day, unix_ms
 from tachograph.schemas.event import rfc3339_ns
 
 
@@ -24,6 +24,12 @@ def test_milliseconds_are_those_of_the_header(ns: int) -> None:
 def test_a_day_that_no_calendar_has_is_the_epoch(ts: str) -> None:
     """A header's pattern admits the 13th month; time does not, and nobody raises over it."""
     assert unix_ms(ts) == 0
+
+
+def test_indices_are_named_by_day() -> None:
+    """Year, month and day, each at its full width."""
+    assert index_day(date(2026, 1, 3)) == "2026.01.03"
+    assert index_day(date(970, 11, 23)) == "0970.11.23"
 
 
 def test_a_day_starts_at_midnight_utc() -> None:

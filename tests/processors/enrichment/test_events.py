@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -36,6 +37,14 @@ def test_a_request_has_no_outcome_yet(records: Any) -> None:
     assert found["message"] == "GET /things"
     assert found["src_endpoint"]["ip"] == "192.0.2.7"
     assert "api" not in found
+
+
+def test_an_answer_says_where_the_question_came_from(records: Any) -> None:
+    """Who and from where on the response too; only who, where the record is from before that was noted."""
+    answer = records.response(Protocol.HTTP, "/things")
+    noted = replace(answer, meta=answer.meta.model_copy(update={"client": "192.0.2.7:51234"}))
+    assert event(noted)["src_endpoint"] == {"name": "builder", "ip": "192.0.2.7", "port": 51234}
+    assert event(answer)["src_endpoint"] == {"name": "builder"}
 
 
 @pytest.mark.parametrize(

@@ -81,11 +81,12 @@ def test_the_actor_is_who_was_verified(records: Any, kind: str, type_name: str) 
 def test_the_attestation_is_the_capture_chain(records: Any) -> None:
     """The fingerprint is the header's own hash, the previous event is the strand's record before."""
     one = header(records)
-    (found,) = frames.attestation(one)
-    assert found["fingerprint"]["value"] == header_hash(one.canonical())
+    own = header_hash(one.canonical())
+    (found,) = frames.attestation(one, own)
+    assert found["fingerprint"]["value"] == own
     assert found["prev_event"]["uid"] == str(event_uid(one.session, one.epoch, one.seq - 1))
     assert found["prev_event"]["fingerprint"]["value"] == one.prev
-    (first,) = frames.attestation(header(records, seq=0, prev=GENESIS))
+    (first,) = frames.attestation(header(records, seq=0, prev=GENESIS), own)
     assert "prev_event" not in first
 
 

@@ -19,12 +19,13 @@ from tachograph.processors.enrichment.tacho import (
 )
 from tachograph.schemas.canonical import canonical_json
 from tachograph.schemas.event import Protocol
+from tachograph.schemas.payload import ChunkMeta
 
 
 def test_the_header_can_be_hashed_again(all_kinds: Any) -> None:
     """Its canonical JSON is exactly that of the block, for every kind of record."""
     for record in all_kinds:
-        assert canonical_json(header_block(record.header)) == record.header.canonical()
+        assert canonical_json(header_block(record.header.canonical())) == record.header.canonical()
 
 
 def test_masking_is_counted(records: Any) -> None:
@@ -48,6 +49,23 @@ def test_a_withheld_body_says_why(records: Any) -> None:
 def test_every_kind_of_record_is_framed(all_kinds: Any) -> None:
     """Each kind of meta has something of its own to say."""
     assert all(meta_block(record) for record in all_kinds)
+
+
+def test_a_hash_that_masking_took_out_is_left_out(records: Any) -> None:
+    """An empty text is no hash; one that stayed stands where it was."""
+    record = records.request(Protocol.HTTP, "/", b"x")
+    blank = record.meta.body.model_copy(update={"sha256": ""})
+    without = replace(record, meta=record.meta.model_copy(update={"body": blank}))
+    assert meta_block(record)["wire_body"]["sha256"] == "0" * 64
+    assert meta_block(without)["wire_body"] == {"length": 1, "chunks": 0, "complete": True}
+
+
+def test_a_chunk_says_where_its_text_is(records: Any) -> None:
+    """A slice without a text of its own names the documents that hold it."""
+    chunk = records.record(ChunkMeta(index=3, offset=9, sha256=""), Protocol.LLM, None)
+    assert meta_block(chunk)["chunk"] == {"index": 3, "offset": 9}
+    elsewhere = replace(chunk, text_in="messages")
+    assert meta_block(elsewhere)["chunk"] == {"index": 3, "offset": 9, "text_in": "messages"}
 
 
 def test_parts_and_messages_are_no_links_of_the_chain(records: Any) -> None:
