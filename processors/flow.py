@@ -7,8 +7,10 @@ in the partition given up. What is wrong with the infrastructure, or with us, ra
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -77,7 +79,6 @@ class Flow:
     def __init__(self, parts: FlowParts) -> None:
         self._parts = parts
         self._missing: Recent[str] = Recent(MISSING_STRANDS)
-        self._messages: Recent[Any] = Recent()
 
     async def take(self, message: Incoming) -> None:
         """Process one record to the point where only deliveries are outstanding."""
@@ -112,32 +113,32 @@ class Flow:
         if assembly.held is not None:
             lane.ledger.hold(assembly.held, message.offset)
         if not again:
-            await self._emit(ticket, message, record, assembly)
+            await self._emit(lane, ticket, message, record, assembly)
         return assembly.released
 
     async def _emit(
-        self, ticket: Ticket, message: Incoming, record: SealedRecord, assembly: Assembly
+        self, lane: Lane, ticket: Ticket, message: Incoming, record: SealedRecord, assembly: Assembly
     ) -> None:
         for ready in assembly.ready:
             try:
-                events = await self._events(ready)
+                events = await self._events(ready, lane.messages)
             except Poisoned as error:
                 self._dead_letter(ticket, message, record, error)
                 continue
             self._parts.faults.at("after-mask")
             for event in events:
-                self._send(ticket, event)
+                self._send(ticket, event, lane.messages)
                 await self._parts.publisher.room()
 
-    async def _events(self, ready: Ready) -> tuple[Emitted, ...]:
+    async def _events(self, ready: Ready, known: Recent[uuid.UUID]) -> tuple[Emitted, ...]:
         size = len(ready.piece.body) + sum(len(piece.body) for piece in ready.chunks)
         if size > ASIDE_BYTES:
-            return await asyncio.to_thread(self._parts.pipeline.run, ready)
-        return self._parts.pipeline.run(ready)
+            return await asyncio.to_thread(partial(self._parts.pipeline.run, ready, known=known))
+        return self._parts.pipeline.run(ready, known=known)
 
-    def _send(self, ticket: Ticket, event: Emitted) -> None:
-        if event.type == "message" and not self._messages.add(event.uid):
-            return  # sent before, on this partition: nothing is committed past that before it is delivered
+    def _send(self, ticket: Ticket, event: Emitted, known: Recent[uuid.UUID]) -> None:
+        if event.type == "message" and not known.add(event.uid):
+            return  # the same one twice in one record
         headers: list[tuple[str, str | bytes | None]] = [
             ("uid", str(event.uid)),
             ("type", event.type),

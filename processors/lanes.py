@@ -6,13 +6,18 @@ partition now reads it again from the committed offset.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from tachograph.processors.assemble import Assembler
 from tachograph.processors.ledger import Ledger
+from tachograph.processors.recent import Recent
 
 __all__ = ["Lane", "Lanes", "Mark", "Place"]
+
+MAX_MESSAGES = 50_000
+"""Remembered for each partition: about 200 bytes each. One that is forgotten is told again, byte for byte."""
 
 
 class Place(NamedTuple):
@@ -32,13 +37,16 @@ class Mark(NamedTuple):
 class Lane:
     """One assigned partition."""
 
-    __slots__ = ("assembler", "generation", "ledger", "place", "reached_s")
+    __slots__ = ("assembler", "generation", "ledger", "messages", "place", "reached_s")
 
     def __init__(self, place: Place, generation: int, mark: Mark, assembler: Assembler) -> None:
         self.place = place
         self.generation = generation
         self.ledger = Ledger(mark.resume, mark.done)
         self.assembler = assembler
+        self.messages: Recent[uuid.UUID] = Recent(MAX_MESSAGES)
+        """Messages sent since the assignment. The ledger moves in order, so nothing that relies on one of
+        them is committed before it is delivered; a crash or another owner begins without this memory."""
         self.reached_s: float | None = None
         """Kafka's time of the record last taken, in Unix seconds."""
 

@@ -8,8 +8,9 @@ outside, and re2 takes time linear in the text.
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -22,7 +23,7 @@ from tachograph.processors.slices import slices
 from tachograph.schemas.payload import RequestMeta, ResponseMeta
 from tachograph.schemas.topics import MAX_RECORD_BYTES
 
-__all__ = ["MAX_EVENT_BYTES", "Masks", "Pipeline"]
+__all__ = ["MAX_EVENT_BYTES", "Enrich", "Masks", "Pipeline"]
 
 MAX_EVENT_BYTES = MAX_RECORD_BYTES - 8_192
 """An event's JSON; the rest is for Kafka's own framing, key and headers."""
@@ -30,7 +31,11 @@ MAX_EVENT_BYTES = MAX_RECORD_BYTES - 8_192
 MASKER_ERROR = "masker-error"
 TOO_LARGE = "document-too-large"
 
-Enrich = Callable[[MaskedRecord], tuple[Emitted, ...]]
+
+class Enrich(Protocol):
+    """The events of one masked record, its own document first; not those of messages that are `known`."""
+
+    def __call__(self, record: MaskedRecord, /, *, known: Container[uuid.UUID]) -> tuple[Emitted, ...]: ...
 
 
 class Masks(Protocol):
@@ -73,14 +78,20 @@ class Pipeline:
         self._count_withheld = count_withheld
         self._named: dict[str | None, Named] = {}
 
-    def run(self, ready: Ready) -> tuple[Emitted, ...]:
-        """The events of one record (and of the chunks that it closes); raises `Poisoned` for none."""
-        events: list[Emitted] = []
-        for record in self.masked(ready):
-            events += self._events(record)
+    def run(self, ready: Ready, *, known: Container[uuid.UUID] = frozenset()) -> tuple[Emitted, ...]:
+        """The events of one record (and of the chunks that it closes); raises `Poisoned` for none.
+
+        Messages whose uid is `known` are left out; every other byte is the same whatever is known.
+        """
+        *chunks, closing = self.masked(ready)
+        told = self._events(closing, known)
+        if told[0].apart:  # then the text of the chunks would only say it again
+            chunks = [replace(chunk, body=None, text_in="messages") for chunk in chunks]
+        before = [event for chunk in chunks for event in self._events(chunk, known)]
+        for record in (*chunks, closing):
             if record.withheld is not None:
                 self._count_withheld(record.withheld)
-        return tuple(events)
+        return (*before, *told)
 
     def masked(self, ready: Ready) -> Iterator[MaskedRecord]:
         """The masked records: the chunks in order, then the record that closes them."""
@@ -121,11 +132,11 @@ class Pipeline:
             named = self._named[connection] = Named(masker, masker.digest)
         return named
 
-    def _events(self, record: MaskedRecord) -> tuple[Emitted, ...]:
+    def _events(self, record: MaskedRecord, known: Container[uuid.UUID]) -> tuple[Emitted, ...]:
         reason = TOO_LARGE
         for candidate in _ever_smaller(record):
             try:
-                events = self._enrich(candidate)
+                events = self._enrich(candidate, known=known)
             except Exception as error:  # noqa: BLE001  enrichment promises not to raise; a bug must not lose a record
                 reason = f"enrichment-error:{type(error).__name__}"
                 continue

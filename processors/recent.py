@@ -19,7 +19,7 @@ class Recent(Generic[T]):
         self._limit = limit
         self._seen: dict[T, None] = {}
 
-    def __contains__(self, thing: T) -> bool:
+    def __contains__(self, thing: object) -> bool:
         return thing in self._seen
 
     def __len__(self) -> int:

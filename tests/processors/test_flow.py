@@ -112,7 +112,7 @@ class _Telling(Pipeline):
 
     def __init__(self) -> None: ...
 
-    def run(self, ready: Any) -> tuple[Emitted, ...]:
+    def run(self, ready: Any, *, known: Any = ()) -> tuple[Emitted, ...]:
         header = ready.piece.header
         kinds = [header.type.value] + (["message"] * 2 if header.type == "request" else [])
         return tuple(
@@ -161,6 +161,18 @@ async def test_a_message_document_is_sent_once(bench: Bench, new_strand: Callabl
     await bench.take(*[strand.request(b"", exchange=strand.new_exchange()) for _ in range(3)])
     kinds = [headers["type"] for *_, headers in bench.sent.messages]
     assert kinds == ["request", "message", "request", "request"]
+
+
+async def test_a_new_owner_sends_messages_again(bench: Bench, new_strand: Callable[..., Any]) -> None:
+    """What was sent under an assignment that ended may not have been delivered: nobody relies on it."""
+    strand = new_strand()
+    bench.put(strand)
+    await bench.take(strand.request(b"a", exchange=strand.new_exchange()))
+    bench.lanes.assign(2, {PLACE: Mark(1, 1)})
+    second = strand.request(b"b", exchange=strand.new_exchange())
+    await bench.flow.take(Message(1, second.value, generation_id=2))
+    kinds = [headers["type"] for *_, headers in bench.sent.messages]
+    assert kinds == ["request", "message"] * 2
 
 
 async def test_poison_goes_to_the_dead_letter_as_it_came(

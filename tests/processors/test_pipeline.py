@@ -1,6 +1,7 @@
 """The pipeline: pure, and closed in every way in which masking or enrichment can fail."""
 
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import orjson
@@ -10,9 +11,10 @@ from tachograph.processors.assemble import Piece, Ready
 from tachograph.processors.enrichment.enrich import enrich
 from tachograph.processors.errors import Poisoned
 from tachograph.processors.masking.masker import MaskedPart, Part, Span
-from tachograph.processors.pipeline import MAX_EVENT_BYTES, Pipeline
+from tachograph.processors.pipeline import MAX_EVENT_BYTES, Enrich, Pipeline
 from tachograph.processors.record import Emitted, MaskedRecord
 from tachograph.schemas.envelope import open_sealed, parse_sealed
+from tachograph.schemas.event import Direction, Protocol
 from tachograph.schemas.payload import RequestMeta, decode_payload
 
 SECRET = b"hunter2"
@@ -48,7 +50,7 @@ def request(strand: Any, body: bytes = b'{"p":"hunter2"}', **facts: Any) -> Read
     return Ready(piece(strand, strand.request(body, exchange=strand.new_exchange(), **facts)))
 
 
-def pipeline(masker: Plain, told: Callable[[MaskedRecord], tuple[Emitted, ...]] = enrich) -> Pipeline:
+def pipeline(masker: Plain, told: Enrich = enrich) -> Pipeline:
     return Pipeline(lambda _: masker, told)
 
 
@@ -117,6 +119,81 @@ def test_a_long_body_is_masked_whole_and_cut_into_its_chunks(new_strand: Callabl
     assert all((record.body or b"").decode() for record in slices)
 
 
+def long_request(strand: Any, body: bytes, target: str) -> Ready:
+    """A request in three chunks."""
+    third = len(body) // 3
+    pieces = [body[:third], body[third : 2 * third], body[2 * third :]]
+    *chunks, end = [
+        piece(strand, record)
+        for record in strand.chunked(
+            pieces, exchange=strand.new_exchange(), direction=Direction.REQUEST, target=target
+        )
+    ]
+    return Ready(end, tuple(chunks))
+
+
+def tacho(event: Emitted) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(event.value)["unmapped"]["tacho"]
+    return found
+
+
+CONVERSATION = orjson.dumps(
+    {
+        "model": "m",
+        "messages": [
+            {"role": "user", "content": "say hunter2"},
+            {"role": "assistant", "content": "no"},
+            {"role": "user", "content": "please"},
+        ],
+    }
+)
+
+
+def test_what_stands_in_messages_is_not_said_again_by_chunks(new_strand: Callable[..., Any]) -> None:
+    """A long LLM request is stored once: its messages, the rest of its body, and chunks without text."""
+    strand = new_strand(connection="llm", protocol=Protocol.LLM)
+    events = pipeline(Plain()).run(long_request(strand, CONVERSATION, "/v1/messages"))
+    assert [event.type for event in events] == ["chunk"] * 3 + ["request"] + ["message"] * 3
+    blocks = [tacho(event) for event in events]
+    assert [block["chunk"]["text_in"] for block in blocks[:3]] == ["messages"] * 3
+    assert not any("body" in block for block in blocks[:3])
+    assert orjson.loads(blocks[3]["body"]) == {"model": "m"}
+    assert [orjson.loads(block["body"])["role"] for block in blocks[4:]] == ["user", "assistant", "user"]
+
+
+@pytest.mark.parametrize("target", ["/v1/messages", "/v1/unknown"])
+def test_chunks_keep_the_text_that_stands_nowhere_else(new_strand: Callable[..., Any], target: str) -> None:
+    """A body that was not taken apart stays in its chunks, whatever it was meant to be."""
+    strand = new_strand(connection="llm", protocol=Protocol.LLM)
+    body = b'{"messages": "none of that ' + b"x" * 90
+    events = pipeline(Plain()).run(long_request(strand, body, target))
+    assert "".join(tacho(event)["body"] for event in events if event.type == "chunk").encode() == body
+
+
+def test_a_mistake_of_ours_leaves_the_text_in_the_chunks(
+    new_strand: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what really was told in messages leaves the chunks."""
+
+    def explode(_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("tachograph.processors.enrichment.enrich.read", explode)
+    strand = new_strand(connection="llm", protocol=Protocol.LLM)
+    events = pipeline(Plain()).run(long_request(strand, CONVERSATION, "/v1/messages"))
+    text = "".join(tacho(event)["body"] for event in events if event.type == "chunk")
+    assert text == CONVERSATION.decode().replace("hunter2", "[PASSWORD]")
+
+
+def test_known_messages_are_left_out_and_nothing_else_changes(new_strand: Callable[..., Any]) -> None:
+    """What is known saves work; it is never seen in a byte of what is told."""
+    strand = new_strand(connection="llm", protocol=Protocol.LLM)
+    ready = long_request(strand, CONVERSATION, "/v1/messages")
+    everything = pipeline(Plain()).run(ready)
+    known = {everything[4].uid, everything[5].uid}
+    assert pipeline(Plain()).run(ready, known=known) == (*everything[:4], everything[6])
+
+
 def test_a_long_body_that_is_withheld_withholds_its_chunks(new_strand: Callable[..., Any]) -> None:
     """No slice of a body that could not be masked gets out."""
     strand = new_strand()
@@ -146,7 +223,8 @@ def test_an_empty_body_is_empty_and_not_withheld(new_strand: Callable[..., Any])
 def test_an_event_too_large_for_the_topic_is_told_without_its_body(new_strand: Callable[..., Any]) -> None:
     """Nothing waits forever behind a record that Kafka refuses."""
 
-    def told(record: MaskedRecord) -> tuple[Emitted, ...]:
+    def told(record: MaskedRecord, *, known: Container[uuid.UUID]) -> tuple[Emitted, ...]:
+        assert not known
         value = b"x" * (MAX_EVENT_BYTES + 1 if record.body else 5)
         said = (record.withheld or "").encode()
         return (Emitted(record.header.uid, record.header.session, "request", "2026.11.23", value + said),)
@@ -158,7 +236,8 @@ def test_an_event_too_large_for_the_topic_is_told_without_its_body(new_strand: C
 def test_enrichment_that_always_fails_is_poison(new_strand: Callable[..., Any]) -> None:
     """Our own bug sends the record to the dead letter, with a reason that holds nothing of it."""
 
-    def broken(record: MaskedRecord) -> tuple[Emitted, ...]:
+    def broken(record: MaskedRecord, *, known: Container[uuid.UUID]) -> tuple[Emitted, ...]:
+        assert not known
         raise KeyError(record.body)
 
     with pytest.raises(Poisoned) as caught:
