@@ -212,17 +212,14 @@ def _hit(one: _Compiled, text: bytes, match: Any) -> Hit | None:
 
 
 def _shorter(one: _Compiled, text: bytes, match: Any) -> Hit | None:
-    """The longest match from the same place that holds: a card number with an expiry date glued to it."""
-    start, end = match.start(), match.end()
-    while end - 1 > start:
-        match = one.regex.search(text, start, end - 1)
-        if match is None or match.start() != start:
+    """The match without its last groups, if that holds: a card number with an expiry date behind it."""
+    start, end = _secret(match, one.rule.group)
+    while True:
+        end = max(text.rfind(b" ", start, end), text.rfind(b"-", start, end))
+        if end <= start:
             return None
-        hit = _hit(one, text, match)
-        if hit is not None:
-            return hit
-        end = match.end()
-    return None
+        if _holds(one, text, match, start, end):
+            return Hit(one.rule, start, end)
 
 
 def _secret(match: Any, group: int) -> tuple[int, int]:

@@ -2,12 +2,13 @@
 
 A model's answer arrives as hundreds of JSON events, each with a few letters of the same text; a secret is cut
 anywhere. Every string member of an event is appended to the text of its channel: the member's name and the
-block, choice or call indices of the event. That holds for Anthropic Messages, OpenAI chat and responses,
-Gemini, MCP progress and for streams nobody has seen yet, as SSE (WHATWG HTML 9.2) or as one JSON document a
-line.
+block, choice or call indices of the event; where an event speaks of several at once, the indices of the objects
+around the member. That holds for Anthropic Messages, OpenAI chat and responses, Gemini, MCP progress and for
+streams nobody has seen yet, as SSE (WHATWG HTML 9.2) or as one JSON document a line.
 """
 
 import re
+from dataclasses import dataclass, field
 
 from tachograph.processors.masking.content import media_type
 from tachograph.processors.masking.views import JoinedView, Range
@@ -17,6 +18,7 @@ _PIECES = re.compile(
     rb'|"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'  # a string in a list
     rb"|\r?\n"
 )
+_TOKEN = re.compile(_PIECES.pattern + rb"|[{}]")
 _DATA = re.compile(rb"^data:[ ]?(.*?)\r?$", re.MULTILINE)
 _SSE_LINE = re.compile(rb"\A(?:\xef\xbb\xbf)?[\r\n]*(?:data|event|id|retry)?:", re.MULTILINE)
 _INDEX = frozenset({b"index", b"output_index", b"content_index", b"summary_index", b"sequence", b"block"})
@@ -27,6 +29,38 @@ _NOT_TEXT = frozenset({
     b"status", b"obfuscation",
 })  # fmt: skip
 MAX_CHANNELS = 4096
+_Key = tuple[bytes, ...]
+_Text = tuple[_Key, Range]
+
+
+@dataclass(slots=True)
+class _Scope:
+    """An event, or an object in it: its own indices and id, and the texts in it under the keys within."""
+
+    indices: list[tuple[bytes, bytes]] = field(default_factory=list)
+    ids: list[bytes] = field(default_factory=list)
+    texts: list[_Text] = field(default_factory=list)
+
+    def take(self, match: re.Match[bytes]) -> None:
+        name = match[1]
+        if match[2] is not None and name not in _NOT_TEXT:
+            self.texts.append(((name,), match.span(2)))
+        elif match[3] is not None and name in _INDEX:
+            self.indices.append((name, match[3]))
+        elif match[2] is not None and name == b"item_id":
+            self.ids.append(match[2])
+
+    @property
+    def ambiguous(self) -> bool:
+        return len({name for name, _ in self.indices}) < len(self.indices)
+
+    def keyed(self) -> list[_Text]:
+        """Its texts, each behind its name the indices around it; an id counts only where nothing is numbered.
+
+        Some gateways give every event another id.
+        """
+        own = tuple(value for _, value in self.indices) or tuple(self.ids)
+        return [((key[0], *own, *key[1:]), span) for key, span in self.texts] if own else self.texts
 
 
 def is_event_stream(content_type: str | None, text: bytes) -> bool:
@@ -45,18 +79,15 @@ def is_lines(content_type: str | None, text: bytes) -> bool:
 
 def joined(text: bytes) -> list[JoinedView]:
     """One view for each channel whose pieces are spread over several events, and one of plain data lines."""
-    channels: dict[tuple[bytes, ...], list[Range]] = {}
-    event: list[tuple[bytes, Range]] = []
-    indices: list[bytes] = []
+    channels: dict[_Key, list[Range]] = {}
+    event, start = _Scope(), 0
     for match in _PIECES.finditer(text):
-        if match.group() in (b"\n", b"\r\n"):
-            _file(channels, event, indices)
-            event, indices = [], []
-        elif match[2] is not None and match[1] not in _NOT_TEXT:
-            event.append((match[1], match.span(2)))
-        elif match[3] is not None and match[1] in _INDEX:
-            indices.append(match[3])
-    _file(channels, event, indices)
+        if match[0] in (b"\n", b"\r\n"):
+            _file(channels, event, text, (start, match.start()))
+            event, start = _Scope(), match.end()
+        else:
+            event.take(match)
+    _file(channels, event, text, (start, len(text)))
     views = [JoinedView(text, pieces) for pieces in channels.values() if len(pieces) > 1]
     plain = [m.span(1) for m in _DATA.finditer(text) if m[1][:1] not in (b"{", b"[") and m[1] != b"[DONE]"]
     if len(plain) > 1:
@@ -64,12 +95,26 @@ def joined(text: bytes) -> list[JoinedView]:
     return views
 
 
-def _file(
-    channels: dict[tuple[bytes, ...], list[Range]], event: list[tuple[bytes, Range]], indices: list[bytes]
-) -> None:
-    for name, span in event:
-        key = (name, *indices)
+def _file(channels: dict[_Key, list[Range]], event: _Scope, text: bytes, line: Range) -> None:
+    for key, span in _scoped(text, line) if event.ambiguous else event.keyed():
         if key not in channels and len(channels) >= MAX_CHANNELS:
             key = (b"",)
         if span[1] > span[0]:
             channels.setdefault(key, []).append(span)
+
+
+def _scoped(text: bytes, line: Range) -> list[_Text]:
+    """The texts of an event that numbers several things, each under the indices of the objects around it."""
+    open_: list[_Scope] = [_Scope()]
+    for match in _TOKEN.finditer(text, *line):
+        if match[0] == b"{":
+            open_.append(_Scope())
+        elif match[0] == b"}" and len(open_) > 1:
+            texts = open_.pop().keyed()
+            open_[-1].texts += texts
+        elif match[0] != b"}":
+            open_[-1].take(match)
+    while len(open_) > 1:  # an event that was cut off
+        texts = open_.pop().keyed()
+        open_[-1].texts += texts
+    return open_[0].keyed()
