@@ -1,8 +1,9 @@
 """`make bench-masking`: how fast and how tight the masker is, on one core. The last line is JSON.
 
-Texts are generated from a seed: chat histories of prose and code words, a secret in every fifth message. Times
-are CPU seconds of this process, so that a busy machine does not count. `--labels FILE` scores spans against
-labelled texts ({"id", "text", "secrets": [[start, end, type]]} a line, gzip), `--exchanges N` looks for leaks.
+Texts are generated from a seed: chat histories of prose and code words, a secret in every fifth message.
+Times are CPU seconds of this process, so that a busy machine does not count. `--labels FILE` scores
+spans against labelled texts ({"id", "text", "secrets": [[start, end, type]]} a line, gzip), `--exchanges
+N` looks for leaks.
 """
 
 import argparse
