@@ -76,3 +76,5 @@ def _credentials(config: Configuration, base: Path) -> Iterator[bytes]:
             continue  # only the gateway must have it
         if value:
             yield value.encode()
+        if connection.credential.type == "basic":  # `user:password` (RFC 7617, 2); a target repeats either
+            yield value.partition(":")[2].encode()

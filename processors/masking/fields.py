@@ -99,7 +99,7 @@ _SECRET_NAMES = (
     "routing_number", "sort_code", "ssn", "*_ssn", "social_security", "social_security_number",
     "national_id", "national_insurance_number", "tax_id", "passport", "passport_number", "driver_license",
     "drivers_license", "driving_licence", "date_of_birth", "birth_date", "birthdate", "birthday", "dob",
-    "maiden_name",
+    "maiden_name", "passwords", "*_passwords", "pass_word",
 )  # fmt: skip
 
 DEFAULT_FIELDS = FieldRules(

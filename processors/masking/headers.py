@@ -16,7 +16,7 @@ from tachograph.processors.masking.named import NamedValues
 from tachograph.processors.masking.views import Range
 
 _SCHEME = re.compile(rb"\A([A-Za-z][A-Za-z0-9._-]{0,31})[ ]+(?=\S)")
-_COOKIE = re.compile(rb"(?:\A|;)\s*([^=;]*)=\s*([^;]*)")
+_COOKIE = re.compile(rb"(?:\A|;)\s*(?:[^=;]*=\s*)?([^;]*)")
 _HARMLESS = frozenset({b"", b"null"})
 
 
@@ -73,13 +73,10 @@ def _secret_parts(name: str, value: bytes, at: int) -> Iterator[Field]:
 
 
 def _cookies(name: str, value: bytes, at: int, *, first_only: bool) -> Iterator[Field]:
-    found = False
+    # A cookie without a name is all value (RFC 6265bis 5.6).
     for match in _COOKIE.finditer(value):
-        found = True
-        start, end = match.span(2)
-        if end > start:
+        start, end = match.span(1)
+        if value[start:end].strip():
             yield Field(name, "COOKIE", at + start, at + end)
         if first_only:
             return
-    if not found and value.strip():  # a cookie without a name: all of it is the value
-        yield Field(name, "COOKIE", at, at + len(value))

@@ -51,11 +51,12 @@ class NamedValues:
         self._member = re2.compile(rb'"([^"\\]*(?i:' + hints + rb')[^"\\]*)"\s*:\s*')
         self._pair = re2.compile(rb"(?:^|[?&;])(" + name + rb"(?i:" + hints + rb")" + name + rb")=")
         self._pair_value = re.compile(rb"[^&#\s\"'<>\\;`]*")
+        self._form_value = re.compile(rb"[^&#\s]*")  # here nothing else ends a value (WHATWG URL 5.1)
         self._element = re2.compile(
             rb"<(?:[\w.-]+:)?([\w.-]*(?i:" + hints + rb")[\w.-]*)(?:\s[^<>]*)?>([^<]+)<"
         )
         self._disposition = re2.compile(
-            rb'(?i)content-disposition:[^\r\n]{0,256}?\bname="([^"\r\n]{1,128})"[^\r\n]*(?:\r?\n[^\r\n]+)*\r?\n\r?\n'
+            rb'(?i)content-disposition:[^\r\n]{0,256}?\bname="?([^"\r\n;]{1,128})[^\r\n]*(?:\r?\n[^\r\n]+)*\r?\n\r?\n'
         )
 
     def find(self, text: bytes, *, form: bool = False) -> Iterator[Field]:
@@ -107,7 +108,7 @@ class NamedValues:
             name = match.group(1).decode("utf-8", "replace")
             if not form and match.start() == match.start(1):
                 continue
-            value = self._pair_value.match(text, match.end())
+            value = (self._form_value if form else self._pair_value).match(text, match.end())
             if value and value[0] and self._matcher.query.match(name) and not is_hollow(value[0]):
                 yield Field(name, marker_type(name), value.start(), value.end())
 

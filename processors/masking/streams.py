@@ -2,9 +2,9 @@
 
 A model's answer arrives as hundreds of JSON events, each with a few letters of the same text; a secret is cut
 anywhere. Every string member of an event is appended to the text of its channel: the member's name and the
-block, choice or call indices of the event; where an event speaks of several at once, the indices of the objects
-around the member. That holds for Anthropic Messages, OpenAI chat and responses, Gemini, MCP progress and for
-streams nobody has seen yet, as SSE (WHATWG HTML 9.2) or as one JSON document a line.
+block, choice or call indices of the event; where an event speaks of several at once, the indices of the
+objects around the member. That holds for Anthropic Messages, OpenAI chat and responses, Gemini, MCP progress
+and for streams nobody has seen yet, as SSE (WHATWG HTML 9.2) or as one JSON document a line.
 """
 
 import re
@@ -55,9 +55,8 @@ class _Scope:
         return len({name for name, _ in self.indices}) < len(self.indices)
 
     def keyed(self) -> list[_Text]:
-        """Its texts, each behind its name the indices around it; an id counts only where nothing is numbered.
-
-        Some gateways give every event another id.
+        """Its texts, under their names and its indices; some gateways give every event another id, so that an
+        id counts only where nothing is numbered.
         """
         own = tuple(value for _, value in self.indices) or tuple(self.ids)
         return [((key[0], *own, *key[1:]), span) for key, span in self.texts] if own else self.texts
@@ -97,10 +96,9 @@ def joined(text: bytes) -> list[JoinedView]:
 
 def _file(channels: dict[_Key, list[Range]], event: _Scope, text: bytes, line: Range) -> None:
     for key, span in _scoped(text, line) if event.ambiguous else event.keyed():
-        if key not in channels and len(channels) >= MAX_CHANNELS:
-            key = (b"",)
+        known = key in channels or len(channels) < MAX_CHANNELS
         if span[1] > span[0]:
-            channels.setdefault(key, []).append(span)
+            channels.setdefault(key if known else (b"",), []).append(span)
 
 
 def _scoped(text: bytes, line: Range) -> list[_Text]:

@@ -14,7 +14,8 @@ _CONFIG = """
 connections:
   - {name: one, protocol: http, upstream: 'https://one.example.com', masking: {json_keys: [shoe_size]},
      credential: {source: {env: TACHO_TEST_TARGET_SECRET}}}
-  - {name: two, protocol: http, upstream: 'https://two.example.com'}
+  - {name: two, protocol: http, upstream: 'https://two.example.com',
+     credential: {type: basic, source: {env: TACHO_TEST_BASIC_SECRET}}}
   - {name: three, protocol: http, upstream: 'https://three.example.com'}
 masking: {json_keys: [hat_size]}
 """
@@ -24,6 +25,7 @@ masking: {json_keys: [hat_size]}
 def maskers(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str | None], Masker]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TACHO_TEST_TARGET_SECRET", "plainwords")
+        patch.setenv("TACHO_TEST_BASIC_SECRET", "service:openthedoor")
         config = load_configuration(_CONFIG, file="test")
         return build_maskers(config, base=tmp_path_factory.mktemp("base"), pseudonym_key=bytes(32))
 
@@ -51,6 +53,14 @@ def test_an_unknown_connection_gets_every_rule(maskers: Callable[[str | None], M
 def test_the_targets_own_credentials_are_known(maskers: Callable[[str | None], Masker]) -> None:
     """A credential that no rule would find is masked, for every connection."""
     assert b"plainwords" not in (masked(maskers("two"), b'{"note":"it is plainwords here"}') or b"")
+
+
+@pytest.mark.parametrize("text", ["service:openthedoor", "openthedoor", "c2VydmljZTpvcGVudGhlZG9vcg=="])
+def test_the_password_in_basic_credentials_is_known(
+    maskers: Callable[[str | None], Masker], text: str
+) -> None:
+    """However the target repeats it: as the pair, alone, or as it was sent."""
+    assert text.encode() not in (masked(maskers("two"), f'{{"note":"not {text} again"}}'.encode()) or b"")
 
 
 def test_connections_with_the_same_rules_share_a_masker(maskers: Callable[[str | None], Masker]) -> None:

@@ -28,6 +28,8 @@ def secret_parts(name: str, value: str) -> list[str]:
         ("Cookie", "a=1; b=two=2;c=3", ["1", "two=2", "3"]),
         ("Set-Cookie", "sid=xyz; Path=/; HttpOnly", ["xyz"]),
         ("Cookie", "bare", ["bare"]),
+        ("Cookie", "a=1; bare; b=2;", ["1", "bare", "2"]),
+        ("Set-Cookie", "bare; Path=/; Secure", ["bare"]),
         ("X-Api-Key", "k", ["k"]),
         ("User-Agent", "x/1", []),
         ("X-Api-Key", "", []),

@@ -34,6 +34,7 @@ def found(text: str, *, form: bool = False) -> list[str]:
         ("https://x.example/?api_key=abc&b=1#f", ["abc"]),
         ("<db:Password>pw1</db:Password><name>n</name>", ["pw1"]),
         ('Content-Disposition: form-data; name="password"\r\n\r\np w\r\n--b', ["p w"]),
+        ("Content-Disposition: form-data; name=password\r\n\r\np w\r\n--b", ["p w"]),
     ],
 )
 def test_named_values(text: str, values: list[str]) -> None:
@@ -45,6 +46,12 @@ def test_a_form_begins_with_a_pair() -> None:
     """Only in a form is the first pair one; elsewhere it is text."""
     assert found("password=abc&x=1", form=True) == ["abc"]
     assert found("password=abc&x=1") == []
+
+
+@pytest.mark.parametrize("mark", ["'", '"', ";", "<", ">", "\\", "`"])
+def test_only_an_ampersand_ends_the_value_in_a_form(mark: str) -> None:
+    """Clients send other marks as they are: a password goes on behind them."""
+    assert found(f"/x?a=1&password=ab{mark}cd&b=2", form=True) == [f"ab{mark}cd"]
 
 
 def test_a_schema_under_a_secret_name_keeps_its_words() -> None:

@@ -27,6 +27,64 @@ def test_blocks_are_kept_apart() -> None:
     assert sorted(texts(stream)) == [b"1234", b"abcd"]
 
 
+def chat(*choices: object) -> object:
+    return {"object": "chat.completion.chunk", "choices": list(choices)}
+
+
+def call(index: int, piece: str) -> object:
+    return {"index": index, "function": {"arguments": piece}}
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        events(
+            *(
+                chat({"index": 0, "delta": {"content": a}}, {"index": 1, "delta": {"content": b}})
+                for a, b in ("a1", "b2", "c3")
+            )
+        ),
+        events(
+            *(
+                chat({"delta": {"content": a}, "index": 0}, {"delta": {"content": b}, "index": 1})
+                for a, b in ("a1", "b2", "c3")
+            )
+        ),
+        events(
+            *(
+                chat({"index": 0, "delta": {"tool_calls": [call(0, a), call(1, b)]}})
+                for a, b in ("a1", "b2", "c3")
+            )
+        ),
+        events(
+            *(
+                {"type": "x.delta", "item_id": name, "delta": piece}
+                for pair in ("a1", "b2", "c3")
+                for name, piece in zip(("one", "two"), pair, strict=True)
+            )
+        ),
+    ],
+    ids=["two choices in one event", "the index last", "two calls in one event", "told apart by an id"],
+)
+def test_what_one_event_says_of_several_is_kept_apart(stream: bytes) -> None:
+    """Each text under the indices of the objects around it, not under all that the event holds."""
+    assert sorted(texts(stream)) == [b"123", b"abc"]
+
+
+def test_an_event_of_one_goes_on_where_an_event_of_two_left_off() -> None:
+    """A channel is the same channel however many others its event speaks of, also in one that was cut off."""
+    first = chat({"index": 0, "delta": {"content": "a"}}, {"index": 1, "delta": {"content": "1"}})
+    second = chat({"index": 0, "delta": {"content": "b"}})
+    cut = events(first)[:-8].replace(b'"a"', b'"c"').replace(b'"1"', b'"3"')
+    assert sorted(texts(events(first, second) + cut)) == [b"13", b"abc"]
+
+
+def test_ids_that_change_with_every_event_do_not_split_a_text() -> None:
+    """Where things are numbered, the numbers decide."""
+    stream = events(*({"item_id": f"x{n}", "output_index": 0, "delta": c} for n, c in enumerate("abc")))
+    assert texts(stream) == [b"abc"]
+
+
 def test_names_and_types_are_no_text() -> None:
     """What repeats in every event is not joined."""
     stream = events(*({"type": "x", "id": "chatcmpl-1", "model": "m", "delta": c} for c in "abc"))
