@@ -16,43 +16,32 @@ from uuid import UUID
 from tachograph.ingress.claims import Claims
 from tachograph.ingress.context import MAX_CONTEXT_BYTES, NO_CONTEXT, request_context
 from tachograph.ingress.errors import BadRequest
+from tachograph.ingress.exchange_meta import (
+    NO_ANSWER,
+    Fields,
+    RequestHead,
+    ResponseHead,
+    body_totals,
+    chunk_meta,
+    context_fields,
+    request_line,
+    request_meta,
+    response_meta,
+    timing,
+)
 from tachograph.ingress.sessions import OpenStrand
 from tachograph.ingress.spool_frames import SpoolEntry
 from tachograph.ingress.strand import Scope
 from tachograph.schemas.connection import Connection
 from tachograph.schemas.errors import MalformedRecord
 from tachograph.schemas.event import Direction, EventType
-from tachograph.schemas.payload import (
-    BodyTotals,
-    ChunkMeta,
-    ExchangeError,
-    HeaderField,
-    Meta,
-    RequestContext,
-    RequestLine,
-    RequestMeta,
-    ResponseMeta,
-    Timing,
-)
+from tachograph.schemas.payload import ExchangeError, HeaderField
 
 __all__ = ["MAX_PIECE_BYTES", "PIECE_SECONDS", "ExchangeRecord", "Journal", "Opening", "RequestHead"]
 
 MAX_PIECE_BYTES = 256 * 1024
 PIECE_SECONDS = 1.0
 """Recorded bytes wait no longer than this for more of their kind."""
-
-
-@dataclass(frozen=True, slots=True)
-class RequestHead:
-    """What the agent sent, gateway credential values already replaced by "[gateway-credential]"."""
-
-    method: str
-    target: str
-    """As sent minus the "/c/<connection>" prefix, byte-exact (ISO 8859-1)."""
-    http_version: str
-    headers: tuple[HeaderField, ...]
-    client: str
-    """`ip:port`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +60,8 @@ class Opening:
     origin_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseHead:
-    """The head of the answer, and who gave it."""
-
-    status: int
-    reason: str
-    http_version: str
-    headers: tuple[HeaderField, ...]
-    origin: Literal["upstream", "gateway", "none"]
-
-
 MAX_CUT_TARGET = 1024
 """What is kept of the target of a request whose head is too long to be recorded and is refused for it."""
-_NOBODY = ResponseHead(0, "", "", (), "none")
 
 
 class Journal(Protocol):
@@ -109,26 +86,20 @@ class _Body:
     chunks: int = 0
     sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
 
-    def chunk(self, data: bytes) -> ChunkMeta:
+    def chunk(self, data: bytes) -> bytes:
         offset = self.length
         self.count(data)
         self.chunks += 1
-        return ChunkMeta(
-            index=self.chunks - 1,
-            offset=offset,
-            sha256=self.sha256.hexdigest(),
-            content_type=self.kind[0],
-            content_encoding=self.kind[1],
+        return chunk_meta(
+            index=self.chunks - 1, offset=offset, sha256=self.sha256.hexdigest(), kind=self.kind
         )
 
     def count(self, data: bytes) -> None:
         self.sha256.update(data)
         self.length += len(data)
 
-    def totals(self, *, complete: bool) -> BodyTotals:
-        return BodyTotals(
-            length=self.length, sha256=self.sha256.hexdigest(), chunks=self.chunks, complete=complete
-        )
+    def totals(self, *, complete: bool) -> Fields:
+        return body_totals(self.length, self.sha256.hexdigest(), chunks=self.chunks, complete=complete)
 
 
 class ExchangeRecord:
@@ -142,15 +113,15 @@ class ExchangeRecord:
         self._held = held
         self._scope = Scope(opening.exchange, opening.connection, opening.claims)
         self._head = head
-        self._line = RequestLine(method=head.method, target=head.target, upstream=opening.upstream)
+        self._line = request_line(head.method, head.target, opening.upstream)
         self._started_ns = opening.started_ns
         self._origin_ns = opening.origin_ns
         self._request = _Body(_kind(head.headers))
         self._request_closed = False
         self._request_end: int | None = None
         self._seen: list[bytes] = []
-        self._context: RequestContext = NO_CONTEXT
-        self._answer = _NOBODY
+        self._context: Fields = {}
+        self._answer = NO_ANSWER
         self._trailers: tuple[HeaderField, ...] = ()
         self._response = _Body((None, None))
         self._buffer: list[bytes] = []
@@ -189,11 +160,9 @@ class ExchangeRecord:
             self._remember(data)
             self._request.count(data)
         self._context = self._read_context()
-        meta = RequestMeta(
+        meta = request_meta(
+            self._head,
             line=self._line,
-            http_version=self._head.http_version,
-            headers=self._head.headers,
-            client=self._head.client,
             context=self._context,
             body=self._request.totals(complete=complete),
             credential=self._credential(),
@@ -208,12 +177,13 @@ class ExchangeRecord:
         else:
             self._seen.clear()
 
-    def _read_context(self) -> RequestContext:
+    def _read_context(self) -> Fields:
         connection = self._scope.connection
         body, self._seen = b"".join(self._seen), []
         if connection is None or len(body) != self._request.length:
-            return NO_CONTEXT
-        return request_context(connection.protocol, body, content_encoding=self._request.kind[1] or "")
+            return {}
+        context = request_context(connection.protocol, body, content_encoding=self._request.kind[1] or "")
+        return {} if context is NO_CONTEXT else context_fields(context)
 
     def _credential(self) -> str | None:
         connection = self._scope.connection
@@ -273,7 +243,8 @@ class ExchangeRecord:
         try:
             self._add(EventType.RESPONSE, meta, body, Direction.RESPONSE, incomplete=not complete)
         except MalformedRecord:  # a head beyond all bounds must not cost the record
-            meta = meta.model_copy(update={"headers": (), "trailers": ()})
+            self._answer, self._trailers = replace(self._answer, headers=()), ()
+            meta = self._response_meta(error, complete=complete)
             self._add(EventType.RESPONSE, meta, body, Direction.RESPONSE, incomplete=True)
         connection = self._scope.connection.name if self._scope.connection else None
         self._journal.ended(self._held, connection=connection, error=error.code if error else None)
@@ -283,29 +254,21 @@ class ExchangeRecord:
             self._close_request(b"", complete=False)
         except MalformedRecord:
             self._head = replace(self._head, headers=())
-            self._line = self._line.model_copy(update={"target": self._line.target[:MAX_CUT_TARGET]})
+            self._line = self._line | {"target": self._head.target[:MAX_CUT_TARGET]}
             self._close_request(b"", complete=False)
 
-    def _response_meta(self, error: ExchangeError | None, *, complete: bool) -> ResponseMeta:
-        answer = self._answer
-        timing = Timing(
-            start=self._started_ns,
-            request_end=self._request_end,
-            first_byte=self._first_byte,
-            end=self._elapsed(),
-        )
-        return ResponseMeta(
-            status=answer.status,
-            reason=answer.reason,
-            http_version=answer.http_version,
-            headers=answer.headers,
+    def _response_meta(self, error: ExchangeError | None, *, complete: bool) -> bytes:
+        return response_meta(
+            self._answer,
             trailers=self._trailers,
-            origin=answer.origin,
-            request=self._line,
-            client=self._head.client,
-            context=self._context,
+            repeated={"request": self._line, "client": self._head.client, "context": self._context},
             body=self._response.totals(complete=complete),
-            timing=timing,
+            timing=timing(
+                start=self._started_ns,
+                request_end=self._request_end,
+                first_byte=self._first_byte,
+                end=self._elapsed(),
+            ),
             error=error,
         )
 
@@ -330,7 +293,7 @@ class ExchangeRecord:
     # -- both --------------------------------------------------------------------------------------
 
     def _add(
-        self, type_: EventType, meta: Meta, body: bytes, direction: Direction, *, incomplete: bool = False
+        self, type_: EventType, meta: bytes, body: bytes, direction: Direction, *, incomplete: bool = False
     ) -> int:
         entry = self._held.strand.record(
             type_, meta, body, scope=self._scope, direction=direction, incomplete=incomplete

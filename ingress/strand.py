@@ -24,9 +24,9 @@ from tachograph.schemas.event import (
     Direction,
     EventType,
     Principal,
-    event_uid,
     header_hash,
     rfc3339_ns,
+    strand_uids,
 )
 from tachograph.schemas.keys import KeyEncryptionKey, strand_name
 from tachograph.schemas.payload import SALT_BYTES, Meta, encode_payload, raw_commit
@@ -78,12 +78,20 @@ class Strand:
     last: str = GENESIS
     _cipher: AESGCM = field(init=False, repr=False)
     _who: dict[str, object] = field(init=False, repr=False)
+    _uid: Callable[[int], str] = field(init=False, repr=False)
+    _session: str = field(init=False, repr=False)
+    _epoch: str = field(init=False, repr=False)
+    _topic: str = field(init=False, repr=False)
+    _key: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.data_key) != DATA_KEY_BYTES:
             raise ValueError(f"data key: expected {DATA_KEY_BYTES} bytes, got {len(self.data_key)}")
         self._cipher = AESGCM(self.data_key)
         self._who = self.principal.model_dump()
+        self._uid = strand_uids(self.session, self.epoch)
+        self._session, self._epoch = str(self.session), str(self.epoch)
+        self._topic, self._key = self.topics.raw, self._session.encode()
 
     def wrapped_key(self, kek: KeyEncryptionKey) -> SpoolEntry:
         """The strand's key for the keys topic; it must lie before the first record."""
@@ -93,7 +101,7 @@ class Strand:
     def record(
         self,
         type_: EventType,
-        meta: Meta,
+        meta: Meta | bytes,
         body: bytes = b"",
         *,
         scope: Scope = Scope(),
@@ -103,7 +111,7 @@ class Strand:
         """The next record, sealed. Nothing is counted if it raises."""
         payload = encode_payload(meta, body, salt=self.sources.random(SALT_BYTES))
         seq = self.records
-        uid = event_uid(self.session, self.epoch, seq)
+        uid = self._uid(seq)
         # `Header`, written without a model: every value comes from a typed source. That `Header.parse` takes
         # it back is what the tests hold it to, and what every reader does.
         header = {
@@ -111,8 +119,8 @@ class Strand:
             "uid": uid,
             "type": type_,
             "ts": rfc3339_ns(self.sources.clock()),
-            "session": self.session,
-            "epoch": self.epoch,
+            "session": self._session,
+            "epoch": self._epoch,
             "seq": seq,
             "prev": self.last,
             "direction": direction,
@@ -125,5 +133,5 @@ class Strand:
         canonical = canonical_json(header)
         value = seal(canonical, seq, payload, cipher=self._cipher)
         self.records, self.last = seq + 1, header_hash(canonical)
-        headers = (("uid", str(uid).encode()), ("type", type_.value.encode()))
-        return SpoolEntry(self.topics.raw, str(self.session).encode(), value, headers)
+        headers = (("uid", uid.encode()), ("type", type_.value.encode()))
+        return SpoolEntry(self._topic, self._key, value, headers)

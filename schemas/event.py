@@ -7,10 +7,13 @@ itself stands under `agent` and is claimed; `principal` is what the gateway veri
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
+from collections.abc import Callable
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Literal, Self
 
 import orjson
@@ -33,6 +36,7 @@ __all__ = [
     "event_uid",
     "header_hash",
     "rfc3339_ns",
+    "strand_uids",
     "valid_traceparent",
 ]
 
@@ -42,6 +46,8 @@ GENESIS = "0" * 64
 
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _UID_NAMESPACE = uuid.UUID("6f0c3b5e-5a53-5d0e-9a35-0d9a6f1c8a11")
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+"""A hex digit with its two upper bits set to 10."""
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 
 _SAID = rb'"[ !#-\[\]-~]*"'
@@ -194,6 +200,20 @@ def event_uid(session: uuid.UUID, epoch: uuid.UUID, seq: int) -> uuid.UUID:
     return uuid.uuid5(_UID_NAMESPACE, f"{session}/{epoch}/{seq}")
 
 
+def strand_uids(session: uuid.UUID, epoch: uuid.UUID) -> Callable[[int], str]:
+    """`event_uid` of one strand's records by their `seq`, as text: what all have in common is hashed once."""
+    begun = hashlib.sha1(_UID_NAMESPACE.bytes + f"{session}/{epoch}/".encode(), usedforsecurity=False)
+
+    def uid(seq: int) -> str:
+        digest = begun.copy()
+        digest.update(b"%d" % seq)
+        text = digest.hexdigest()
+        # RFC 9562, 5.5: the first 128 bits of SHA-1, over which version and variant are written
+        return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
+
+    return uid
+
+
 def header_hash(canonical: bytes) -> str:
     """What the next record of the strand carries as `prev`."""
     return sha256_hex(canonical)
@@ -202,11 +222,16 @@ def header_hash(canonical: bytes) -> str:
 def rfc3339_ns(unix_ns: int) -> str:
     """RFC 3339 in UTC with nine digits, from nanoseconds since the Unix epoch (0 to year 9999)."""
     seconds, nanos = divmod(unix_ns, 1_000_000_000)
-    days, rest = divmod(seconds, 86_400)
+    return f"{_second(seconds)}.{nanos:09}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(unix: int) -> str:
+    days, rest = divmod(unix, 86_400)
     day = date.fromordinal(days + _EPOCH_ORDINAL)
     hour, rest = divmod(rest, 3_600)
     minute, second = divmod(rest, 60)
-    return f"{day.isoformat()}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z"
+    return f"{day.isoformat()}T{hour:02}:{minute:02}:{second:02}"
 
 
 def valid_traceparent(value: str) -> bool:

@@ -191,11 +191,14 @@ class Payload:
         return f"Payload(kind={self.meta.kind!r}, body=<{len(self.body)} bytes>)"
 
 
-def encode_payload(meta: Meta, body: bytes, *, salt: bytes) -> bytes:
-    """Frame meta and body behind a fresh random `salt` of 16 bytes."""
+def encode_payload(meta: Meta | bytes, body: bytes, *, salt: bytes) -> bytes:
+    """Frame meta and body behind a fresh random `salt` of 16 bytes.
+
+    A meta in bytes is taken as it stands: that it is the JSON of a `Meta` is for its writer to see to.
+    """
     if len(salt) != SALT_BYTES:
         raise ValueError(f"salt: expected {SALT_BYTES} bytes, got {len(salt)}")
-    head = meta.model_dump_json(exclude_none=True).encode()
+    head = meta if isinstance(meta, bytes) else meta.model_dump_json(exclude_none=True).encode()
     if len(head) > MAX_META_BYTES:
         raise MalformedRecord(f"meta: expected at most {MAX_META_BYTES} bytes, got {len(head)}")
     return b"".join((salt, _LENGTH.pack(len(head)), head, body))

@@ -29,6 +29,7 @@ from tachograph.schemas.event import (
     event_uid,
     header_hash,
     rfc3339_ns,
+    strand_uids,
     valid_traceparent,
 )
 
@@ -227,6 +228,15 @@ def test_uids_follow_from_their_place(session: uuid.UUID, epoch: uuid.UUID, one:
     """The same place gives the same uid, another one another."""
     assert event_uid(session, epoch, one) == event_uid(session, epoch, one)
     assert (event_uid(session, epoch, one) == event_uid(session, epoch, other)) == (one == other)
+
+
+@given(st.uuids(), st.uuids(), st.lists(st.integers(0, 2**53)))
+def test_the_uids_of_a_strand_are_those_of_its_records(
+    session: uuid.UUID, epoch: uuid.UUID, numbers: list[int]
+) -> None:
+    """Hashing the common part once gives the same uids, in any order, as text."""
+    uid = strand_uids(session, epoch)
+    assert [uid(seq) for seq in numbers] == [str(event_uid(session, epoch, seq)) for seq in numbers]
 
 
 @given(st.integers(0, 253_402_300_799_999_999_999))
