@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,10 +21,13 @@ from tachograph.ingress.secret_source import read_secret
 from tachograph.schemas.connection import Connection, Credential, SecretSource
 from tachograph.schemas.payload import HeaderField
 
-__all__ = ["CredentialStore"]
+__all__ = ["CONCEALED", "CredentialStore"]
 
 LOOK_SECONDS = 1.0
 """How often a credential's file is looked at, at most."""
+MIN_CONCEALED = 8
+"""A secret shorter than this is not looked for in answers: it would be found in innocent words."""
+CONCEALED = "[target-credential]"
 AGENTS_OWN = frozenset({"authorization", "x-api-key", "api-key"})
 """Dropped where the gateway injects the real credential."""
 
@@ -37,6 +41,11 @@ class _Held:
     value: str
     stamp: tuple[int, int, int] | None
     looked: float
+    pattern: re.Pattern[str] = field(init=False)
+    """Finds the value in a header, percent-encoded or not."""
+
+    def __post_init__(self) -> None:
+        self.pattern = _pattern(self.value)
 
     def __repr__(self) -> str:
         return "_Held([redacted])"
@@ -82,11 +91,22 @@ class CredentialStore:
         if credential is None:
             return target, headers
         secret = self._secret(credential.source)
-        kept = tuple(field for field in headers if field[0].lower() not in AGENTS_OWN)
+        kept = tuple(item for item in headers if item[0].lower() not in AGENTS_OWN)
         if credential.type == "query":
             return _with_query(target, credential.name or "", secret), kept
         name, value = _header(credential, secret)
-        return target, (*(field for field in kept if field[0].lower() != name.lower()), (name, value))
+        return target, (*(item for item in kept if item[0].lower() != name.lower()), (name, value))
+
+    def conceal(self, connection: Connection, headers: tuple[HeaderField, ...]) -> tuple[HeaderField, ...]:
+        """The fields of an answer without the injected credential, which a target may send back.
+
+        A redirect repeats the query, a debug header repeats a header; agents must see neither.
+        """
+        source = connection.credential.source if connection.credential is not None else None
+        held = self._held.get(source) if source is not None else None
+        if held is None or not any(held.pattern.search(value) for _, value in headers):
+            return headers
+        return tuple((name, held.pattern.sub(CONCEALED, value)) for name, value in headers)
 
     def _secret(self, source: SecretSource) -> str:
         held = self._held.get(source)
@@ -119,6 +139,14 @@ class CredentialStore:
         except OSError:
             return None
         return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _pattern(secret: str) -> re.Pattern[str]:
+    if len(secret) < MIN_CONCEALED:
+        return re.compile(r"(?!)")  # matches nowhere
+    encoded = "".join(f"(?:{re.escape(char)}|%(?i:{ord(char):02x}))" for char in secret)
+    basic = re.escape(base64.b64encode(secret.encode()).decode())
+    return re.compile(f"{encoded}|{basic}")
 
 
 def _header(credential: Credential, secret: str) -> HeaderField:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -64,6 +64,8 @@ class Onward:
     pool: UpstreamPool
     target: str
     headers: tuple[HeaderField, ...]
+    conceal: Callable[[tuple[HeaderField, ...]], tuple[HeaderField, ...]]
+    """Takes the target's credential out of what the target sends back."""
 
     def __repr__(self) -> str:
         return f"Onward(connection={self.connection.name!r})"  # the headers hold the target's credential
@@ -184,15 +186,14 @@ class Passage:
     # --- the response's way ---
 
     async def _relay(self, onward: Onward) -> None:
-        timeouts = onward.connection.timeouts
         try:
-            head = await self._await_head(timeouts.response)
+            head = await self._await_head(onward)
         except UpstreamReset:
             if not self._may_repeat():
                 raise
             self._stream().close()
             await self._send(onward, b"", end=True, fresh=True)
-            head = await self._await_head(timeouts.response)
+            head = await self._await_head(onward)
         self._record.response_head(
             status=head.status,
             reason=head.reason,
@@ -201,24 +202,27 @@ class Passage:
             origin="upstream",
         )
         self._agent.reusable = self._will_keep()
-        await self._pump(head, read=timeouts.read, write=timeouts.write)
+        await self._pump(onward, head)
         self._give_back(onward, head)
 
-    async def _await_head(self, seconds: float) -> ReceivedHead:
+    async def _await_head(self, onward: Onward) -> ReceivedHead:
         upstream, response = self._stream(), self._response()
+        seconds, write = onward.connection.timeouts.response, onward.connection.timeouts.write
         until = self._agent.wakeup.now() + seconds
         while True:
             while response.interim:
-                self._forward_interim(response.interim.popleft())
+                self._forward_interim(_concealed(response.interim.popleft(), onward))
+                await self._agent.drain(write)
             if response.head is not None:
-                return response.head
+                return _concealed(response.head, onward)
             if (trouble := upstream.trouble) is not None:
                 raise trouble
             self._check_agent()
             if not await self._agent.wakeup.wait(until):
                 raise UpstreamTimeout(f"the target sent no response within {seconds:g} s")
 
-    async def _pump(self, head: ReceivedHead, *, read: float, write: float) -> None:
+    async def _pump(self, onward: Onward, head: ReceivedHead) -> None:
+        timeouts = onward.connection.timeouts
         upstream, response, agent = self._stream(), self._response(), self._agent
         chunked = head.length in {None, -1} and self._incoming.http_version == "1.1"
         self._close_delimited = head.length in {None, -1} and not chunked
@@ -230,20 +234,20 @@ class Passage:
             if data:
                 out += chunk(data) if chunked else data
             if done and chunked:
-                out += last_chunk(self._trailers(response))
+                out += last_chunk(self._trailers(onward.conceal(response.trailers)))
             if out:
                 agent.write(out)
                 out = b""
             if data:
                 self._record.response_data(data)
             if data or done:
-                await agent.drain(write)
+                await agent.drain(timeouts.write)
             if done:
                 return
             if data:
                 await self._record.ready()
                 continue
-            await self._await_body(upstream, read)
+            await self._await_body(upstream, timeouts.read)
 
     async def _await_body(self, upstream: UpstreamConnection, seconds: float) -> None:
         if (trouble := upstream.trouble) is not None:
@@ -266,10 +270,10 @@ class Passage:
         if self._incoming.http_version == "1.1":
             self._agent.write(response_head(head.status, head.reason, end_to_end(head.headers, head.control)))
 
-    def _trailers(self, response: ResponseParser) -> Sequence[HeaderField]:
-        if response.trailers:
-            self._record.response_trailers(response.trailers)
-        return trailer_fields(response.trailers) if self._incoming.takes_trailers else ()
+    def _trailers(self, trailers: Sequence[HeaderField]) -> Sequence[HeaderField]:
+        if trailers:
+            self._record.response_trailers(trailers)
+        return trailer_fields(trailers) if self._incoming.takes_trailers else ()
 
     def _give_back(self, onward: Onward, head: ReceivedHead) -> None:
         onward.pool.release(self._stream(), idle=idle_seconds(head.headers), clean=self._request_sent)
@@ -354,3 +358,8 @@ class Passage:
         if response is None:
             raise GatewayFault("no exchange on the upstream connection")
         return response
+
+
+def _concealed(head: ReceivedHead, onward: Onward) -> ReceivedHead:
+    headers = onward.conceal(head.headers)
+    return head if headers is head.headers else replace(head, headers=headers)

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tachograph.ingress.credentials import CredentialStore
-from tachograph.ingress.errors import Forbidden, GatewayFault, IngressError, UnknownConnection
+from tachograph.ingress.errors import BadRequest, Forbidden, GatewayFault, IngressError, UnknownConnection
 from tachograph.ingress.faults import log_fault
 from tachograph.ingress.http.agent import AgentConnection
 from tachograph.ingress.http.fields import end_to_end
 from tachograph.ingress.http.requests import IncomingRequest
 from tachograph.ingress.http.serialize import response_head
 from tachograph.ingress.identity.authenticator import ANONYMOUS, Authenticator
+from tachograph.ingress.identity.presented import scrubbed
 from tachograph.ingress.passage import Onward, Passage
 from tachograph.ingress.recorder import ExchangeRecord, Recorder, RequestHead
 from tachograph.ingress.refusals import refuse
@@ -27,7 +28,7 @@ from tachograph.schemas.payload import HeaderField
 
 __all__ = ["Relay"]
 
-_OURS = frozenset({"host", "expect"})
+_OURS = frozenset({"host", "expect", "x-tacho-session", "x-tacho-agent", "x-tacho-parent"})
 """End-to-end fields that the gateway writes or consumes itself."""
 
 
@@ -90,6 +91,9 @@ class Relay:
         if connection is not None and not _permits(connection, who.principal):
             detail = f"{who.principal.id} may not use the connection {connection.name}"
             return _Verdict(who.principal, who.forward, who.recorded, Forbidden(detail))
+        if connection is not None and scrubbed(route.target) != route.target:
+            detail = "a gateway key stands in the URL, where targets log it: send it as x-tacho-key"
+            return _Verdict(who.principal, who.forward, who.recorded, BadRequest(detail))
         return _Verdict(who.principal, who.forward, who.recorded, unknown)
 
     def _stranger(self, incoming: IncomingRequest, error: IngressError) -> _Verdict:
@@ -109,7 +113,7 @@ class Relay:
             principal=verdict.principal,
             head=RequestHead(
                 method=incoming.method,
-                target=route.target,
+                target=scrubbed(route.target),
                 http_version=incoming.http_version,
                 headers=verdict.recorded,
                 client=agent.peer,
@@ -137,6 +141,7 @@ class Relay:
             pool=pool,
             target=pool.target.path(target),
             headers=(("Host", pool.target.authority), *headers, *framing),
+            conceal=lambda fields: self._credentials.conceal(connection, fields),
         )
 
 

@@ -18,7 +18,8 @@ from tachograph.schemas.payload import HeaderField
 __all__ = ["MAX_RESPONSE_HEAD_BYTES", "ReceivedHead", "ResponseParser"]
 
 MAX_RESPONSE_HEAD_BYTES = 256 << 10
-MAX_INTERIM = 16
+MAX_INTERIM = 64
+"""Of one response, 100 among them; a target that says 102 every ten seconds may do so for ten minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class ResponseParser:
         self._reason: list[bytes] = []
         self._fields: list[HeaderField] = []
         self._size = 0
+        self._interims = 0
 
     @property
     def complete(self) -> bool:
@@ -147,11 +149,11 @@ class ResponseParser:
 
     def _add_interim(self, head: ReceivedHead) -> None:
         self._size = 0
-        if head.status == 100:
-            return  # we answered the agent's expectation ourselves
-        if len(self.interim) >= MAX_INTERIM:
+        self._interims += 1
+        if self._interims > MAX_INTERIM:
             raise UpstreamGarbage(f"expected at most {MAX_INTERIM} interim responses")
-        self.interim.append(head)
+        if head.status != 100:  # we answered the agent's expectation ourselves
+            self.interim.append(head)
 
     def _stop(self, error: Exception) -> None:
         self.reusable = False

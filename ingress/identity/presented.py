@@ -11,9 +11,10 @@ import binascii
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tachograph.ingress.identity.api_keys import KEY_PATTERN
 from tachograph.schemas.payload import HeaderField
 
-__all__ = ["PLACEHOLDER", "PLACES", "Presented", "presented", "redacted", "without"]
+__all__ = ["PLACEHOLDER", "PLACES", "Presented", "presented", "redacted", "scrubbed", "withheld", "without"]
 
 PLACEHOLDER = "[gateway-credential]"
 PLACES = ("x-tacho-key", "proxy-authorization", "authorization", "x-api-key", "api-key")
@@ -46,7 +47,7 @@ def presented(headers: Sequence[HeaderField]) -> list[Presented]:
 
 
 def without(headers: Sequence[HeaderField], text: str) -> tuple[HeaderField, ...]:
-    """The headers for the target: none that carries the credential, none that is only for us."""
+    """The headers for the target: none that carries the credential or any gateway key, none only for us."""
     return tuple(field for field in headers if field[0].lower() not in OURS and not _carries(field, text))
 
 
@@ -61,9 +62,14 @@ def redacted(headers: Sequence[HeaderField], text: str) -> tuple[HeaderField, ..
 def withheld(headers: Sequence[HeaderField]) -> tuple[HeaderField, ...]:
     """The headers of a request whose sender is unknown: whatever stands in the places is a credential."""
     return tuple(
-        (name, _scheme(value) + PLACEHOLDER) if name.lower() in PLACES else (name, value)
+        (name, _scheme(value) + PLACEHOLDER) if name.lower() in PLACES else (name, _without_keys(value))
         for name, value in headers
     )
+
+
+def scrubbed(text: str) -> str:
+    """A text, such as a request's target, in which whatever has the shape of a gateway key is replaced."""
+    return KEY_PATTERN.sub(PLACEHOLDER, text)
 
 
 def _texts(place: str, value: str) -> Iterator[str]:
@@ -80,26 +86,47 @@ def _texts(place: str, value: str) -> Iterator[str]:
 
 def _password(value: str) -> str:
     """RFC 7617, 2: base64 of user-id ":" password; the user-id holds no colon."""
+    return _decoded(value).partition(":")[2]
+
+
+def _decoded(value: str) -> str:
     try:
-        text = base64.b64decode(value, validate=True).decode("latin-1")
+        return base64.b64decode(value, validate=True).decode("latin-1")
     except (binascii.Error, ValueError):
         return ""
-    return text.partition(":")[2]
 
 
 def _carries(field: HeaderField, text: str) -> bool:
-    # Wherever it stands, in clear or as a Basic password: a misplaced credential is one all the same.
+    # Wherever it stands, in clear or under Basic: a misplaced credential is one all the same. So is a second
+    # gateway key, although the first one has decided.
     value = field[1]
-    if text in value:
-        return True
-    return value.lstrip()[:5].lower() == "basic" and text in _texts("authorization", value.strip())
+    return _holds(value, text) or (_is_basic(value) and _holds(_basic(value), text))
+
+
+def _holds(value: str, text: str) -> bool:
+    return text in value or KEY_PATTERN.search(value) is not None
 
 
 def _replaced(field: HeaderField, text: str) -> str:
-    value = field[1]
-    if field[0].lower() not in PLACES and text in value:
-        return value.replace(text, PLACEHOLDER)
-    return _scheme(value) + PLACEHOLDER
+    name, value = field
+    if name.lower() in PLACES or (_is_basic(value) and text in _basic(value)):
+        return _scheme(value) + PLACEHOLDER
+    return _without_keys(value.replace(text, PLACEHOLDER))
+
+
+def _without_keys(value: str) -> str:
+    if _is_basic(value) and KEY_PATTERN.search(_basic(value)):
+        return _scheme(value) + PLACEHOLDER
+    return scrubbed(value)
+
+
+def _is_basic(value: str) -> bool:
+    return value.lstrip()[:5].lower() == "basic"
+
+
+def _basic(value: str) -> str:
+    """What a Basic credential says, user and password alike."""
+    return _decoded(value.strip().partition(" ")[2].strip())
 
 
 def _scheme(value: str) -> str:

@@ -290,6 +290,11 @@ class FakeCredentials:
         kept = tuple(item for item in headers if item[0].lower() not in {"authorization", "x-api-key"})
         return target, (*kept, ("Authorization", "Bearer real"))
 
+    def conceal(self, connection: Connection, headers: tuple[HeaderField, ...]) -> tuple[HeaderField, ...]:
+        if connection.credential is None:
+            return headers
+        return tuple((name, value.replace("real", "[target-credential]")) for name, value in headers)
+
 
 class Gateway:
     """The engine on uvloop in its own thread."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.ingress.credentials import LOOK_SECONDS, CredentialStore
+from tachograph.ingress.credentials import CONCEALED, LOOK_SECONDS, CredentialStore
 from tachograph.ingress.errors import CredentialMissing
 from tachograph.schemas.connection import Connection
 
@@ -126,3 +126,36 @@ def test_no_repr_shows_a_value() -> None:
     held = store(item)
     held.inject(item, "/", ())
     assert SECRET not in repr(held) + repr(held._held)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    ["/n?key={}&a=b", "Bearer {}", "{}"],
+    ids=["query", "bearer", "alone"],
+)
+@pytest.mark.parametrize("written", [SECRET, "s3cret%26%2B%2F", "s3cret%26%2b/", "%733cret&+/"])
+def test_what_a_target_repeats_is_concealed(shown: str, written: str) -> None:
+    """An answer's fields are rid of the credential in each of its percent-encodings, and of nothing else."""
+    item = connection(type="query", name="key")
+    made = store(item)
+    made.inject(item, "/", ())
+    headers = (("Location", shown.format(written)), KEPT[1])
+    assert made.conceal(item, headers) == (("Location", shown.format(CONCEALED)), KEPT[1])
+
+
+def test_a_basic_credential_is_concealed_as_it_was_sent() -> None:
+    """What a target repeats of a Basic credential is its base64."""
+    item = connection(type="basic")
+    made = store(item)
+    ((name, value),) = made.inject(item, "/", ())[1]
+    assert made.conceal(item, ((name, value),)) == ((name, f"Basic {CONCEALED}"),)
+
+
+def test_nothing_to_conceal_changes_nothing() -> None:
+    """Without a credential, or with one so short that innocent words hold it, fields stay the same."""
+    plain, item = connection(), connection(type="bearer")
+    headers = (("Location", "/short"),)
+    made = store(item, environ={"KEY": "short"})
+    made.inject(item, "/", ())
+    assert made.conceal(item, headers) is headers
+    assert made.conceal(plain, headers) is headers

@@ -117,6 +117,43 @@ def test_credentials_stay_on_their_side(make_world: Any) -> None:
     assert "real" not in repr(record.head)
 
 
+def test_what_is_for_the_gateway_alone_stays_with_it(world: Any) -> None:
+    """The agent's names for its session and itself are recorded; the target learns nothing of them."""
+    notes = ("X-Tacho-Session: s", "X-Tacho-Agent: a", "X-Tacho-Parent: p")
+    lines = "".join(f"{line}\r\n" for line in notes)
+    seen, _ = _seen(world, f"GET /c/up/ HTTP/1.1\r\nHost: gateway\r\n{KEY}{lines}\r\n")
+    assert [name for name, _ in seen.fields if name.lower().startswith("x-tacho-")] == []
+    (record,) = world.recorder.ended()
+    assert ("X-Tacho-Session", "s") in record.head.headers
+
+
+def test_a_gateway_key_in_the_url_goes_nowhere(world: Any) -> None:
+    """Targets log their URLs, so it is refused with what to do; the record shows where it stood."""
+    key = "tacho_abcd2345_" + "k" * 43
+    agent = world.get(f"/c/up/v1?key={key}&a=b")
+    head, body = agent.response()
+    assert (head.status, b"x-tacho-key" in body, key.encode() in body) == (400, True, False)
+    (record,) = world.recorder.ended()
+    assert record.head.target == "/v1?key=[gateway-credential]&a=b"
+    assert world.upstream.untouched()
+
+
+def test_an_injected_credential_does_not_come_back(make_world: Any) -> None:
+    """Whatever the target repeats in its head or trailers, neither agent nor record sees the credential."""
+    world = make_world(credential={"type": "bearer", "source": {"env": "UNUSED"}})
+    agent = world.get("/c/up/", "TE: trailers")
+    target = world.upstream.accept()
+    target.head()
+    target.send("HTTP/1.1 103 Early Hints\r\nLink: </?key=real>\r\n\r\n")
+    assert agent.head().get("link") == "</?key=[target-credential]>"
+    target.send("HTTP/1.1 302 Found\r\nLocation: /next?key=real\r\nTransfer-Encoding: chunked\r\n\r\n")
+    target.send("0\r\nX-Echo: real\r\n\r\n")
+    assert agent.head().get("location") == "/next?key=[target-credential]"
+    assert agent.read_until(b"\r\n\r\n") == b"0\r\nX-Echo: [target-credential]\r\n\r\n"
+    (record,) = world.recorder.ended()
+    assert "real" not in repr((record.headers, record.trailers))
+
+
 REFUSED = {
     "no identity": ("GET /c/up/ HTTP/1.1\r\nHost: g\r\n\r\n", 401, "unauthenticated"),
     "an unknown identity": (

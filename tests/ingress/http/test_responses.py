@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.ingress.http.responses import MAX_RESPONSE_HEAD_BYTES, ResponseParser
+from tachograph.ingress.http.responses import MAX_INTERIM, MAX_RESPONSE_HEAD_BYTES, ResponseParser
 
 OK = b"HTTP/1.1 200 OK\r\n"
 SIZED = OK + b"Content-Length: 5\r\n\r\nhello"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\nX-T: t\r\n\r\n"
 OPEN = OK + b"\r\nhello"
 HINTS = b"HTTP/1.1 103 Early\r\nLink: a\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def _parse(data: bytes, cuts: list[int], method: str = "GET") -> ResponseParser:
@@ -86,6 +87,17 @@ def test_late_bytes_poison_too() -> None:
     assert parser.body.take(9) == b"hello"
 
 
+def test_interim_responses_are_bounded_though_each_is_taken_at_once() -> None:
+    """A target that sends them for ever is garbage, however quickly they are forwarded."""
+    parser = ResponseParser("GET")
+    for _ in range(MAX_INTERIM):
+        parser.feed(HINTS)
+        parser.interim.popleft()
+    assert parser.fault is None
+    parser.feed(HINTS)
+    assert parser.fault is not None
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -96,7 +108,8 @@ def test_late_bytes_poison_too() -> None:
         OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
         OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
-        HINTS * 20,
+        HINTS * (MAX_INTERIM + 1),
+        CONTINUE * (MAX_INTERIM + 1),
         OK + b"X: " + b"a" * (MAX_RESPONSE_HEAD_BYTES + 1),
         CHUNKED[:-5] + b"X: " + b"a" * (2 * MAX_RESPONSE_HEAD_BYTES),
     ],

@@ -6,10 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.ingress.identity.presented import PLACEHOLDER, presented, redacted, withheld, without
+from tachograph.ingress.identity.presented import (
+    PLACEHOLDER,
+    presented,
+    redacted,
+    scrubbed,
+    withheld,
+    without,
+)
 
 KEY = "tacho_abcd2345_" + "k" * 43
 BASIC = "Basic " + base64.b64encode(f"agent:{KEY}".encode()).decode()
+PLACEHOLDER_BASIC = f"Basic {PLACEHOLDER}"
 NAMES = st.sampled_from(
     ["Authorization", "x-api-key", "API-Key", "X-Tacho-Key", "Proxy-Authorization", "Cookie"]
 )
@@ -68,6 +76,34 @@ def test_the_agents_own_token_for_the_target_stays() -> None:
     assert without(headers, KEY) == (("authorization", "Bearer theirs"),)
 
 
+OTHER = "tacho_wxyz6789_" + "o" * 43
+BASICS = [base64.b64encode(text.encode()).decode() for text in (f"{OTHER}:", f"u:{OTHER}", f"{KEY}:")]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        ("Authorization", f"Bearer {OTHER}"),
+        ("X-Api-Key", OTHER),
+        ("Cookie", f"a={OTHER}; b=c"),
+        *(("Authorization", f"Basic {value}") for value in BASICS),
+        *(("X-Forwarded-Authorization", f"Basic {value}") for value in BASICS),
+    ],
+)
+def test_a_second_gateway_key_goes_nowhere(field: tuple[str, str]) -> None:
+    """The first credential decides; another key beside it is still one, and no target's business."""
+    headers = (("x-tacho-key", KEY), field)
+    assert without(headers, KEY) == ()
+    for kept in (redacted(headers, KEY), withheld(headers)):
+        assert PLACEHOLDER in kept[1][1]
+        assert not any(secret in repr(kept) for secret in (KEY, OTHER, *BASICS))
+
+
+def test_a_key_in_a_text_is_replaced() -> None:
+    """A key in a URL is seen by its shape."""
+    assert scrubbed(f"/v1?key={KEY}&a=b") == f"/v1?key={PLACEHOLDER}&a=b"
+
+
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=6))
 def test_the_credential_is_nowhere_afterwards(headers: list[tuple[str, str]]) -> None:
     """Whatever else stands in the headers, neither target nor record sees the key, plain or in Basic."""
@@ -82,10 +118,10 @@ def test_the_credential_is_nowhere_afterwards(headers: list[tuple[str, str]]) ->
 
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=6))
 def test_a_refused_request_shows_nothing_in_the_places(headers: list[tuple[str, str]]) -> None:
-    """For an unknown sender every place is blanked, and everything else stays as it came."""
+    """For an unknown sender every place is blanked; elsewhere only what has the shape of a gateway key."""
     for before, after in zip(headers, withheld(headers), strict=True):
         if before[0] == "Cookie":
-            assert after == before
+            assert after[1] == (PLACEHOLDER_BASIC if before[1] == BASIC else scrubbed(before[1]))
         else:
             assert after[1] in {PLACEHOLDER, *(f"{s}{PLACEHOLDER}" for s in ("Bearer ", "bearer ", "Basic "))}
 
