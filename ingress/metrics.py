@@ -47,6 +47,8 @@ class Metrics:
             ("connection", "outcome"),
             registry=self.registry,
         )
+        self._outcomes: dict[tuple[str | None, str | None], Counter] = {}
+        """Looked up once: both labels come from closed sets."""
         self._malformed = Counter(
             "tacho_ingress_malformed_total", "What came in and was not HTTP.", registry=self.registry
         )
@@ -59,7 +61,11 @@ class Metrics:
 
     def exchange_ended(self, connection: str | None, outcome: str | None) -> None:
         """`connection` is a registered name, None where there was none; `outcome` an error code or None."""
-        self._exchanges.labels(connection or "-", outcome or "ok").inc()
+        counter = self._outcomes.get((connection, outcome))
+        if counter is None:
+            counter = self._exchanges.labels(connection or "-", outcome or "ok")
+            self._outcomes[connection, outcome] = counter
+        counter.inc()
 
     def malformed(self) -> None:
         """Something came in that could not be parsed, so nothing but this count tells of it."""

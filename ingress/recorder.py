@@ -25,6 +25,7 @@ from tachograph.ingress.kafka_settings import producer_settings
 from tachograph.ingress.metrics import Metrics
 from tachograph.ingress.nudge import Nudge
 from tachograph.ingress.publisher import Publisher, PublisherStatus
+from tachograph.ingress.random_bytes import RandomPage
 from tachograph.ingress.sessions import OpenStrand, SessionNamer, Strands
 from tachograph.ingress.spool import Spool, SpoolLimits
 from tachograph.ingress.spool_files import Disk, claim_directory
@@ -103,7 +104,8 @@ class Recorder:
         self._strand_number = 0
         self._claims = ClaimReader(kek)
         self._names = SessionNamer(kek)
-        self._sources = Sources(world.wall_ns, world.random)
+        self._salts = RandomPage(world.random)
+        self._sources = Sources(world.wall_ns, self._salts)
         self._durability = Durability(self._loop)
         self._calm = _Calm()
         settings = config.ingress.spool
@@ -187,7 +189,7 @@ class Recorder:
         if ahead:
             self._spool.append(ahead)
         opening = Opening(
-            exchange=uuid.UUID(bytes=self._world.random(16), version=4),
+            exchange=uuid.UUID(bytes=self._salts(16), version=4),
             connection=connection,
             claims=claims,
             head=head,

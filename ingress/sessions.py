@@ -39,16 +39,26 @@ class SessionNamer:
 
     def __init__(self, kek: KeyEncryptionKey) -> None:
         self._key = kek.derive("session id")
+        self._known: dict[tuple[str | None, ...], uuid.UUID] = {}
 
     def name(self, principal: Principal, claims: Claims, *, started_ns: int) -> tuple[uuid.UUID, Basis]:
         """The session's id (UUID version 8) and what it was recognised by."""
         basis, claim = _basis(principal, claims, rfc3339_ns(started_ns)[:10])
+        place = (principal.kind, principal.issuer, principal.id, basis, claim)
+        session = self._known.get(place)
+        if session is None:
+            if len(self._known) >= MAX_STRANDS:
+                self._known.clear()
+            session = self._known[place] = self._derive(principal, basis, claim)
+        return session, basis
+
+    def _derive(self, principal: Principal, basis: Basis, claim: str) -> uuid.UUID:
         who = {"kind": principal.kind.value, "issuer": principal.issuer, "id": principal.id}
         text = canonical_json({"principal": who, "basis": basis, "claim": claim})
         digest = hmac.new(self._key, text, hashlib.sha256).digest()[:16]
         number = int.from_bytes(digest, "big")
         number = number & ~(0xF << 76) | 0x8 << 76  # RFC 9562, 5.8: version 8, our own derivation
-        return uuid.UUID(int=number & ~(0x3 << 62) | 0x2 << 62), basis
+        return uuid.UUID(int=number & ~(0x3 << 62) | 0x2 << 62)
 
 
 def _basis(principal: Principal, claims: Claims, day: str) -> tuple[Basis, str]:
