@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import re2
 
-from tachograph.processors.masking import tables
+from tachograph.processors.masking import labelled, tables
 from tachograph.processors.masking.fields import Field, FieldMatcher, FieldRules, marker_type, normal_name
 from tachograph.processors.masking.validators import is_hollow
 
@@ -53,7 +53,7 @@ class NamedValues:
         self._pair_value = re.compile(rb"[^&#\s\"'<>\\;`]*")
         self._form_value = re.compile(rb"[^&#\s]*")  # here nothing else ends a value (WHATWG URL 5.1)
         self._element = re2.compile(
-            rb"<(?:[\w.-]+:)?([\w.-]*(?i:" + hints + rb")[\w.-]*)(?:\s[^<>]*)?>([^<]+)<"
+            rb"<(?:[\w.-]+:)?([\w.-]*(?i:" + hints + rb")[\w.-]*)(?:\s[^<>]*)?>\s*(?:<!\[CDATA\[)?([^<]+)<"
         )
         self._disposition = re2.compile(
             rb'(?i)content-disposition:[^\r\n]{0,256}?\bname="?([^"\r\n;]{1,128})[^\r\n]*(?:\r?\n[^\r\n]+)*\r?\n\r?\n'
@@ -69,6 +69,7 @@ class NamedValues:
             yield from self._elements(text)
         if b"isposition" in text:
             yield from self._multipart(text)
+        yield from self._labelled(text)
         yield from tables.find(text, self._matcher.keys.match)
 
     def is_key(self, name: str) -> bool:
@@ -121,6 +122,15 @@ class NamedValues:
                 lead = len(value) - len(value.lstrip())
                 start = match.start(2) + lead
                 yield Field(name, marker_type(name), start, start + len(value.strip()))
+
+    def _labelled(self, text: bytes) -> Iterator[Field]:
+        for name, start, end, quote_at in labelled.find(
+            text, self._matcher.keys.match, self._matcher.headers.match
+        ):
+            if end < 0:
+                yield from _value(text, start, name, quote_at)
+            elif not is_hollow(text[start:end]):
+                yield Field(name, marker_type(name), start, end)
 
     def _multipart(self, text: bytes) -> Iterator[Field]:
         match: Any

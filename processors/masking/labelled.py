@@ -1,0 +1,77 @@
+"""Values whose name is itself a value beside them: how lists of variables, headers and settings are written.
+
+`{"name": "DB_PASSWORD", "value": "..."}` in either order (containers, secret stores, HTTP archives),
+`["Cookie", "..."]` (lists of headers), `<input name="password" value="...">` and its like in XML settings.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import re2
+
+REACH = 4096
+"""How far from its label a value may begin, and how long a tag may be."""
+
+_LABEL = re2.compile(
+    rb'"(?i:name|key|field|header|variable|parameter|property|setting)"\s*:\s*"([^"\\]{1,128})"'
+)
+_MEMBERS = rb'(?:\s*,\s*"[^"\\]{0,64}"\s*:\s*(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s",{}\[\]]{1,64}))'
+_VALUE = rb'"(?i:value|val|default_?value)"\s*:\s*'
+_AFTER = re.compile(_MEMBERS + rb"{0,8}?\s*,\s*" + _VALUE, re.DOTALL)
+_BEFORE = re.compile(rb"[{,]\s*" + _VALUE)
+_PAIR = re2.compile(rb'\[\s*"([^"\\]{1,64})"\s*,\s*"[^"\\]*[=\s0-9][^"]*"\s*\]')
+_SECOND = re.compile(rb'\[\s*"[^"\\]*"\s*,\s*')
+_TAG = re2.compile(
+    rb"(?i)<(?:input|param|parameter|property|add|entry|field|setting|option|meta|env|variable)\s[^<>]*>"
+)
+_TAG_NAME = re.compile(rb"(?i)\s(?:name|key|id)\s*=\s*[\"']?([\w.:\[\]-]{1,128})")
+_TAG_VALUE = re.compile(rb"(?i)\svalue\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
+
+
+class Labelled(NamedTuple):
+    """The value under a label: where it begins, and where it ends (-1: where JSON says)."""
+
+    name: str
+    start: int
+    end: int = -1
+    quote_at: int = -1
+
+
+def find(text: bytes, is_key: Callable[[str], bool], is_header: Callable[[str], bool]) -> Iterator[Labelled]:
+    """Every value whose label is a secret's name."""
+    match: Any
+    if b'"' in text:
+        for match in _LABEL.finditer(text):
+            name = match.group(1).decode("utf-8", "replace")
+            if is_key(name) or is_header(name):
+                yield from _members(text, name, match.start(), match.end())
+        for match in _PAIR.finditer(text):
+            name = match.group(1).decode("utf-8", "replace")
+            second = _SECOND.match(text, match.start())
+            if second and (is_key(name) or is_header(name)):
+                yield Labelled(name, second.end())
+    if b"<" in text:
+        yield from _tags(text, is_key)
+
+
+def _members(text: bytes, name: str, start: int, end: int) -> Iterator[Labelled]:
+    after = _AFTER.match(text, end, end + REACH)
+    if after:
+        yield Labelled(name, after.end(), quote_at=start)
+        return
+    opening = text.rfind(b"{", max(0, start - REACH), start)
+    before = _BEFORE.search(text, opening, start) if opening >= 0 else None
+    if before:
+        yield Labelled(name, before.end(), quote_at=start)
+
+
+def _tags(text: bytes, is_key: Callable[[str], bool]) -> Iterator[Labelled]:
+    match: Any
+    for match in _TAG.finditer(text):
+        low, high = match.start(), min(match.end(), match.start() + REACH)
+        name, value = _TAG_NAME.search(text, low, high), _TAG_VALUE.search(text, low, high)
+        if name and value and is_key(name[1].decode("utf-8", "replace")):
+            number = value.lastindex or 0
+            if value[number]:
+                yield Labelled(name[1].decode("utf-8", "replace"), *value.span(number))
