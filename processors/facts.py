@@ -85,11 +85,12 @@ def with_masked(meta: Meta, masked: Mapping[str, bytes]) -> Meta:
     update: dict[str, Any] = {}
     line = _line(meta)
     if line is not None:
-        target = _part(masked, "target").decode("utf-8", "replace")
-        method = texts.get("method", line.method)
-        update["line" if not isinstance(meta, ResponseMeta) else "request"] = line.model_copy(
-            update={"target": target, "method": method}
-        )
+        told = {
+            "target": _part(masked, "target").decode("utf-8", "replace"),
+            "method": texts.get("method", line.method),
+        }
+        if told != {"target": line.target, "method": line.method}:  # mostly nothing was hidden there
+            update["line" if not isinstance(meta, ResponseMeta) else "request"] = line.model_copy(update=told)
     return meta.model_copy(update=update | _SPECIFIC[type(meta)](meta, masked, texts))
 
 

@@ -25,7 +25,8 @@ MAX_IN_FLIGHT = 5_000
 MAX_IN_FLIGHT_BYTES = 32 << 20
 DELIVERY_TIMEOUT_S = 900
 """How long Kafka may be away, in the middle of the work, before the process ends."""
-LINGER_MS = 5
+LINGER_MS = 20
+"""Messages leave in heaps: a tenth of the work of a record, for a wait that no search would notice."""
 POLL_S = 0.1
 
 Headers = list[tuple[str, str | bytes | None]]
