@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 
-from tachograph.processors.masking import headers, layers, streams
+from tachograph.processors.masking import headers, layers, paths, streams
 from tachograph.processors.masking.content import as_text, decompressed, media_type
 from tachograph.processors.masking.errors import Withheld
 from tachograph.processors.masking.fields import DEFAULT_FIELDS, Field, FieldRules
@@ -130,6 +130,8 @@ class Masker:
     def _detect(self, work: _Work, deadline: Deadline) -> None:
         readings, fields = self._read(work)
         whole = ContentView(work.content)
+        if work.shape == "json" and self._named.paths:
+            fields = [*fields, *paths.find(work.content, self._named.paths)]
         work.findings += [self._field_finding(work, whole, found) for found in fields]
         for reading in readings:
             for depth, view in enumerate(layers.layers(reading.view, self._limits, deadline)):

@@ -76,6 +76,11 @@ class NamedValues:
         """Whether a value under this JSON key, column or argument is secret."""
         return self._matcher.keys.match(name)
 
+    @property
+    def paths(self) -> tuple[tuple[str, ...], ...]:
+        """The JSON paths whose values are secret."""
+        return self._matcher.paths
+
     def is_header(self, name: str) -> bool:
         """Whether a header of this name is secret."""
         return self._matcher.headers.match(name)
@@ -84,7 +89,7 @@ class NamedValues:
         done = schemas = 0
         match: Any
         for match in self._keys(text):
-            name = _decoded(match.group(1))
+            name = decoded(match.group(1))
             if match.start() < done or not self._matcher.keys.match(name):
                 continue
             if text[match.end() : match.end() + 1] not in (b"{", b"["):
@@ -142,7 +147,8 @@ class NamedValues:
                 yield Field(name, marker_type(name), match.end(), end)
 
 
-def _decoded(inner: bytes) -> str:
+def decoded(inner: bytes) -> str:
+    """The inside of a JSON string as text, "" if it is none."""
     try:
         return str(orjson.loads(b'"' + inner + b'"'))
     except orjson.JSONDecodeError:
