@@ -6,12 +6,17 @@ import traceback
 
 import structlog
 
-__all__ = ["log_fault"]
+__all__ = ["log_fault", "place"]
 
 _log = structlog.get_logger(__name__)
 
 
 def log_fault(event: str, error: BaseException) -> None:
     """Log the exception's type and frames (file and line), innermost last."""
+    _log.error(event, **place(error))
+
+
+def place(error: BaseException) -> dict[str, object]:
+    """What may be told of an exception: `kind` and `frames`."""
     frames = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
-    _log.error(event, kind=type(error).__name__, frames=frames)
+    return {"kind": type(error).__name__, "frames": frames}

@@ -18,6 +18,7 @@ from tachograph.ingress.credentials import CredentialStore
 from tachograph.ingress.identity.authenticator import Authenticator
 from tachograph.ingress.keyfile import read_key
 from tachograph.ingress.listening import bind, join, url
+from tachograph.ingress.logs import log_to_stderr
 from tachograph.ingress.metrics import Metrics
 from tachograph.ingress.operations import Operations, Readiness
 from tachograph.ingress.recorder import Recorder
@@ -44,6 +45,7 @@ def run(config: Configuration, *, base: Path, on_ready: Callable[[dict[str, obje
 
     Raises `OperatorError` for what stands in the way: keys, spool, addresses. Kafka may be down.
     """
+    log_to_stderr()
     read_key(base / config.keys.kek_file)  # once here, so that its error comes before any worker does
     workers = config.ingress.workers
     with bind(config.ingress.listen, shared=workers > 1) as sock:

@@ -131,6 +131,15 @@ def test_operations_have_their_own_address(base: Path, upstream: int) -> None:
         assert _get(f"{facts['ingress']}/metrics")[0] == 404
 
 
+def test_standard_output_says_ready_and_nothing_else(base: Path, upstream: int) -> None:
+    """A supervisor that stops reading after the first line can neither lose a log line nor block one."""
+    with _ingress(_settings(upstream, 1), base) as (process, facts):
+        assert _get(facts["connections"]["up"])[0] == 200
+        process.terminate()
+        assert process.stdout is not None
+        assert process.stdout.read() == ""
+
+
 def _run(base: Path, settings: dict[str, Any]) -> None:
     run(Configuration.model_validate(settings), base=base, on_ready=lambda _: pytest.fail("it came up"))
 
