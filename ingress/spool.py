@@ -253,8 +253,7 @@ class Spool:
         handed = False
         for attempt in itertools.count():
             try:
-                self._write(batch, hand_over=not handed)
-                handed = True
+                handed = self._write(batch, handed=handed)
                 self._sync()
             except OSError as error:
                 batch = self._retreat(batch, error)
@@ -272,7 +271,8 @@ class Spool:
         self._listener.synced(last + 1)
         return None
 
-    def _write(self, batch: list[Queued], *, hand_over: bool) -> None:
+    def _write(self, batch: list[Queued], *, handed: bool) -> bool:
+        """Append a batch; returns whether the publisher has it in memory, now or from an attempt before."""
         data = b"".join([encode_frame(queued.entry) for queued in batch])
         segment = self._shelf.writable(len(data), roll_bytes=self._limits.roll_bytes)
         place = Cursor(segment, segment.size, segment.frames)
@@ -284,9 +284,10 @@ class Spool:
                 if queued.acknowledged:
                     segment.acked += 1
                     segment.contiguous.add(number)
-            if hand_over:
-                self._backlog.put(batch, at=place)
+            if not handed:
+                handed = self._backlog.put(batch, at=place)
                 self._changed.notify_all()
+        return handed
 
     def _sync(self) -> None:
         if self._shelf.active is not None:

@@ -61,16 +61,20 @@ class Backlog:
         first = shelf.first
         self._cursor = Cursor(first) if first is not None else None
 
-    def put(self, batch: Sequence[Queued], *, at: Cursor) -> None:
-        """A batch was written, not yet synced, at this place."""
+    def put(self, batch: Sequence[Queued], *, at: Cursor) -> bool:
+        """A batch was written, not yet synced, at this place; False if it is to be read from there.
+
+        Then it must be put again when that place is given up.
+        """
         if self._cursor is not None:
-            return
+            return False
         size = sum(queued.size for queued in batch)
         if self._bytes + size > self._limit:
             self._cursor = at
-        else:
-            self._window.extend(batch)
-            self._bytes += size
+            return False
+        self._window.extend(batch)
+        self._bytes += size
+        return True
 
     @property
     def spilled(self) -> bool:

@@ -246,6 +246,26 @@ def test_kafka_may_be_faster_than_a_failing_disk(tmp_path: Path) -> None:
         assert settled(made)
 
 
+@pytest.mark.parametrize("window", [0, 300])
+def test_a_failed_sync_loses_nothing_that_was_to_be_read_from_the_file(tmp_path: Path, window: int) -> None:
+    """The publisher may have read all that was synced meanwhile; what failed still comes, and in order."""
+    disk = FaultyDisk()
+    limits = SpoolLimits(max_bytes=16 * MIB, segment_bytes=MIB, window_bytes=window)
+    with spool(tmp_path, limits=limits, disk=disk) as (made, told):
+        made.append([entry(0), entry(1)])
+        told.wait(lambda: told.count == 2)
+        disk.failing = "sync"
+        made.append([entry(2), entry(3)])
+        told.wait(lambda: bool(told.reasons))
+        assert drain(made, 2) == [0, 1]
+        assert made.take(MIB, timeout=0.05) == []
+        disk.failing = ""
+        told.wait(lambda: told.count == 4)
+        made.append([entry(4)])
+        assert drain(made, 3) == [2, 3, 4]
+        assert settled(made)
+
+
 def test_closing_with_a_dead_disk_ends_in_time_and_says_what_is_missing(tmp_path: Path) -> None:
     """A shutdown does not hang on a disk that never comes back."""
     disk = FaultyDisk()
