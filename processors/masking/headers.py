@@ -48,8 +48,8 @@ def parse(data: bytes, named: NamedValues) -> HeaderContent:
         value_at = name_at + len(raw_name) + 1
         position = value_at + len(raw_value) + 1
         inner = (value_at + 1, value_at + len(raw_value) - 1)
-        # A header that is secret by name is read without its colon: no rule for cookies or credentials in text is
-        # to cover the cookie names and the scheme that stay.
+        # A header that is secret by name is read without its colon: no rule for cookies or
+        # credentials in text is to cover the cookie names and the scheme that stay.
         secret = named.is_header(name)
         colon = b" is " if secret else b": "
         lines += [(name_at + 1, name_at + len(raw_name) - 1), colon, inner, b"\n"]

@@ -7,6 +7,7 @@ spans.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 import ahocorasick_rs
@@ -21,8 +22,8 @@ _GATE_STEP = 256 * 1024
 LINE_REACH = 4096
 MAX_REFUSED = 200_000
 """Matches of one rule that its validators refuse in one window before the text is withheld."""
-MAX_SEARCHED = 16
-"""For more rules than these one pass for all keywords is cheaper than one for each."""
+MAX_SEARCHED = 6
+"""For more keywords than these one pass for all is cheaper than one for each."""
 _CHECK_EVERY = 512
 """Matches of one rule between two looks at the clock."""
 _WIDEN = 8
@@ -95,8 +96,6 @@ class Scanner:
             )
             for rule in ruleset.rules
         ]
-        self._keywords = sorted({k for c in self._rules for k in c.keywords})
-        self._gate = ahocorasick_rs.BytesAhoCorasick(self._keywords) if self._keywords else None
         self._gates = {name: compiled(GATES[name]) for name in {r.gate for r in ruleset.rules if r.gate}}
         self._prefilter = prefilter
 
@@ -123,17 +122,15 @@ class Scanner:
     def _places(self, text: bytes, wanted: Sequence[_Compiled]) -> dict[bytes, set[int]]:
         """Where each keyword stands, in units of WINDOW_UNIT bytes, without regard to case."""
         low = text.lower()
-        if self._prefilter is not None and len(wanted) <= MAX_SEARCHED:
-            return {k: _occurrences(low, k) for k in {k for one in wanted for k in one.keywords}}
+        words = tuple(sorted({word for one in wanted for word in one.keywords}))
+        if len(words) <= MAX_SEARCHED:
+            return {word: _occurrences(low, word) for word in words}
+        search, reach = _automaton(words), max(map(len, words)) - 1
         places: dict[bytes, set[int]] = {}
-        if self._gate is not None:
-            names, reach = self._keywords, max(map(len, self._keywords)) - 1
-            for at in range(
-                0, len(low), _GATE_STEP
-            ):  # piece by piece: a match is an object, and there are many
-                piece = low[at : at + _GATE_STEP + reach]
-                for index, start, _ in self._gate.find_matches_as_indexes(piece, overlapping=True):
-                    places.setdefault(names[index], set()).add((at + start) // WINDOW_UNIT)
+        for at in range(0, len(low), _GATE_STEP):  # piece by piece: a match is an object, and there are many
+            piece = low[at : at + _GATE_STEP + reach]
+            for index, start, _ in search.find_matches_as_indexes(piece, overlapping=True):
+                places.setdefault(words[index], set()).add((at + start) // WINDOW_UNIT)
         return places
 
     def _windows(self, text: bytes, places: dict[bytes, set[int]], one: _Compiled) -> Windows:
@@ -156,6 +153,12 @@ class Scanner:
             else:
                 merged.append((low, high))
         return merged
+
+
+@lru_cache(maxsize=64)
+def _automaton(words: tuple[bytes, ...]) -> ahocorasick_rs.BytesAhoCorasick:
+    """Finds all these words in one pass; the same few sets of rules come again and again."""
+    return ahocorasick_rs.BytesAhoCorasick(words)
 
 
 def _occurrences(text: bytes, word: bytes) -> set[int]:
