@@ -131,6 +131,8 @@ class Relay:
         forward: tuple[HeaderField, ...],
     ) -> Onward:
         pool = self._pools[connection.name]
+        if pool.target.escapes(target):
+            raise BadRequest("expected a path below the connection's own, got one with `..`")
         kept = tuple(
             field for field in end_to_end(forward, incoming.control) if field[0].lower() not in _OURS
         )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 __all__ = ["Target", "parse_target"]
 
+# RFC 3986, 3.3 and 5.2.4, with what lenient servers take for a slash or decode before they look.
+_SLASH = r"(?:[/\\]|%(?i:2f|5c))"
+_DOT = r"(?:\.|%(?i:2e))"
+_CLIMBS = re.compile(rf"{_SLASH}{_DOT}{{2}}(?:;[^/]*)?(?:{_SLASH}|$)")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -21,6 +26,10 @@ class Target:
     """What the upstream is called in `Host`: no port where it is the scheme's own."""
     prefix: str
     """Put before every path; empty, or begins with a slash and does not end with one."""
+
+    def escapes(self, rest: str) -> bool:
+        """Whether `rest` climbs, by `..`, out of a prefix to which the configuration confines it."""
+        return bool(self.prefix) and _CLIMBS.search(re.split("[?#]", rest, maxsplit=1)[0]) is not None
 
     def path(self, rest: str) -> str:
         """The request target for the upstream; `rest` is what the agent sent after its connection."""

@@ -127,6 +127,15 @@ def test_what_is_for_the_gateway_alone_stays_with_it(world: Any) -> None:
     assert ("X-Tacho-Session", "s") in record.head.headers
 
 
+def test_no_path_climbs_out_of_the_connections_prefix(world: Any) -> None:
+    """The prefix is part of what is registered: an agent cannot take the credential to another path."""
+    head, body = world.get("/c/mcp/%2e./admin").response()
+    assert (head.status, b"`..`" in body) == (400, True)
+    assert world.upstream.untouched()
+    (record,) = world.recorder.ended()
+    assert record.error.code == "bad-request"
+
+
 def test_a_gateway_key_in_the_url_goes_nowhere(world: Any) -> None:
     """Targets log their URLs, so it is refused with what to do; the record shows where it stood."""
     key = "tacho_abcd2345_" + "k" * 43

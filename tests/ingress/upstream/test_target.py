@@ -36,3 +36,25 @@ def test_parse(url: str, target: Target) -> None:
 def test_path(prefix: str, rest: str, path: str) -> None:
     """The prefix comes first; nothing is added to what the agent sent but a missing slash."""
     assert Target("a", 80, tls=False, authority="a", prefix=prefix).path(rest) == path
+
+
+@pytest.mark.parametrize(
+    ("rest", "escapes"),
+    [
+        ("/../admin", True),
+        ("/a/..", True),
+        ("/a/%2E%2e/b", True),
+        ("/..;x=1/b", True),
+        ("/a\\..\\b", True),
+        ("/a%2f..%2Fb", True),
+        ("/a..b/c", False),
+        ("/...", False),
+        ("/./a", False),
+        ("/a?b=/../c", False),
+        ("", False),
+    ],
+)
+def test_a_prefix_confines(rest: str, escapes: bool) -> None:
+    """However `..` is written, it is seen in the path; elsewhere, and without a prefix, it harms nobody."""
+    assert Target("a", 80, tls=False, authority="a", prefix="/p").escapes(rest) is escapes
+    assert not Target("a", 80, tls=False, authority="a", prefix="").escapes(rest)
