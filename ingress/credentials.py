@@ -68,6 +68,8 @@ class CredentialStore:
         self._environ = os.environ if environ is None else environ
         self._monotonic = monotonic
         self._held: dict[SecretSource, _Held] = {}
+        self._missing: dict[str, str] = {}
+        """Which connections' credentials were last found unreadable, and why."""
 
     def __repr__(self) -> str:
         return f"CredentialStore(connections={len(self._connections)})"
@@ -90,7 +92,7 @@ class CredentialStore:
         credential = connection.credential
         if credential is None:
             return target, headers
-        secret = self._secret(credential.source)
+        secret = self._secret_of(connection.name, credential.source)
         kept = tuple(item for item in headers if item[0].lower() not in AGENTS_OWN)
         if credential.type == "query":
             return _with_query(target, credential.name or "", secret), kept
@@ -107,6 +109,20 @@ class CredentialStore:
         if held is None or not any(held.pattern.search(value) for _, value in headers):
             return headers
         return tuple((name, held.pattern.sub(CONCEALED, value)) for name, value in headers)
+
+    def _secret_of(self, connection: str, source: SecretSource) -> str:
+        """The secret, or a refusal that tells agents nothing of the gateway's files; the log has the reason."""
+        try:
+            secret = self._secret(source)
+        except CredentialMissing as error:
+            if self._missing.get(connection) != error.detail:
+                self._missing[connection] = error.detail
+                log.error("credential_missing", connection=connection, reason=error.detail)  # noqa: TRY400  see above
+            raise CredentialMissing(
+                f"the credential of the connection {connection} cannot be read; the gateway's log says why"
+            ) from None
+        self._missing.pop(connection, None)
+        return secret
 
     def _secret(self, source: SecretSource) -> str:
         held = self._held.get(source)

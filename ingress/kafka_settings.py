@@ -60,7 +60,8 @@ class Sparse(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         # The first word names the event; what follows has counters in it.
         word = record.getMessage().partition(" ")[0]
-        if record.created - self._last.get(word, 0.0) < REPEAT_SECONDS:
+        # A clock that was set back must not silence it.
+        if 0 <= record.created - self._last.get(word, 0.0) < REPEAT_SECONDS:
             return False
         if len(self._last) >= MAX_EVENTS:
             self._last.clear()

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from tachograph.ingress.credentials import CONCEALED, LOOK_SECONDS, CredentialStore
 from tachograph.ingress.errors import CredentialMissing
@@ -82,11 +84,16 @@ def test_without_a_credential_nothing_changes() -> None:
 
 
 def test_a_missing_credential_concerns_its_connection_only() -> None:
-    """The refusal says what is missing; `check` lists it for readiness."""
+    """The agent learns which connection, the log once why, and `check` lists it for readiness."""
+    structlog.reset_defaults()
     item = connection(type="bearer")
     empty = store(item, environ={})
-    with pytest.raises(CredentialMissing, match="variable KEY is not set"):
-        empty.inject(item, "/", ())
+    with capture_logs() as logs:
+        for _ in range(3):
+            with pytest.raises(CredentialMissing, match="connection c cannot be read") as refusal:
+                empty.inject(item, "/", ())
+            assert "KEY" not in refusal.value.detail
+    assert [entry["reason"] for entry in logs] == ["environment variable KEY is not set"]
     assert empty.check() == ("connection c: environment variable KEY is not set",)
     assert store(item).check() == ()
 
