@@ -111,7 +111,7 @@ class CredentialStore:
         return tuple((name, held.pattern.sub(CONCEALED, value)) for name, value in headers)
 
     def _secret_of(self, connection: str, source: SecretSource) -> str:
-        """The secret, or a refusal that tells agents nothing of the gateway's files; the log has the reason."""
+        """The secret, or a refusal that names no file or variable of the gateway; the log does."""
         try:
             secret = self._secret(source)
         except CredentialMissing as error:
