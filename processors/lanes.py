@@ -58,6 +58,8 @@ class Lanes:
         self._new_assembler = new_assembler
         self._lanes: dict[Place, Lane] = {}
         self._committed: dict[Place, Mark] = {}
+        self.assigned: int | None = None
+        """How many partitions; None before the first assignment."""
 
     def assign(self, generation: int, marks: Mapping[Place, Mark]) -> None:
         """Begin (or, within one generation, go on with) the partitions now assigned."""
@@ -67,12 +69,15 @@ class Lanes:
                 self._lanes[place] = Lane(place, generation, mark, self._new_assembler())
                 self._committed[place] = mark
         self.revoke(place for place in list(self._lanes) if place not in marks)
+        self.assigned = len(marks)
 
     def revoke(self, places: Iterable[tuple[str, int]]) -> None:
         """Forget these partitions and what is held of them."""
         for place in places:
             self._lanes.pop(Place(*place), None)
             self._committed.pop(Place(*place), None)
+        if self.assigned is not None:
+            self.assigned = len(self._lanes)
 
     def find(self, place: tuple[str, int], generation: int | None) -> Lane | None:
         lane = self._lanes.get(Place(*place))

@@ -42,7 +42,7 @@ def build_maskers(
             key,
             connection_rules=rules,
             known_secrets=secrets,
-            limits=Limits(body_bytes=config.worker.hold_bytes, seconds=MASK_SECONDS),
+            limits=Limits(body_bytes=config.processor.hold_bytes, seconds=MASK_SECONDS),
             clock=time.monotonic,
         )
 

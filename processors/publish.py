@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from tachograph.processors.errors import BrokerFault
 from tachograph.processors.ledger import Ticket
@@ -28,6 +28,7 @@ DELIVERY_TIMEOUT_S = 900
 LINGER_MS = 20
 """Messages leave in heaps: a tenth of the work of a record, for a wait that no search would notice."""
 POLL_S = 0.1
+PROBE_S = 2.0
 
 Headers = list[tuple[str, str | bytes | None]]
 Fatal = Callable[[BaseException], None]
@@ -46,6 +47,7 @@ class Publisher:
         self._room.set()
         self.in_flight = 0
         self.in_flight_bytes = 0
+        self.acknowledged = 0
         self._producer = Producer(
             {
                 "compression.type": "lz4",
@@ -100,6 +102,14 @@ class Publisher:
             self._room.clear()
             await self._room.wait()
 
+    def reachable(self, topic: str) -> bool:
+        """Whether Kafka answers a question about `topic`; blocks for at most `PROBE_S`."""
+        try:
+            self._producer.list_topics(topic, timeout=PROBE_S)
+        except KafkaException:
+            return False
+        return True
+
     def stop(self) -> None:
         self._stopping.set()
         self._thread.join(2 * POLL_S)
@@ -109,6 +119,7 @@ class Publisher:
         while self._delivered:
             ticket, size = self._delivered.popleft()
             self.in_flight -= 1
+            self.acknowledged += 1
             self.in_flight_bytes -= size
             ticket.delivered()
         self._room.set()

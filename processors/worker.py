@@ -25,7 +25,6 @@ import uvloop
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from faust.types import TP
-from prometheus_client import start_http_server
 
 from tachograph.processors.assemble import Assembler
 from tachograph.processors.brokers import faust_settings, rdkafka_settings
@@ -42,8 +41,10 @@ from tachograph.processors.lanes import Lane, Lanes
 from tachograph.processors.logs import Alarm, log_to_stderr
 from tachograph.processors.maskers import build_maskers
 from tachograph.processors.metrics import Metrics
+from tachograph.processors.operations import serve
 from tachograph.processors.pipeline import Pipeline
 from tachograph.processors.publish import Publisher
+from tachograph.processors.readiness import Readiness, Vitals
 from tachograph.processors.slots import Slot
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.keys import KeyEncryptionKey
@@ -98,7 +99,7 @@ class Worker:
         self._group = group
         self._topics = config.kafka.topics
         self._settings = rdkafka_settings(config.kafka, base=base)
-        self._data = base / config.worker.data_dir
+        self._data = base / config.processor.data_dir
         self._stop = asyncio.Event()
         kek = KeyEncryptionKey(read_key(base / config.keys.kek_file))
         pseudonym_key = read_key(base / config.keys.pseudonym_file)
@@ -112,19 +113,22 @@ class Worker:
         self._keys = KeysReader(self._settings, self._topics.keys, KeyTable(kek))
         self._lanes = Lanes(self._assembler)
         self._alarm = Alarm(ALARM_S, clock=time.monotonic)
+        self._readiness = Readiness(time.monotonic)
+        self._url: str | None = None
 
     async def run(self) -> None:
         """Start in the order of dependence, work, and stop in the other order."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
+        if self._config.processor.metrics is not None:
+            self._url = serve(self._config.processor.metrics, self.metrics.registry, self._readiness.verdict)
         await asyncio.to_thread(_wait_for_topics, self._settings, self._needed())
         self._keys.start()
         await self._until(lambda: self._keys.ready, "the keys topic could not be read")
         publisher = Publisher(self._settings, on_fatal=_die)
         publisher.start()
         app = self._app(self._flow(publisher))
-        self._serve_metrics()
         await app.start()
         watch = loop.create_task(self._watch(app, publisher))
         await self._work(app)
@@ -135,8 +139,8 @@ class Worker:
         return (self._topics.raw, self._topics.masked, self._topics.keys, self._topics.deadletter)
 
     def _assembler(self) -> Assembler:
-        worker = self._config.worker
-        return Assembler(hold_bytes=worker.hold_bytes, hold_seconds=worker.hold_seconds)
+        bounds = self._config.processor
+        return Assembler(hold_bytes=bounds.hold_bytes, hold_seconds=bounds.hold_seconds)
 
     def _flow(self, publisher: Publisher) -> Flow:
         return Flow(
@@ -206,7 +210,13 @@ class Worker:
         _log.info("stopped")
 
     async def _say_ready(self) -> None:
-        facts = {"part": "process", "group": self._group, "pid": os.getpid(), "raw": self._topics.raw}
+        facts = {
+            "part": "process",
+            "group": self._group,
+            "pid": os.getpid(),
+            "raw": self._topics.raw,
+            "metrics": self._url,
+        }
         print("ready", orjson.dumps(facts).decode(), flush=True)
 
     async def _until(self, holds: Any, otherwise: str) -> None:
@@ -216,32 +226,39 @@ class Worker:
                 raise BrokerFault(f"{otherwise} within {START_S:.0f} s")
             await asyncio.sleep(0.05)
 
-    def _serve_metrics(self) -> None:
-        listen = self._config.worker.metrics
-        if listen is None:
-            return
-        try:
-            start_http_server(listen.port, listen.host, registry=self.metrics.registry)
-        except OSError as error:
-            _log.warning(
-                "no metrics: choose another worker.metrics port", port=listen.port, error=error.strerror
-            )
-
     async def _watch(self, app: faust.App, publisher: Publisher) -> None:
         while True:
-            assigned = app.consumer.assignment()
-            for lane in self._lanes:
-                if TP(*lane.place) in assigned:
-                    self._look_at(lane, (app.consumer.highwater(TP(*lane.place)) or 0) - lane.ledger.done)
+            lag = self._look_at_lanes(app)
+            reachable = await asyncio.to_thread(publisher.reachable, self._topics.masked)
+            done = tuple(lane.ledger.done for lane in self._lanes)
+            self._readiness.observe(
+                Vitals(
+                    partitions=self._lanes.assigned,
+                    waiting=lag + publisher.in_flight,
+                    progress=(publisher.acknowledged, done),
+                    reachable=reachable,
+                )
+            )
             self.metrics.in_flight.set(publisher.in_flight)
             self.metrics.held_bodies.set(sum(lane.ledger.held for lane in self._lanes))
             self.metrics.held_bytes.set(sum(lane.assembler.held_bytes for lane in self._lanes))
             await asyncio.sleep(METRICS_S)
 
+    def _look_at_lanes(self, app: faust.App) -> int:
+        """Measure each partition; returns how many raw records wait in all of them."""
+        assigned = app.consumer.assignment()
+        waiting = 0
+        for lane in self._lanes:
+            if TP(*lane.place) in assigned:
+                lag = max((app.consumer.highwater(TP(*lane.place)) or 0) - lane.ledger.done, 0)
+                self._look_at(lane, lag)
+                waiting += lag
+        return waiting
+
     def _look_at(self, lane: Lane, lag: int) -> None:
         partition = str(lane.place.partition)
         behind = time.time() - lane.reached_s if lag > 0 and lane.reached_s is not None else 0.0
-        self.metrics.lag.labels(partition).set(max(lag, 0))
+        self.metrics.lag.labels(partition).set(lag)
         self.metrics.behind.labels(partition).set(behind)
         if behind > self._config.kafka.raw_retention_hours * 3600 / 2 and self._alarm.due(partition):
             _log.error("half of the raw retention is behind us: add workers", partition=partition, lag=lag)

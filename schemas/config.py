@@ -24,9 +24,10 @@ __all__ = [
     "Masking",
     "OidcIssuer",
     "OpenSearch",
+    "Processor",
+    "Sink",
     "Spool",
     "Stack",
-    "Worker",
 ]
 
 _MIB = 1 << 20
@@ -200,17 +201,24 @@ class Masking(_Config):
     """JSON keys whose values are always hidden, at any depth."""
 
 
-class Worker(_Config):
-    """Bounds of the processor and the sink."""
+class Processor(_Config):
+    """The worker that masks and enriches. It scales by further processes, up to the topic's partitions."""
 
-    data_dir: str = "worker"
-    """The processor's working folder; nothing in it is needed after a restart."""
+    data_dir: str = "processor"
+    """Its working folder; nothing in it is needed after a restart."""
     metrics: Listen | None = None
     """Where /metrics, /healthz and /readyz are served; none by default."""
     hold_bytes: Annotated[int, Field(ge=_MIB)] = 32 * _MIB
     """The most that the masker holds of one long body before it withholds the rest."""
     hold_seconds: Annotated[float, Field(gt=0)] = 900
     """The longest it holds one, by the records' own time."""
+
+
+class Sink(_Config):
+    """The worker that writes events into OpenSearch."""
+
+    metrics: Listen | None = None
+    """Where /metrics, /healthz and /readyz are served; none by default."""
 
 
 class Stack(_Config):
@@ -241,8 +249,10 @@ class Configuration(_Config):
     """Who may come in."""
     masking: Masking = Masking()
     """What is hidden on every connection."""
-    worker: Worker = Worker()
-    """The processor and the sink."""
+    processor: Processor = Processor()
+    """What masks and enriches."""
+    sink: Sink = Sink()
+    """What writes into OpenSearch."""
     stack: Stack = Stack()
     """The local engines."""
     connections: tuple[Connection, ...] = ()

@@ -118,9 +118,9 @@ def serve(listen: Listen, metrics: Metrics) -> str | None:
     try:
         server = ThreadingHTTPServer((listen.host, listen.port), Handler)
     except OSError as error:
-        # One configuration serves every process of a machine; the first one has the port.
+        # Several sinks share one configuration on one machine; the first one has the port.
         log.warning(
-            "no metrics: choose another worker.metrics port, or 0", port=listen.port, error=error.strerror
+            "no metrics: choose another sink.metrics port, or 0", port=listen.port, error=error.strerror
         )
         return None
     server.daemon_threads = True

@@ -166,7 +166,7 @@ def _serve(config: Configuration, base: Path, stop: threading.Event) -> None:
             delivery.deliver(batch)
 
     lanes = Lanes(deliver)
-    url = None if config.worker.metrics is None else serve(config.worker.metrics, metrics)
+    url = None if config.sink.metrics is None else serve(config.sink.metrics, metrics)
     source.subscribe()
     metrics.started()
     print("ready", json.dumps({"part": "sink", "group": group, "metrics": url}), flush=True)

@@ -250,7 +250,7 @@ def test_each_part_finds_what_its_configuration_names(name: str) -> None:
     assert "/etc/tachograph/tacho.yaml" in targets
     wanted = {
         "ingress": (CONFIG.keys.kek_file, CONFIG.identity.api_keys_file, CONFIG.ingress.spool.path),
-        "processor": (CONFIG.keys.kek_file, CONFIG.keys.pseudonym_file, CONFIG.worker.data_dir),
+        "processor": (CONFIG.keys.kek_file, CONFIG.keys.pseudonym_file, CONFIG.processor.data_dir),
         "sink": (CONFIG.opensearch.ca_file,),
         "provision": (CONFIG.opensearch.ca_file,),
     }[name]
@@ -271,7 +271,7 @@ def test_the_configuration_points_at_the_services() -> None:
     assert CONFIG.opensearch.url == "https://opensearch:9200"
     assert CONFIG.opensearch.dashboards_url == "http://dashboards:5601"
     assert SERVICES["ingress"]["ports"][0].endswith(f":{CONFIG.ingress.listen.port}")
-    for metrics in (CONFIG.ingress.metrics, CONFIG.worker.metrics):
+    for metrics in (CONFIG.ingress.metrics, CONFIG.processor.metrics, CONFIG.sink.metrics):
         assert metrics is not None
         assert f":{metrics.port}/readyz" in SERVICES["sink"]["healthcheck"]["test"][-1]
 

@@ -123,7 +123,7 @@ def _indexed(stored: Mapping[str, bytes], documents: list[dict[str, Any]]) -> It
 def _files(settings: Settings) -> Iterator[tuple[str, bytes]]:
     home = settings.home
     spool = settings.base / settings.configuration.ingress.spool.path
-    worker = settings.base / settings.configuration.worker.data_dir
+    worker = settings.base / settings.configuration.processor.data_dir
     folders: dict[str, Path] = {
         "the broker's log files": home / "data" / "kafka",
         "OpenSearch's files": home / "data" / "opensearch",

@@ -260,10 +260,10 @@ class Site:
     def config(self) -> Path:
         host, port = self.bootstrap.rsplit(":", 1)
         path = self.home / "tacho.yaml"
-        worker = "".join(f"  {key}: {value}\n" for key, value in self.settings.items())
+        processor = "".join(f"  {key}: {value}\n" for key, value in self.settings.items())
         path.write_text(
             f"kafka:\n  bootstrap_servers: {host}:{port}\n  topic_prefix: {self.topics.prefix}\n"
-            f"worker:\n  data_dir: data\n{worker}"
+            f"processor:\n  data_dir: data\n{processor}"
             "connections:\n  - {name: api, protocol: http, upstream: 'https://api.example.com'}\n"
             "  - {name: llm, protocol: llm, upstream: 'https://llm.example.com'}\n"
         )

@@ -52,6 +52,19 @@ def test_partitions_no_longer_assigned_are_forgotten() -> None:
     assert list(lanes) == []
 
 
+def test_how_many_are_assigned_is_known_once_there_was_an_assignment() -> None:
+    """None before, then what is left; a stand-by has none."""
+    lanes = new_lanes()
+    lanes.revoke([ONE])
+    assert lanes.assigned is None
+    lanes.assign(4, {ONE: Mark(0, 0), TWO: Mark(0, 0)})
+    assert lanes.assigned == 2
+    lanes.revoke([TWO])
+    assert lanes.assigned == 1
+    lanes.assign(5, {})
+    assert lanes.assigned == 0
+
+
 def test_only_marks_that_moved_are_due() -> None:
     """A commit is made when there is something new to say, and said once."""
     lanes = new_lanes()

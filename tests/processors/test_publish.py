@@ -53,6 +53,18 @@ async def test_the_window_is_bounded(site: Any, monkeypatch: pytest.MonkeyPatch)
     publisher.stop()
 
 
+@pytest.mark.engines
+async def test_whether_kafka_answers(
+    site: Any, unused_tcp_port_factory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that is there answers; where there is none the question ends within its bound."""
+    monkeypatch.setattr(publish, "PROBE_S", 0.3)
+    nowhere = {"bootstrap.servers": f"127.0.0.1:{unused_tcp_port_factory()}"}
+    assert not Publisher(nowhere, on_fatal=never).reachable(site.topics.masked)
+    monkeypatch.setattr(publish, "PROBE_S", BOUND_S)
+    assert Publisher({"bootstrap.servers": site.bootstrap}, on_fatal=never).reachable(site.topics.masked)
+
+
 async def test_what_kafka_does_not_take_is_fatal(
     unused_tcp_port_factory: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
@@ -252,6 +253,26 @@ def test_two_workers_share_and_take_over(site: Any) -> None:
     assert set(told) == uids(records)
     assert_told_alike(told)
     assert two.poll() is None
+
+
+def test_readiness_tells_the_truth(site: Any) -> None:
+    """Served where the configuration says; ready once its partitions are its own and Kafka answers."""
+    site.settings = {"metrics": "{host: 127.0.0.1, port: 0}"}
+    strand = site.strand()
+    site.publish_key(strand)
+    records = work(strand, 5)
+    site.publish(records)
+    worker = site.start()
+    url = json.loads(worker.stdout.readline().removeprefix("ready "))["metrics"]
+    site.read(site.topics.masked, holds(uids(records)))
+    deadline = time.monotonic() + BOUND_S
+    while (answer := httpx.get(f"{url}/readyz")).status_code != 200 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert answer.json()["ready"], answer.text
+    assert (answer.json()["partitions"], answer.json()["kafka"]) == (2, "answers")
+    assert f"tacho_processor_records_total {len(records)}.0" in httpx.get(f"{url}/metrics").text
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(BOUND_S) == 0
 
 
 def test_without_topics_the_worker_says_what_to_do(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:

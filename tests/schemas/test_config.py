@@ -38,7 +38,7 @@ def test_an_empty_file_is_a_working_configuration() -> None:
         {"opensearch": {"index_prefix": "Upper"}},
         {"identity": {"oidc": [{"issuer": "i", "audience": "a", "algorithms": ["none"]}]}},
         {"identity": {"oidc": [{"issuer": "i", "audience": "a", "algorithms": ["HS256"]}]}},
-        {"worker": {"hold_bytes": 1}},
+        {"processor": {"hold_bytes": 1}},
         {"unknown": 1},
     ],
     ids=str,

@@ -69,4 +69,4 @@ def test_a_port_in_use_is_said_and_survived() -> None:
     """Documents matter more than their count; the log names the setting."""
     with socket.create_server(("127.0.0.1", 0)) as taken, capture_logs() as logs:
         assert serve(Listen(port=taken.getsockname()[1]), Metrics(lambda: 0.0)) is None
-    assert "worker.metrics" in logs[0]["event"]
+    assert "sink.metrics" in logs[0]["event"]

@@ -353,7 +353,7 @@ def test_a_record_is_searchable_within_two_seconds(world: Any, message: Make, ev
 def test_readiness_and_metrics_tell_the_truth(world: Any, message: Make, eventually: Any) -> None:
     """Served at a port of its choice, named in the ready line."""
     world.config = Configuration.model_validate(
-        world.config.model_dump() | {"worker": {"metrics": {"host": "127.0.0.1", "port": 0}}}
+        world.config.model_dump() | {"sink": {"metrics": {"host": "127.0.0.1", "port": 0}}}
     )
     url = world.sink().ready()["metrics"]
     assert httpx.get(f"{url}/readyz").status_code == 200
