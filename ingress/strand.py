@@ -34,6 +34,8 @@ from tachograph.schemas.topics import Topics
 
 __all__ = ["Scope", "Sources", "Strand"]
 
+_NO_AGENT = NO_CLAIMS.agent.model_dump()
+
 
 @dataclass(frozen=True, slots=True)
 class Sources:
@@ -58,7 +60,7 @@ class Scope:
             "exchange": self.exchange,
             "connection": self.connection.name if self.connection else None,
             "protocol": self.connection.protocol if self.connection else None,
-            "agent": self.claims.agent.model_dump(),
+            "agent": _NO_AGENT if self.claims is NO_CLAIMS else self.claims.agent.model_dump(),
             "trace": self.claims.trace.model_dump() if self.claims.trace else None,
         }
         object.__setattr__(self, "fields", fields)

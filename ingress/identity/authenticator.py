@@ -17,7 +17,7 @@ import httpx
 from tachograph.ingress.errors import Unauthenticated
 from tachograph.ingress.identity.api_keys import KEY_PATTERN, ApiKeyFile
 from tachograph.ingress.identity.oidc import TokenVerifier
-from tachograph.ingress.identity.presented import OURS, Presented, presented, redacted, withheld, without
+from tachograph.ingress.identity.presented import OURS, Presented, parted, presented, withheld
 from tachograph.schemas.config import Identity
 from tachograph.schemas.event import Principal, PrincipalKind
 from tachograph.schemas.payload import HeaderField
@@ -71,9 +71,7 @@ class Authenticator:
         for candidate in presented(headers):
             principal = await self._check(candidate)
             if principal is not None:
-                return Authenticated(
-                    principal, without(headers, candidate.text), redacted(headers, candidate.text)
-                )
+                return Authenticated(principal, *parted(headers, candidate.text))
         raise Unauthenticated(_MISSING)
 
     def redact(self, headers: Sequence[HeaderField]) -> tuple[HeaderField, ...]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tachograph.ingress.identity.api_keys import KEY_PATTERN
 from tachograph.schemas.payload import HeaderField
 
-__all__ = ["PLACEHOLDER", "PLACES", "Presented", "presented", "redacted", "scrubbed", "withheld", "without"]
+__all__ = ["PLACEHOLDER", "PLACES", "Presented", "parted", "presented", "scrubbed", "withheld"]
 
 PLACEHOLDER = "[gateway-credential]"
 PLACES = ("x-tacho-key", "proxy-authorization", "authorization", "x-api-key", "api-key")
@@ -46,17 +46,24 @@ def presented(headers: Sequence[HeaderField]) -> list[Presented]:
     return sorted(found, key=lambda item: PLACES.index(item.place))
 
 
-def without(headers: Sequence[HeaderField], text: str) -> tuple[HeaderField, ...]:
-    """The headers for the target: none that carries the credential or any gateway key, none only for us."""
-    return tuple(field for field in headers if field[0].lower() not in OURS and not _carries(field, text))
+def parted(
+    headers: Sequence[HeaderField], text: str
+) -> tuple[tuple[HeaderField, ...], tuple[HeaderField, ...]]:
+    """The headers for the target, and those for the record.
 
-
-def redacted(headers: Sequence[HeaderField], text: str) -> tuple[HeaderField, ...]:
-    """The headers for the record: where the credential stood, its place and scheme are still to be seen."""
-    return tuple(
-        (field[0], _replaced(field, text)) if _carries(field, text) or field[0].lower() in OURS else field
-        for field in headers
-    )
+    To the target goes no field that carries the credential or any gateway key, and none that is only for us.
+    On record, where the credential stood, its place and scheme are still to be seen.
+    """
+    forward: list[HeaderField] = []
+    recorded: list[HeaderField] = []
+    for field in headers:
+        ours = field[0].lower() in OURS
+        if ours or _carries(field, text):
+            recorded.append((field[0], _replaced(field, text)))
+        else:
+            forward.append(field)
+            recorded.append(field)
+    return tuple(forward), tuple(recorded)
 
 
 def withheld(headers: Sequence[HeaderField]) -> tuple[HeaderField, ...]:
