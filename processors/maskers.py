@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
+import structlog
+
 from tachograph.processors.brokers import secret_value
 from tachograph.processors.errors import OperatorError
 from tachograph.processors.masking.errors import ConfigurationError
@@ -22,6 +24,8 @@ __all__ = ["MASK_SECONDS", "build_maskers"]
 MASK_SECONDS = 30.0
 """For one record. So far above what any record takes that a busy machine does not decide what is withheld."""
 _KEY_ID_CHARS = 4
+
+_log = structlog.get_logger(__name__)
 
 
 def build_maskers(
@@ -72,8 +76,12 @@ def _credentials(config: Configuration, base: Path) -> Iterator[bytes]:
             continue
         try:
             value = secret_value(connection.credential.source, base=base)
-        except OperatorError:
-            continue  # only the gateway must have it
+        except OperatorError as error:
+            # Only the gateway must have it; without it, a rule has to know it where a target repeats it.
+            _log.warning(
+                "a target's credential is not known here", connection=connection.name, reason=str(error)
+            )
+            continue
         if value:
             yield value.encode()
         if connection.credential.type == "basic":  # `user:password` (RFC 7617, 2); a target repeats either

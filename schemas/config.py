@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
@@ -137,6 +138,16 @@ class OpenSearch(_Config):
     """Primary shards of each daily index."""
     replicas: Annotated[int, Field(ge=0, le=8)] = 0
     """Copies of each shard."""
+
+    @field_validator("url", "dashboards_url")
+    @classmethod
+    def _plain(cls, value: str | None) -> str | None:
+        url = urlsplit(value or "http://none")
+        if url.scheme not in {"http", "https"} or not url.hostname:
+            raise ValueError("expected http://host[:port] or https://host[:port]")
+        if url.username is not None or url.query or url.fragment:
+            raise ValueError("expected no userinfo, query or fragment: see `username` and `password`")
+        return value
 
 
 class Keys(_Config):

@@ -19,6 +19,8 @@ from tachograph.schemas.errors import ConfigurationError, ConfigurationProblem
 __all__ = ["MAX_CONFIG_BYTES", "configuration_schema", "load_configuration"]
 
 MAX_CONFIG_BYTES = 4 << 20
+MAX_NODES = 100_000
+"""Values of one file, with what its anchors multiply."""
 _SHOWN = 40
 _PRIVATE = ("credential", "password", "secret", "token", "key", "source")
 _WANTED = {
@@ -59,6 +61,7 @@ def load_configuration(text: str, *, file: str) -> Configuration:
 def _read(text: str, file: str, lines: dict[Path, int]) -> Any:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+        value = None if root is None else _value(root, (), lines, file)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         raise _refuse(file, mark.line + 1 if mark else 0, "", f"not YAML: {error.problem}") from None
@@ -66,7 +69,6 @@ def _read(text: str, file: str, lines: dict[Path, int]) -> Any:
         raise _refuse(file, 0, "", "not YAML: expected UTF-8 text without control characters") from None
     except RecursionError:
         raise _refuse(file, 0, "", "not YAML that we take: nested too deep") from None
-    value = None if root is None else _value(root, (), lines, file)
     return {} if value is None else value
 
 
@@ -75,6 +77,8 @@ def _value(node: yaml.Node, path: Path, lines: dict[Path, int], file: str) -> An
     if path in lines and lines[path] != line:  # an anchor used twice keeps its first line
         line = lines[path]
     lines[path] = line
+    if len(lines) > MAX_NODES:
+        raise _refuse(file, line, "", f"expected at most {MAX_NODES} values, with what anchors repeat")
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, path, lines, file)
     if isinstance(node, yaml.SequenceNode):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import structlog.testing
 
 from tachograph.processors.errors import OperatorError
 from tachograph.processors.maskers import build_maskers
@@ -74,3 +75,15 @@ def test_a_rule_file_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None
     config = load_configuration("masking: {rules: [nowhere.toml]}\n", file="test")
     with pytest.raises(OperatorError, match=r"nowhere\.toml"):
         build_maskers(config, base=tmp_path, pseudonym_key=bytes(32))
+
+
+def test_a_credential_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """The masker goes on, and its log names the connection whose credential is not known by value."""
+    config = load_configuration(
+        "connections: [{name: far, protocol: http, upstream: 'https://far.example.com',"
+        " credential: {source: {file: keys/far}}}]\n",
+        file="test",
+    )
+    with structlog.testing.capture_logs() as logs:
+        build_maskers(config, base=tmp_path, pseudonym_key=bytes(32))
+    assert [(entry["connection"], entry["log_level"]) for entry in logs] == [("far", "warning")]

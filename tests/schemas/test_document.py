@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import jsonschema
 import pytest
@@ -131,6 +132,22 @@ def test_a_file_without_a_bottom_is_refused() -> None:
     """Thousands of brackets are an error of the file, not of ours."""
     (problem,) = problems("a: " + "[" * 5000 + "]" * 5000)
     assert "nested too deep" in problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [*a]",
+        "a: &a {b: *a}",
+        "a: &a [x,x,x,x,x,x,x,x]\n"
+        + "".join(f"{n}: &{n} [{','.join([f'*{o}'] * 8)}]\n" for o, n in pairwise("abcdefghi")),
+    ],
+    ids=["list in itself", "mapping in itself", "eight to the eighth"],
+)
+def test_anchors_cannot_make_a_file_endless(text: str) -> None:
+    """What refers to itself, or multiplies itself, is refused at once."""
+    with pytest.raises(ConfigurationError, match=r"nested too deep|at most"):
+        load_configuration(text, file="f")
 
 
 def test_control_characters_are_refused() -> None:
