@@ -88,6 +88,10 @@ class ResponseParser:
         self.reusable = False
         return self.body.complete
 
+    def close(self) -> None:
+        """No more bytes will come. The two parsers hold each other: only the collector would free them."""
+        del self._parser
+
     # --- called by httptools ---
 
     def on_message_begin(self) -> None:

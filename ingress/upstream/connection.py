@@ -118,6 +118,8 @@ class UpstreamConnection(asyncio.Protocol):
     def finish(self) -> bool:
         """End the exchange; returns whether the connection may carry another one."""
         response, self.response = self.response, None
+        if response is not None:
+            response.close()
         self._wake = _nobody
         self.served += 1
         return self.usable and response is not None and response.complete and response.reusable

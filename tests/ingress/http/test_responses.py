@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import weakref
 
 import pytest
 from hypothesis import given
@@ -143,3 +145,17 @@ def test_a_long_body_is_no_long_head() -> None:
             parser.feed(b"x" * 100_000)
             parser.body.discard()
         assert parser.fault is None
+
+
+def test_a_closed_parser_needs_no_collector() -> None:
+    """It goes when its last user lets go of it: at thousands a second the collector would never rest."""
+    parser = ResponseParser("GET")
+    parser.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    parser.close()
+    seen = weakref.ref(parser)
+    gc.disable()
+    try:
+        del parser
+        assert seen() is None
+    finally:
+        gc.enable()
