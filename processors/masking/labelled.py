@@ -18,9 +18,13 @@ _LABEL = re2.compile(
 )
 _MEMBERS = rb'(?:\s*,\s*"[^"\\]{0,64}"\s*:\s*(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s",{}\[\]]{1,64}))'
 _VALUE = rb'"(?i:value|val|default_?value)"\s*:\s*'
+_ANY_VALUE = re2.compile(rb'"(?i:value|val|default_?value)"\s*:')
 _AFTER = re.compile(_MEMBERS + rb"{0,8}?\s*,\s*" + _VALUE, re.DOTALL)
 _BEFORE = re.compile(rb"[{,]\s*" + _VALUE)
-_PAIR = re2.compile(rb'\[\s*"([^"\\]{1,64})"\s*,\s*"[^"\\]*[=\s0-9][^"]*"\s*\]')
+_PAIR = re2.compile(
+    rb'(?i)\[\s*"([a-z0-9_-]{0,32}(?:auth|cookie|key|token|secret|pass|cred|jwt|sig)[a-z0-9_-]{0,32})"\s*,'
+    rb'\s*"[^"\\]*[=\s0-9][^"]*"\s*\]'
+)
 _SECOND = re.compile(rb'\[\s*"[^"\\]*"\s*,\s*')
 _TAG = re2.compile(
     rb"(?i)<(?:input|param|parameter|property|add|entry|field|setting|option|meta|env|variable)\s[^<>]*>"
@@ -41,17 +45,18 @@ class Labelled(NamedTuple):
 def find(text: bytes, is_key: Callable[[str], bool], is_header: Callable[[str], bool]) -> Iterator[Labelled]:
     """Every value whose label is a secret's name."""
     match: Any
-    if b'"' in text:
+    if _ANY_VALUE.search(text):
         for match in _LABEL.finditer(text):
             name = match.group(1).decode("utf-8", "replace")
             if is_key(name) or is_header(name):
                 yield from _members(text, name, match.start(), match.end())
+    if b"[" in text:
         for match in _PAIR.finditer(text):
             name = match.group(1).decode("utf-8", "replace")
             second = _SECOND.match(text, match.start())
             if second and (is_key(name) or is_header(name)):
                 yield Labelled(name, second.end())
-    if b"<" in text:
+    if b"<" in text and b"alue" in text.lower():
         yield from _tags(text, is_key)
 
 

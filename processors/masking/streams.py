@@ -29,6 +29,10 @@ _NOT_TEXT = frozenset({
     b"status", b"obfuscation",
 })  # fmt: skip
 MAX_CHANNELS = 4096
+MAX_SCOPES = 32
+"""Objects in one another that are told apart in an event; what lies deeper belongs to the last of them."""
+MAX_INDICES = 8
+"""Indices of one object that count."""
 _Key = tuple[bytes, ...]
 _Text = tuple[_Key, Range]
 
@@ -46,12 +50,15 @@ class _Scope:
         if match[2] is not None and name not in _NOT_TEXT:
             self.texts.append(((name,), match.span(2)))
         elif match[3] is not None and name in _INDEX:
-            self.indices.append((name, match[3]))
+            if len(self.indices) < MAX_INDICES:
+                self.indices.append((name, match[3]))
         elif match[2] is not None and name == b"item_id":
             self.ids.append(match[2])
 
     @property
     def ambiguous(self) -> bool:
+        if len(self.texts) < 2:
+            return False
         return len({name for name, _ in self.indices}) < len(self.indices)
 
     def keyed(self) -> list[_Text]:
@@ -104,14 +111,20 @@ def _file(channels: dict[_Key, list[Range]], event: _Scope, text: bytes, line: R
 def _scoped(text: bytes, line: Range) -> list[_Text]:
     """The texts of an event that numbers several things, each under the indices of the objects around it."""
     open_: list[_Scope] = [_Scope()]
+    deeper = 0
     for match in _TOKEN.finditer(text, *line):
         if match[0] == b"{":
-            open_.append(_Scope())
-        elif match[0] == b"}" and len(open_) > 1:
-            texts = open_.pop().keyed()
-            open_[-1].texts += texts
+            if len(open_) < MAX_SCOPES:
+                open_.append(_Scope())
+            else:
+                deeper += 1
         elif match[0] != b"}":
             open_[-1].take(match)
+        elif deeper:
+            deeper -= 1
+        elif len(open_) > 1:
+            texts = open_.pop().keyed()
+            open_[-1].texts += texts
     while len(open_) > 1:  # an event that was cut off
         texts = open_.pop().keyed()
         open_[-1].texts += texts

@@ -79,6 +79,13 @@ def test_an_event_of_one_goes_on_where_an_event_of_two_left_off() -> None:
     assert sorted(texts(events(first, second) + cut)) == [b"13", b"abc"]
 
 
+def test_an_event_of_objects_in_one_another_takes_linear_time() -> None:
+    """Two thousand levels, each with a text: all of them are in the channels, and it takes no time."""
+    level = b'{"index":0,"t":"x",'
+    views = joined((b"data: " + level * 2000 + b"\n\n") * 2)
+    assert sum(len(view.text) for view in views) == 4000
+
+
 def test_ids_that_change_with_every_event_do_not_split_a_text() -> None:
     """Where things are numbered, the numbers decide."""
     stream = events(*({"item_id": f"x{n}", "output_index": 0, "delta": c} for n, c in enumerate("abc")))
