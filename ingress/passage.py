@@ -35,7 +35,7 @@ from tachograph.ingress.http.serialize import (
     request_head,
     response_head,
 )
-from tachograph.ingress.recorder import MAX_PIECE_BYTES, ExchangeRecord
+from tachograph.ingress.recording.recorder import MAX_PIECE_BYTES, ExchangeRecord
 from tachograph.ingress.refusals import refuse, rpc_id
 from tachograph.ingress.upstream.connection import UpstreamConnection
 from tachograph.ingress.upstream.pool import UpstreamPool, idle_seconds

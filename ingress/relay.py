@@ -18,7 +18,7 @@ from tachograph.ingress.http.serialize import response_head
 from tachograph.ingress.identity.authenticator import ANONYMOUS, Authenticator
 from tachograph.ingress.identity.presented import scrubbed
 from tachograph.ingress.passage import Onward, Passage
-from tachograph.ingress.recorder import ExchangeRecord, Recorder, RequestHead
+from tachograph.ingress.recording.recorder import ExchangeRecord, Recorder, RequestHead
 from tachograph.ingress.refusals import refuse
 from tachograph.ingress.routing import Route, Routes
 from tachograph.ingress.upstream.pool import UpstreamPool

@@ -21,7 +21,7 @@ from tachograph.ingress.listening import bind, join, url
 from tachograph.ingress.logs import log_to_stderr
 from tachograph.ingress.metrics import Metrics
 from tachograph.ingress.operations import Operations, Readiness
-from tachograph.ingress.recorder import Recorder
+from tachograph.ingress.recording.recorder import Recorder
 from tachograph.ingress.supervisor import Place, Supervisor
 from tachograph.ingress.worker import DataPlane, Services
 from tachograph.schemas.config import Configuration, Listen

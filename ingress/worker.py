@@ -14,7 +14,7 @@ from tachograph.ingress.credentials import CredentialStore
 from tachograph.ingress.errors import IngressError
 from tachograph.ingress.http.agent import AgentConnection, AgentLimits, Agents
 from tachograph.ingress.identity.authenticator import Authenticator
-from tachograph.ingress.recorder import Recorder
+from tachograph.ingress.recording.recorder import Recorder
 from tachograph.ingress.relay import Relay
 from tachograph.ingress.routing import Routes
 from tachograph.ingress.upstream.pool import UpstreamPool

@@ -17,8 +17,8 @@ from tachograph.ingress.errors import ClientGone, ClientTimeout, IngressError, T
 from tachograph.ingress.faults import log_fault
 from tachograph.ingress.http.requests import IncomingRequest, RequestParser
 from tachograph.ingress.http.serialize import response_head
+from tachograph.ingress.recording.wakeup import Wakeup
 from tachograph.ingress.refusals import refuse
-from tachograph.ingress.wakeup import Wakeup
 
 __all__ = ["AgentConnection", "AgentLimits", "Agents", "Handler"]
 

@@ -22,9 +22,9 @@ from tachograph.ingress.errors import (
 from tachograph.ingress.http.fields import end_to_end
 from tachograph.ingress.http.responses import ReceivedHead, ResponseParser
 from tachograph.ingress.http.serialize import LAST_CHUNK, chunk, request_head
+from tachograph.ingress.recording.wakeup import Wakeup
 from tachograph.ingress.upstream.connection import UpstreamConnection
 from tachograph.ingress.upstream.pool import UpstreamPool, idle_seconds
-from tachograph.ingress.wakeup import Wakeup
 
 __all__ = ["PoolTransport"]
 

@@ -26,7 +26,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from tachograph.ingress.errors import IngressError, RecorderFull, Unauthenticated
 from tachograph.ingress.identity.authenticator import Authenticated
-from tachograph.ingress.recorder import RequestHead
+from tachograph.ingress.recording.recorder import RequestHead
 from tachograph.ingress.worker import DataPlane, Services
 from tachograph.schemas.config import Configuration, Kafka
 from tachograph.schemas.connection import Connection

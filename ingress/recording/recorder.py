@@ -1,0 +1,310 @@
+"""The recorder of one worker: exchanges in, sealed records out, durable before anything is forwarded.
+
+It wires strands, spool and publisher together and is the only part of them that the engine knows. Every
+method is for the event loop; the disk and Kafka have their own threads behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+import tachograph
+from tachograph.ingress.errors import RecorderFull
+from tachograph.ingress.metrics import Metrics
+from tachograph.ingress.recording.claims import ClaimReader
+from tachograph.ingress.recording.durability import Durability
+from tachograph.ingress.recording.exchange_record import MAX_PIECE_BYTES, ExchangeRecord, Opening, RequestHead
+from tachograph.ingress.recording.kafka_settings import producer_settings
+from tachograph.ingress.recording.publisher import Publisher, PublisherStatus
+from tachograph.ingress.recording.random_bytes import RandomPage
+from tachograph.ingress.recording.sessions import OpenStrand, SessionNamer, Strands
+from tachograph.ingress.recording.strand import Sources, Strand
+from tachograph.ingress.spool.files import Disk, claim_directory
+from tachograph.ingress.spool.frames import SpoolEntry
+from tachograph.ingress.spool.nudge import Nudge
+from tachograph.ingress.spool.spool import Spool, SpoolLimits
+from tachograph.schemas.config import Configuration
+from tachograph.schemas.connection import Connection
+from tachograph.schemas.envelope import DATA_KEY_BYTES
+from tachograph.schemas.event import Principal
+from tachograph.schemas.keys import KeyEncryptionKey
+
+__all__ = ["MAX_PIECE_BYTES", "ExchangeRecord", "Recorder", "RecorderStatus", "RequestHead", "World"]
+
+TICK_SECONDS = 1.0
+"""How often idle sessions, stuck disks and waiting responses are looked after."""
+CALM_SECONDS = 60.0
+"""The longest that a response is held up because nothing can be recorded."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Time, randomness and the disk, as arguments."""
+
+    wall_ns: Callable[[], int] = time.time_ns
+    monotonic_ns: Callable[[], int] = time.monotonic_ns
+    random: Callable[[int], bytes] = os.urandom
+    disk: Disk | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderStatus:
+    """What readiness and metrics say about recording. `refusing` is empty while exchanges are admitted."""
+
+    refusing: str
+    spool_bytes: int
+    spool_max_bytes: int
+    strands: int
+    kafka: PublisherStatus
+
+
+@dataclass(slots=True)
+class _Calm:
+    """Those who wait until the recorder can take more."""
+
+    waiters: list[tuple[float, asyncio.Future[None]]] = field(default_factory=list)
+
+    def release(self) -> None:
+        waiters, self.waiters = self.waiters, []
+        for _, future in waiters:
+            if not future.done():
+                future.set_result(None)
+
+    def expire(self, before: float, reason: str) -> None:
+        kept = []
+        for since, future in self.waiters:
+            if since >= before:
+                kept.append((since, future))
+            elif not future.done():
+                future.set_exception(RecorderFull(reason))
+        self.waiters = kept
+
+
+class Recorder:
+    """Make it with `Recorder.start`, end it with `stop`."""
+
+    def __init__(
+        self, config: Configuration, *, base: Path, kek: KeyEncryptionKey, metrics: Metrics, world: World
+    ) -> None:
+        self._config = config
+        self._world = world
+        self._metrics = metrics
+        self._loop = asyncio.get_running_loop()
+        self._boot = uuid.UUID(bytes=world.random(16), version=4)
+        self._strand_number = 0
+        self._claims = ClaimReader(kek)
+        self._names = SessionNamer(kek)
+        self._salts = RandomPage(world.random)
+        self._sources = Sources(world.wall_ns, self._salts)
+        self._durability = Durability(self._loop)
+        self._calm = _Calm()
+        settings = config.ingress.spool
+        own, adopted = claim_directory(base / settings.path, str(self._boot))
+        self._limits = SpoolLimits(settings.max_bytes, settings.segment_bytes)
+        self._spool = Spool(own, adopted, limits=self._limits, listener=self, disk=world.disk)
+        self._nudge = Nudge(self._loop, self._spool.wake)
+        self._publisher = Publisher(
+            self._spool,
+            settings=producer_settings(config.kafka, base=base),
+            deadletter=config.kafka.topics.deadletter,
+        )
+        self._strands = Strands(
+            self._make_strand,
+            kek=kek,
+            version=tachograph.__version__,
+            config_digest=config.digest,
+            idle_seconds=config.ingress.session_idle,
+        )
+        self._ticker: asyncio.TimerHandle | None = None
+
+    @classmethod
+    async def start(
+        cls,
+        config: Configuration,
+        *,
+        base: Path,
+        kek: KeyEncryptionKey,
+        metrics: Metrics | None = None,
+        world: World | None = None,
+    ) -> Recorder:
+        """Claim a spool folder, adopt what dead workers left, begin to publish. Raises `SpoolBroken`.
+
+        Kafka need not be there: records wait in the spool.
+        """
+        metrics = metrics or Metrics()
+        recorder = cls(config, base=base, kek=kek, metrics=metrics, world=world or World())
+        metrics.watch(recorder._gauges)
+        recorder._spool.start()
+        recorder._publisher.start()
+        recorder._tick()
+        return recorder
+
+    async def stop(self, *, seconds: float) -> bool:
+        """Close every session, give Kafka `seconds` to take the rest; True if it took everything.
+
+        What it did not take lies in the spool for the next start.
+        """
+        if self._ticker is not None:
+            self._ticker.cancel()
+        count = self._spool.append(list(self._strands.close()))
+        deadline = self._loop.time() + seconds
+        try:
+            await asyncio.wait_for(self._durability.wait(count), seconds)
+        except (TimeoutError, RecorderFull):
+            log.error("recorder_stopped_before_durable", reason=self._spool.broken)  # noqa: TRY400  no traceback helps
+        left = max(deadline - self._loop.time(), 0.0)
+        await asyncio.to_thread(self._publisher.stop, timeout=left, empty=lambda: self._spool.empty)
+        delivered = self._spool.empty
+        unwritten = await asyncio.to_thread(self._spool.close, timeout=max(deadline - self._loop.time(), 1.0))
+        log.info("recorder_stopped", delivered=delivered, unwritten=unwritten)
+        return delivered
+
+    # -- for the engine ----------------------------------------------------------------------------
+
+    async def open(
+        self,
+        *,
+        connection: Connection | None,
+        principal: Principal,
+        head: RequestHead,
+        upstream: str,
+        started_ns: int,
+    ) -> ExchangeRecord:
+        """Begin an exchange in its session. Raises `RecorderFull` when nothing can be recorded."""
+        self._spool.check(reserve=True)
+        await self._relieved()
+        claims = self._claims.read(head.headers)
+        session, basis = self._names.name(principal, claims, started_ns=started_ns)
+        held, ahead = self._strands.hold(session, principal, basis, now=self._loop.time())
+        if ahead:
+            self._spool.append(ahead)
+        opening = Opening(
+            exchange=uuid.UUID(bytes=self._salts(16), version=4),
+            connection=connection,
+            claims=claims,
+            head=head,
+            upstream=upstream,
+            started_ns=started_ns,
+            origin_ns=self._world.monotonic_ns() - max(self._world.wall_ns() - started_ns, 0),
+        )
+        return ExchangeRecord(self, held, opening)
+
+    @property
+    def status(self) -> RecorderStatus:
+        return RecorderStatus(
+            self._refusing(reserve=True),
+            self._spool.used_bytes,
+            self._limits.max_bytes,
+            len(self._strands),
+            self._publisher.status,
+        )
+
+    # -- for the exchanges (`Journal`) -------------------------------------------------------------
+
+    async def admit(self) -> None:
+        self._spool.check(reserve=False)
+        await self._relieved()
+
+    def add(self, entry: SpoolEntry) -> int:
+        self._nudge.later()
+        return self._spool.append((entry,), wake=False)
+
+    async def durable(self, count: int) -> None:
+        began = self._world.monotonic_ns()
+        self._nudge.soon()
+        await self._durability.wait(count)
+        self._metrics.durable((self._world.monotonic_ns() - began) / 1e9)
+
+    async def calm(self) -> None:
+        if self._refusing(reserve=False):
+            future: asyncio.Future[None] = self._loop.create_future()
+            self._calm.waiters.append((self._loop.time(), future))
+            await future
+        else:
+            await self._relieved()
+
+    def ended(self, held: OpenStrand, *, connection: str | None, error: str | None) -> None:
+        self._metrics.exchange_ended(connection, error)
+        self._append(self._strands.release(held, now=self._loop.time()))
+
+    def later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        return self._loop.call_later(seconds, call)
+
+    def monotonic_ns(self) -> int:
+        return self._world.monotonic_ns()
+
+    # -- for the spool (`Listener`), from its threads ----------------------------------------------
+
+    def synced(self, count: int) -> None:
+        self._durability.synced(count)
+
+    def acknowledged(self, index: int) -> None:
+        self._durability.acknowledged(index)
+
+    def broken(self, reason: str) -> None:
+        self._loop.call_soon_threadsafe(self._durability.fail, f"the spool's disk fails: {reason}")
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    async def _relieved(self) -> None:
+        """A burst beyond what the disk takes at once waits for it; memory stays bounded."""
+        if self._spool.pressed:
+            self._nudge.soon()
+            await self._durability.wait(self._spool.count)
+
+    def _make_strand(self, session: uuid.UUID, principal: Principal) -> Strand:
+        """A strand's epoch follows from this boot and its number, so a session can be opened anew."""
+        number, self._strand_number = self._strand_number, self._strand_number + 1
+        return Strand(
+            session=session,
+            epoch=uuid.uuid5(self._boot, str(number)),
+            principal=principal,
+            topics=self._config.kafka.topics,
+            sources=self._sources,
+            data_key=self._world.random(DATA_KEY_BYTES),
+        )
+
+    def _gauges(self) -> dict[str, float]:
+        status = self.status
+        return {
+            "tacho_ingress_sessions_open": status.strands,
+            "tacho_ingress_recorder_refusing": float(bool(status.refusing)),
+            "tacho_ingress_spool_bytes": status.spool_bytes,
+            "tacho_ingress_spool_max_bytes": status.spool_max_bytes,
+            "tacho_ingress_kafka_connected": float(status.kafka.connected),
+            "tacho_ingress_kafka_in_flight_bytes": status.kafka.in_flight_bytes,
+            "tacho_ingress_kafka_delivered": status.kafka.delivered,
+            "tacho_ingress_kafka_refused": status.kafka.dead,
+        }
+
+    def _append(self, entries: Sequence[SpoolEntry]) -> None:
+        if entries:
+            self._spool.append(entries)
+
+    def _tick(self) -> None:
+        self._ticker = self._loop.call_later(TICK_SECONDS, self._tick)
+        now = self._loop.time()
+        self._append(self._strands.sweep(now=now))
+        self._durability.expire()
+        refusing = self._refusing(reserve=False)
+        if refusing:
+            self._calm.expire(now - CALM_SECONDS, refusing)
+        else:
+            self._calm.release()
+
+    def _refusing(self, *, reserve: bool) -> str:
+        try:
+            self._spool.check(reserve=reserve)
+        except RecorderFull as full:
+            return full.detail
+        return ""

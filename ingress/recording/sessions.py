@@ -1,0 +1,180 @@
+"""Which session a request belongs to, and the open strands of this worker's sessions.
+
+A session is what the client claims, else its trace, else who it is on that UTC day, always together with
+the verified principal: nobody writes into another's session. Its id is derived with a key, so all workers
+agree on it. Strands are closed when idle, when there are too many, or when their time is up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from tachograph.ingress.recording.claims import Claims
+from tachograph.ingress.recording.strand import Strand
+from tachograph.ingress.spool.frames import SpoolEntry
+from tachograph.schemas.canonical import canonical_json
+from tachograph.schemas.event import EventType, Principal, PrincipalKind, rfc3339_ns
+from tachograph.schemas.keys import KeyEncryptionKey
+from tachograph.schemas.payload import SessionCloseMeta, SessionOpenMeta
+
+__all__ = ["MAX_STRANDS", "Basis", "OpenStrand", "SessionNamer", "Strands"]
+
+MAX_STRANDS = 4096
+"""Strands that one worker keeps open; beyond it the one that was quiet for longest is closed."""
+MAX_STRAND_SECONDS = 24 * 3600.0
+"""A data key serves no longer, so that shredding it never takes more than a day with it."""
+MAX_STRAND_RECORDS = 1 << 20
+Basis = Literal["claimed", "trace", "principal"]
+CloseReason = Literal["idle", "shutdown"]
+
+
+class SessionNamer:
+    """Derives session ids; the same for the same claim on every worker with the same key."""
+
+    def __init__(self, kek: KeyEncryptionKey) -> None:
+        self._key = kek.derive("session id")
+        self._known: dict[tuple[str | None, ...], uuid.UUID] = {}
+
+    def name(self, principal: Principal, claims: Claims, *, started_ns: int) -> tuple[uuid.UUID, Basis]:
+        """The session's id (UUID version 8) and what it was recognised by."""
+        basis, claim = _basis(principal, claims, rfc3339_ns(started_ns)[:10])
+        place = (principal.kind, principal.issuer, principal.id, basis, claim)
+        session = self._known.get(place)
+        if session is None:
+            if len(self._known) >= MAX_STRANDS:
+                self._known.clear()
+            session = self._known[place] = self._derive(principal, basis, claim)
+        return session, basis
+
+    def _derive(self, principal: Principal, basis: Basis, claim: str) -> uuid.UUID:
+        who = {"kind": principal.kind.value, "issuer": principal.issuer, "id": principal.id}
+        text = canonical_json({"principal": who, "basis": basis, "claim": claim})
+        digest = hmac.new(self._key, text, hashlib.sha256).digest()[:16]
+        number = int.from_bytes(digest, "big")
+        number = number & ~(0xF << 76) | 0x8 << 76  # RFC 9562, 5.8: version 8, our own derivation
+        return uuid.UUID(int=number & ~(0x3 << 62) | 0x2 << 62)
+
+
+def _basis(principal: Principal, claims: Claims, day: str) -> tuple[Basis, str]:
+    if principal.kind is PrincipalKind.ANONYMOUS:  # nobody opens sessions at will without an identity
+        return "principal", day
+    if claims.agent.session is not None:
+        return "claimed", claims.agent.session
+    if claims.trace_id is not None:
+        return "trace", claims.trace_id
+    return "principal", day
+
+
+@dataclass(slots=True, eq=False)
+class OpenStrand:
+    """A strand in use: how many exchanges hold it, and when it was last touched (monotonic seconds)."""
+
+    strand: Strand
+    opened: float
+    touched: float
+    exchanges: int = 0
+    retired: bool = False
+
+
+class Strands:
+    """The open strands of one worker. What it returns must be spooled in that order."""
+
+    def __init__(
+        self,
+        make: Callable[[uuid.UUID, Principal], Strand],
+        *,
+        kek: KeyEncryptionKey,
+        version: str,
+        config_digest: str,
+        idle_seconds: float,
+        limit: int = MAX_STRANDS,
+    ) -> None:
+        self._make = make
+        self._kek = kek
+        self._version = version
+        self._digest = config_digest
+        self._idle = idle_seconds
+        self._limit = limit
+        self._open: OrderedDict[uuid.UUID, OpenStrand] = OrderedDict()
+        self._retired: set[OpenStrand] = set()
+
+    def __len__(self) -> int:
+        return len(self._open) + len(self._retired)
+
+    def hold(
+        self, session: uuid.UUID, principal: Principal, basis: Basis, *, now: float
+    ) -> tuple[OpenStrand, list[SpoolEntry]]:
+        """The session's strand for one more exchange, with the records that go ahead of it."""
+        entries: list[SpoolEntry] = []
+        found = self._open.get(session)
+        if found is not None and self._worn(found, now):
+            entries += self._retire(session, found)
+            found = None
+        if found is None:
+            entries += self._make_room()
+            found = OpenStrand(self._make(session, principal), now, now)
+            self._open[session] = found
+            entries += self._opening(found.strand, basis)
+        found.exchanges += 1
+        found.touched = now
+        self._open.move_to_end(session)
+        return found, entries
+
+    def release(self, held: OpenStrand, *, now: float) -> list[SpoolEntry]:
+        """One exchange is over; closes the strand if it was only waiting for that."""
+        held.exchanges -= 1
+        held.touched = now
+        if held.retired and held.exchanges == 0:
+            self._retired.discard(held)
+            return [_closing(held.strand, "idle")]
+        return []
+
+    def sweep(self, *, now: float) -> list[SpoolEntry]:
+        """Close what was idle for too long."""
+        # Held strands may be older than unheld ones, so the whole table is looked through.
+        idle = [
+            (session, held)
+            for session, held in self._open.items()
+            if not held.exchanges and now - held.touched >= self._idle
+        ]
+        return [entry for session, held in idle for entry in self._retire(session, held)]
+
+    def close(self) -> Iterator[SpoolEntry]:
+        """The last record of every strand."""
+        for held in (*self._open.values(), *self._retired):
+            yield _closing(held.strand, "shutdown")
+        self._open.clear()
+        self._retired.clear()
+
+    def _opening(self, strand: Strand, basis: Basis) -> list[SpoolEntry]:
+        meta = SessionOpenMeta(version=self._version, config_digest=self._digest, basis=basis)
+        return [strand.wrapped_key(self._kek), strand.record(EventType.SESSION_OPEN, meta)]
+
+    def _make_room(self) -> list[SpoolEntry]:
+        if len(self._open) < self._limit:
+            return []
+        quiet = next(((key, held) for key, held in self._open.items() if not held.exchanges), None)
+        # All in use: `ingress.max_connections` bounds them then.
+        return self._retire(*quiet) if quiet is not None else []
+
+    def _retire(self, session: uuid.UUID, held: OpenStrand) -> list[SpoolEntry]:
+        del self._open[session]
+        if not held.exchanges:
+            return [_closing(held.strand, "idle")]
+        held.retired = True
+        self._retired.add(held)
+        return []
+
+    def _worn(self, held: OpenStrand, now: float) -> bool:
+        return held.strand.records >= MAX_STRAND_RECORDS or now - held.opened >= MAX_STRAND_SECONDS
+
+
+def _closing(strand: Strand, reason: CloseReason) -> SpoolEntry:
+    meta = SessionCloseMeta(records=strand.records + 1, reason=reason)
+    return strand.record(EventType.SESSION_CLOSE, meta)
