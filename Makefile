@@ -54,6 +54,7 @@ bench-%: $(STAMP)
 	$(VENV)/bin/python -m bench.$* $(ARGS)
 
 docs: schemas  ## Regenerate what is generated from the code: JSON Schemas, coverage table.
+	$(VENV)/bin/python tests/processors/masking/test_coverage.py
 
 schemas: $(STAMP)
 	$(VENV)/bin/python -m tachograph.schemas.generate

@@ -1,4 +1,7 @@
-"""`tacho mask`: mask standard input offline, with the rules that the processors use.
+"""`tacho mask`: mask standard input offline, with the processors' rules.
+
+Left out, unless `--strict` asks for them, are the rules for what only looks like a secret; the processors
+always use those. Connections' own field names are not known here.
 
 Plain mode reads all of standard input as one text. `--jsonl` reads `{"id", "text"}` a line and answers
 `{"id", "text", "spans": [{"start", "end", "type", "rule"}]}`, offsets in characters of the input text.
@@ -139,7 +142,7 @@ def mask(
         bool, typer.Option("--jsonl", help='Read {"id", "text"} a line, answer with spans.')
     ] = False,
 ) -> None:
-    """Mask standard input offline, with the rules that the processors use."""
+    """Mask standard input offline: our rules but the strict ones (--strict: all, as the processors do)."""
     try:
         ruleset = load(rules or (), strict=strict)
         masker = Masker(ruleset, pseudonym_key())

@@ -6,6 +6,7 @@ is taken to its real end (escapes honoured), a number or a whole object under a 
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -55,6 +56,9 @@ class NamedValues:
         self._element = re2.compile(
             rb"<(?:[\w.-]+:)?([\w.-]*(?i:" + hints + rb")[\w.-]*)(?:\s[^<>]*)?>\s*(?:<!\[CDATA\[)?([^<]+)<"
         )
+        self._cut_element = re2.compile(
+            rb"<(?:[\w.-]+:)?([\w.-]*(?i:" + hints + rb")[\w.-]*)(?:\s[^<>]*)?>\s*(?:<!\[CDATA\[)?([^<]+)\z"
+        )
         self._disposition = re2.compile(
             rb'(?i)content-disposition:[^\r\n]{0,256}?\bname="?([^"\r\n;]{1,128})[^\r\n]*(?:\r?\n[^\r\n]+)*\r?\n\r?\n'
         )
@@ -65,7 +69,7 @@ class NamedValues:
             yield from self._members(text)
         if b"=" in text:
             yield from self._pairs(text, form=form)
-        if b"</" in text:
+        if b"</" in text or text.lstrip()[:1] == b"<":
             yield from self._elements(text)
         if b"isposition" in text:
             yield from self._multipart(text)
@@ -120,13 +124,24 @@ class NamedValues:
 
     def _elements(self, text: bytes) -> Iterator[Field]:
         match: Any
-        for match in self._element.finditer(text):
+        for match in chain(self._element.finditer(text), self._cut_off(text)):
             name = match.group(1).decode("utf-8", "replace")
             value = match.group(2)
             if self._matcher.keys.match(name) and not is_hollow(value.strip()):
                 lead = len(value) - len(value.lstrip())
                 start = match.start(2) + lead
                 yield Field(name, marker_type(name), start, start + len(value.strip()))
+
+    def _cut_off(self, text: bytes) -> Iterator[Any]:
+        """The element that an XML document broken off ends in."""
+        if text.lstrip()[:1] != b"<":
+            return
+        at = text.rfind(b"<")
+        if text.startswith(b"<![CDATA[", at):
+            at = text.rfind(b"<", 0, at)
+        match = self._cut_element.match(text, at) if at >= 0 else None
+        if match:
+            yield match
 
     def _labelled(self, text: bytes) -> Iterator[Field]:
         for name, start, end, quote_at in labelled.find(
