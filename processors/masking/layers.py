@@ -9,7 +9,10 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
+from heapq import merge
 from html import unescape
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import re2
@@ -34,6 +37,8 @@ _HEX = re.compile(rb"[0-9a-fA-F]{20,}")
 _PRINTABLE = re.compile(rb"[\x20-\x7e\t\r\n]{10,}")
 _URLSAFE = bytes.maketrans(b"-_", b"+/")
 _FOLD = re.compile(rb"\r?\n[ \t]{0,8}\Z")
+_START = attrgetter("start")
+_CHECK_EVERY = 4096
 _MAX_PROBED_RUN = 4 * 1024 * 1024
 """Longer base64 runs are media, not text; they are probed up to here."""
 
@@ -50,21 +55,35 @@ def _unescaped(token: bytes) -> bytes:
     return chr(code).encode("utf-8", "replace") if code < 0x110000 else b"?"
 
 
-def _escape_edits(text: bytes) -> list[Edit]:
-    edits = []
-    if b"\\" in text:
-        for match in _BACKSLASH.finditer(text):
-            token = match[0]
-            edits.append(Edit(match.start(), match.end(), _SIMPLE.get(token) or _unescaped(token)))
-    if b"%" in text:
-        for match in _PERCENT.finditer(text):
-            raw = binascii.unhexlify(match[0].replace(b"%", b""))
-            edits.append(Edit(match.start(), match.end(), raw, unit=3, per=1))
-    if b"&" in text:
-        for match in _ENTITY.finditer(text):
-            plain = unescape(match[0].decode()).encode("utf-8", "replace")
-            edits.append(Edit(match.start(), match.end(), plain))
-    return edits
+def _backslash_edits(text: bytes) -> Iterator[Edit]:
+    for match in _BACKSLASH.finditer(text):
+        token = match[0]
+        yield Edit(match.start(), match.end(), _SIMPLE.get(token) or _unescaped(token))
+
+
+def _percent_edits(text: bytes) -> Iterator[Edit]:
+    for match in _PERCENT.finditer(text):
+        raw = binascii.unhexlify(match[0].replace(b"%", b""))
+        yield Edit(match.start(), match.end(), raw, unit=3, per=1)
+
+
+def _entity_edits(text: bytes) -> Iterator[Edit]:
+    for match in _ENTITY.finditer(text):
+        plain = unescape(match[0].decode()).encode("utf-8", "replace")
+        yield Edit(match.start(), match.end(), plain)
+
+
+_ESCAPES = ((b"\\", _backslash_edits), (b"%", _percent_edits), (b"&", _entity_edits))
+
+
+def _escape_edits(text: bytes) -> Iterator[Edit]:
+    """Every kind of escape, in order; one that begins in another is left to the next layer."""
+    kinds = [edits(text) for mark, edits in _ESCAPES if mark in text]
+    end = 0
+    for edit in kinds[0] if len(kinds) == 1 else merge(*kinds, key=_START):
+        if edit.start >= end:
+            end = edit.end
+            yield edit
 
 
 def _shifted(run: bytes, shift: int) -> bytes:
@@ -130,29 +149,37 @@ def _run_edits(start: int, run: bytes) -> list[Edit]:
     return found or [edit for edit in _base64_edits(start, run) if edit.end > edit.start]
 
 
-def _encoded_edits(text: bytes) -> list[Edit]:
+def _encoded_edits(text: bytes) -> Iterator[Edit]:
     """Decoded base64 and hex runs."""
-    edits: list[Edit] = []
     match: Any
+    end = 0
     for match in _RUN.finditer(text):
-        start, end = match.span()
-        found = _run_edits(start, text[start:end])
-        if found and edits and _FOLD.match(text, edits[-1].end, found[0].start):
-            edits.append(Edit(edits[-1].end, found[0].start, b""))  # a folded line: read on without the break
-        edits += found
-    return edits
+        start, stop = match.span()
+        found = _run_edits(start, text[start:stop])
+        if found and end and _FOLD.match(text, end, found[0].start):
+            yield Edit(end, found[0].start, b"")  # a folded line: read on without the break
+        for edit in found:
+            end = edit.end
+            yield edit
 
 
-def _edits(text: bytes) -> list[Edit]:
+def _edits(text: bytes) -> Iterator[Edit]:
     """The next layer: escapes where there are any, else encoded runs.
 
     Never both at once: what is plain only once its escapes are undone must be looked at before it is decoded.
     """
-    edits = _escape_edits(text)
-    if not edits:
-        return _encoded_edits(text)
-    edits.sort(key=lambda edit: edit.start)
-    return [e for i, e in enumerate(edits) if i == 0 or e.start >= edits[i - 1].end]
+    escapes = _escape_edits(text)
+    first = next(escapes, None)
+    return _encoded_edits(text) if first is None else chain((first,), escapes)
+
+
+def _counted(edits: Iterator[Edit], limits: Limits, deadline: Deadline) -> Iterator[Edit]:
+    for count, edit in enumerate(edits, 1):
+        if count > limits.edits:
+            raise Withheld("edit-limit")
+        if count % _CHECK_EVERY == 0:
+            deadline.check()
+        yield edit
 
 
 def layers(view: View, limits: Limits, deadline: Deadline) -> Iterator[View]:
@@ -160,21 +187,18 @@ def layers(view: View, limits: Limits, deadline: Deadline) -> Iterator[View]:
     for _ in range(limits.layers):
         yield view
         deadline.check()
-        edits = _edits(view.text)
-        if not edits:
+        edits = _counted(_edits(view.text), limits, deadline)
+        first = next(edits, None)
+        if first is None:
             return
-        if len(edits) > limits.edits:
-            raise Withheld("edit-limit")
-        view = DecodedView(view, edits)
+        view = DecodedView(view, chain((first,), edits))
     raise Withheld("depth")
 
 
 def plain(value: bytes) -> bytes:
     """The value with one layer of escapes undone: how a field's raw text reads."""
-    edits = sorted(_escape_edits(value), key=lambda edit: edit.start)
     out, last = [], 0
-    for edit in edits:
-        if edit.start >= last:
-            out += [value[last : edit.start], edit.text]
-            last = edit.end
+    for edit in _escape_edits(value):
+        out += [value[last : edit.start], edit.text]
+        last = edit.end
     return b"".join([*out, value[last:]])

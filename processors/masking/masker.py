@@ -33,8 +33,9 @@ from tachograph.processors.masking.propagate import Haystack, Needle, needles
 from tachograph.processors.masking.pseudonyms import PseudonymKey
 from tachograph.processors.masking.ruleset import Ruleset
 from tachograph.processors.masking.scan import Scanner
-from tachograph.processors.masking.splice import Shape, is_json, spliced
+from tachograph.processors.masking.splice import Shape, spliced
 from tachograph.processors.masking.views import ContentView, JoinedView, Range, View
+from tachograph.processors.masking.wellformed import is_json
 
 __all__ = ["DEFAULT_FIELDS", "FieldRules", "MaskedPart", "Masker", "Part", "PartKind", "PseudonymKey", "Span"]
 
@@ -128,7 +129,7 @@ class Masker:
             work.views, work.findings = [], []
 
     def _detect(self, work: _Work, deadline: Deadline) -> None:
-        readings, fields = self._read(work)
+        readings, fields = self._read(work, deadline)
         whole = ContentView(work.content)
         if work.shape == "json" and self._named.paths:
             fields = [*fields, *paths.find(work.content, self._named.paths)]
@@ -142,7 +143,7 @@ class Masker:
                 if len(work.findings) > self._limits.spans:
                     raise Withheld("span-limit")
 
-    def _read(self, work: _Work) -> tuple[list[_Reading], Sequence[Field]]:
+    def _read(self, work: _Work, deadline: Deadline) -> tuple[list[_Reading], Sequence[Field]]:
         """Fill in content and shape; the readings to look at and what is secret by header name."""
         part = work.part
         if part.kind == "headers":
@@ -154,7 +155,7 @@ class Masker:
         whole = ContentView(text)
         if part.kind == "url":
             return [_Reading(whole, form=True)], ()
-        if text.lstrip()[:1] in (b"{", b"[", b'"') and is_json(text):
+        if text.lstrip()[:1] in (b"{", b"[", b'"') and is_json(text, deadline):
             work.shape = "json"
             return [_Reading(whole, escaped=True)], ()
         if streams.is_event_stream(part.content_type, text) or streams.is_lines(part.content_type, text):

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import orjson
-
 from tachograph.processors.masking.views import Range
+from tachograph.processors.masking.wellformed import is_json
 
 Shape = Literal["json", "lines", "plain"]
 """One JSON document, one JSON document a line (NDJSON, or SSE behind `data:`), or neither."""
@@ -31,15 +30,6 @@ class Patch:
     end: int
     marker: bytes
     quote: bytes = b""
-
-
-def is_json(data: bytes) -> bool:
-    """Whether a JSON reader takes this."""
-    try:
-        orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return False
-    return True
 
 
 def _written(text: bytes, patches: Sequence[Patch]) -> bytes:

@@ -6,7 +6,7 @@ finds is carried back here. A range that cuts through an escape or a base64 grou
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -75,7 +75,7 @@ class Edit(NamedTuple):
     """Source bytes [start, end) read as `text`; `unit` of them stand for `per` text bytes (base64: 4 for 3).
 
     A unit of 0 is an escape: all of the source stands for all of the text. (A NamedTuple, as a body may hold
-    hundreds of thousands.)
+    millions.)
     """
 
     start: int
@@ -90,26 +90,27 @@ class DecodedView:
 
     __slots__ = ("_ends", "_parent", "_per", "_sources", "_starts", "_unit", "_width", "text")
 
-    def __init__(self, parent: View, edits: Sequence[Edit]) -> None:
-        """`edits` in order, not overlapping."""
-        source, out, starts = parent.text, [], []
-        position = last = 0
-        for start, end, text, _, _ in edits:
-            out.append(source[last:start])
-            position += start - last
-            starts.append(position)
-            out.append(text)
-            position += len(text)
+    def __init__(self, parent: View, edits: Iterable[Edit]) -> None:
+        """`edits` in order, not overlapping; none is kept, for there may be millions."""
+        source, out = parent.text, bytearray()
+        starts, width, sources, ends = (array("I") for _ in range(4))
+        units, pers = array("b"), array("b")
+        last = 0
+        for start, end, text, unit, per in edits:
+            out += source[last:start]
+            starts.append(len(out))  # where an edit's text lies in the view
+            width.append(len(text))
+            sources.append(start)  # where its source begins
+            ends.append(end)
+            units.append(unit)
+            pers.append(per)
+            out += text
             last = end
-        out.append(source[last:])
-        self.text = b"".join(out)
+        out += source[last:]
+        self.text = bytes(out)
         self._parent = parent
-        self._starts = array("q", starts)  # where an edit's text lies in the view
-        self._width = array("q", [len(edit[2]) for edit in edits])
-        self._sources = array("q", [edit[0] for edit in edits])  # where its source begins
-        self._ends = array("q", [edit[1] for edit in edits])
-        self._unit = array("b", [edit[3] for edit in edits])
-        self._per = array("b", [edit[4] for edit in edits])
+        self._starts, self._width, self._sources, self._ends = starts, width, sources, ends
+        self._unit, self._per = units, pers
 
     def _source(self, offset: int, *, end: bool) -> int:
         """The parent's offset behind an offset of this text; an end rounds up to groups, a start down."""

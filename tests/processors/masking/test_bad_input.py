@@ -1,6 +1,10 @@
 """Hostile content is masked or withheld with a reason, in bounded time, and the masker goes on."""
 
+import json
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +15,9 @@ KEY = PseudonymKey("k1", bytes(32))
 MASKER = Masker(load(), KEY)
 SECONDS = 60.0
 """Far above what any of them takes alone on a slow machine; far below for ever."""
+
+PEAK_MB = 256
+"""Resident memory while any of them is masked, the process and its rules included."""
 
 
 def flood(unit: bytes, size: int = 400_000) -> bytes:
@@ -59,10 +66,10 @@ def test_the_masker_goes_on_after_a_failure() -> None:
     """A bug in one step withholds that part; the next record is masked."""
 
     class Broken(Masker):
-        def _read(self, work):  # type: ignore[no-untyped-def]  # a stand-in for any bug
+        def _read(self, work, deadline):  # type: ignore[no-untyped-def]  # a stand-in for any bug
             if work.part.name == "bad":
                 raise RecursionError
-            return super()._read(work)
+            return super()._read(work, deadline)
 
     masker = Broken(Ruleset(()), KEY)
     bad, good = masker.mask([Part("bad", "text", b"x"), Part("good", "text", b'{"password":"abcdef"}')])
@@ -75,7 +82,7 @@ def test_memory_that_runs_out_withholds() -> None:
     """The worker lives."""
 
     class Full(Masker):
-        def _read(self, work):  # type: ignore[no-untyped-def]  # a stand-in for a full machine
+        def _read(self, work, deadline):  # type: ignore[no-untyped-def]  # a stand-in for a full machine
             raise MemoryError
 
     (out,) = Full(Ruleset(()), KEY).mask([Part("b", "body", b"x")])
@@ -91,3 +98,13 @@ def test_a_rule_that_matches_every_letter_is_withheld_at_its_limit() -> None:
     (out,) = whole.mask([Part("b", "text", b"all of it")])
     assert out.data is not None
     assert out.data.startswith(b"[A:k1.")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
+@pytest.mark.parametrize("name", ["a million keys", "backslashes", "PEM headers", "a list of secrets"])
+def test_memory_stays_bounded(name: str) -> None:
+    """The worst bodies, each in a process of its own: a few copies of the text and no more."""
+    root = Path(__file__).parents[3]
+    command = [sys.executable, "-m", "bench.hostile", "--only", name]
+    done = subprocess.run(command, cwd=root, capture_output=True, check=True)
+    assert json.loads(done.stdout)["peak_mb"] < PEAK_MB

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.processors.masking.splice import Patch, is_json, spliced
+from tachograph.processors.masking.splice import Patch, spliced
+from tachograph.processors.masking.wellformed import is_json
 
 DOCUMENT = b'{"a":"xx","b":[12,-3.5e2,true,null],"c":{"d":"y\\"z"}}'
 
