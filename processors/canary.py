@@ -1,0 +1,177 @@
+"""The canary agent: publish a session of planted secrets on the raw topic, read its events on the masked one.
+
+It looks from outside, at what the processors in service really put out: an old rule set, a worker with
+another configuration, a masker that was bypassed would show here. No log line or metric holds a plant.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from prometheus_client import CollectorRegistry, Counter
+
+from tachograph.processors.brokers import rdkafka_settings
+from tachograph.processors.canary_session import CanarySession, leaked, plant_session
+from tachograph.processors.errors import BrokerFault
+from tachograph.processors.keyfile import read_key
+from tachograph.schemas.config import Configuration
+from tachograph.schemas.keys import KeyEncryptionKey
+from tachograph.schemas.topics import MAX_RECORD_BYTES
+
+__all__ = ["Canary", "CanaryMetrics", "Result"]
+
+ASK_S = 10.0
+"""How long Kafka may take to answer or to acknowledge."""
+RETRY_S = 0.2
+MAX_EVENT_BYTES = 256 << 20
+"""Events of one round kept in memory; a round is far below."""
+_SEED_BITS = 62
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One round: how much was planted, what of it could be read, and how many records never came."""
+
+    session: str
+    planted: int
+    events: int
+    missing: int
+    leaks: tuple[str, ...]
+    """The places of the plants that could be read; never their values."""
+
+    @property
+    def good(self) -> bool:
+        return not self.leaks and not self.missing
+
+
+class CanaryMetrics:
+    """Counts since the start; a leak is an alarm."""
+
+    def __init__(self) -> None:
+        self.registry = kept = CollectorRegistry()
+        self.planted = Counter("tacho_canary_planted", "Synthetic secrets sent in", registry=kept)
+        self.leaks = Counter("tacho_canary_leaks", "Of them, readable behind the masker", registry=kept)
+        self.unseen = Counter("tacho_canary_unseen", "Records without an event in time", registry=kept)
+
+
+class Canary:
+    """Rounds against one deployment."""
+
+    def __init__(self, config: Configuration, *, base: Path, metrics: CanaryMetrics) -> None:
+        self._settings = rdkafka_settings(config.kafka, base=base)
+        self._topics = config.kafka.topics
+        self._kek = KeyEncryptionKey(read_key(base / config.keys.kek_file))
+        self._metrics = metrics
+
+    def round(self, exchanges: int, *, wait_s: float) -> Result:
+        """Plant this many exchanges and wait for their events; raises `BrokerFault`."""
+        seeds = [secrets.randbits(_SEED_BITS) for _ in range(exchanges)]
+        session = plant_session(seeds, kek=self._kek, clock=time.time_ns, randomness=secrets.token_bytes)
+        try:
+            with self._reader() as reader:
+                self._publish(session)
+                self._metrics.planted.inc(len(session.plants))
+                seen = _events(reader, session, wait_s)
+        except KafkaException as error:
+            raise BrokerFault(f"{self._settings['bootstrap.servers']}: {error.args[0].str()}") from None
+        return self._judged(session, seen)
+
+    def _judged(self, session: CanarySession, seen: dict[str, bytes]) -> Result:
+        leaks = leaked(seen.values(), session.plants)
+        places = tuple(sorted({plant.place for plant in leaks}))
+        missing = len(session.expected - seen.keys())
+        result = Result(str(session.id), len(session.plants), len(seen), missing, places)
+        self._metrics.leaks.inc(len(leaks))
+        self._metrics.unseen.inc(missing)
+        if leaks:
+            _log.critical("LEAK: planted secrets are readable on the masked topic", session=result.session,
+                          leaks=len(leaks), places=places)  # fmt: skip
+        elif missing:
+            _log.error("canary records were not masked in time", session=result.session, missing=missing)
+        else:
+            _log.info("canary round good", session=result.session, planted=result.planted)
+        return result
+
+    def _publish(self, session: CanarySession) -> None:
+        failed: list[str] = []
+        producer = Producer({**self._settings, "acks": "all", "enable.idempotence": True,
+                             "partitioner": "murmur2_random", "message.max.bytes": MAX_RECORD_BYTES,
+                             "message.timeout.ms": int(ASK_S * 1000), "error_cb": _quiet})  # fmt: skip
+
+        def delivered(error: Any, _: Message) -> None:
+            if error is not None:
+                failed.append(error.str())
+
+        def flush() -> None:
+            if producer.flush(2 * ASK_S) or failed:
+                raise BrokerFault(f"canary records were not delivered: {(failed or ['no answer'])[0]}")
+
+        producer.produce(self._topics.keys, session.key.encode(), session.key.strand, on_delivery=delivered)
+        flush()  # the key is there before the first record that needs it
+        for record in session.records:
+            producer.produce(self._topics.raw, record, str(session.id).encode(), on_delivery=delivered)
+        flush()
+
+    @contextmanager
+    def _reader(self) -> Iterator[Consumer]:
+        """A consumer of the whole masked topic from now on; it belongs to no group and commits nothing."""
+        consumer = Consumer({**self._settings, "group.id": f"{self._topics.masked}.canary",
+                             "enable.auto.commit": False, "auto.offset.reset": "error",
+                             "allow.auto.create.topics": False, "error_cb": _quiet})  # fmt: skip
+        try:
+            topic = consumer.list_topics(self._topics.masked, timeout=ASK_S).topics[self._topics.masked]
+            if topic.error is not None:
+                raise BrokerFault(f"no topic {self._topics.masked}: run `tacho provision`")
+            places = [TopicPartition(self._topics.masked, number) for number in topic.partitions]
+            for place in places:
+                place.offset = _end(consumer, place)
+            consumer.assign(places)
+            yield consumer
+        finally:
+            consumer.close()
+
+
+def _end(consumer: Consumer, place: TopicPartition) -> int:
+    """The partition's end; a partition that is just finding its leader is asked again."""
+    deadline = time.monotonic() + ASK_S
+    while True:
+        try:
+            return int(consumer.get_watermark_offsets(place, timeout=ASK_S)[1])
+        except KafkaException as error:
+            if not error.args[0].retriable() or time.monotonic() > deadline:
+                raise
+            time.sleep(RETRY_S)
+
+
+def _events(reader: Consumer, session: CanarySession, wait_s: float) -> dict[str, bytes]:
+    """The session's events by uid, in order, as soon as all are there or the time is over."""
+    seen: dict[str, bytes] = {}
+    key, size = str(session.id).encode(), 0
+    deadline = time.monotonic() + wait_s
+    while time.monotonic() < deadline and session.expected - seen.keys() and size < MAX_EVENT_BYTES:
+        for message in reader.consume(500, 0.2):
+            value = message.value()
+            if message.error() is None and message.key() == key and value is not None:
+                seen[_uid(message)] = value
+                size += len(value)
+    return seen
+
+
+def _uid(message: Message) -> str:
+    headers = dict(message.headers() or ())
+    uid = headers.get("uid") or b""
+    return uid.decode() if isinstance(uid, bytes) else uid
+
+
+def _quiet(_: object) -> None:
+    """librdkafka retries by itself; what it gives up comes back as an exception or a failed delivery."""
