@@ -1,8 +1,12 @@
-"""`tacho keys create|list|revoke`: gateway API keys for agents. A key is shown once, when it is made."""
+"""`tacho keys create|list|revoke`: gateway API keys for agents. A key is shown once, when it is made.
+
+`tacho keys pseudonym` says how a value is called under each pseudonym key, the current and the earlier ones.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -11,22 +15,26 @@ import typer
 
 from tachograph.cli import settings
 from tachograph.cli.api_keys import ApiKey, ApiKeys
+from tachograph.cli.errors import WrongUse
 from tachograph.cli.output import console, note, print_json, table
 from tachograph.cli.settings import ConfigOption, JsonOption
 
 __all__ = ["register", "rfc3339"]
 
 _MAX_DAYS = 3650
+MAX_VALUE_BYTES = 1 << 20
 
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(
-        no_args_is_help=True, help="Gateway API keys: what an agent presents instead of a real one."
+        no_args_is_help=True,
+        help="Gateway API keys, which agents present instead of real ones; and pseudonyms.",
     )
     group.command("create")(create)
     group.command("list")(list_keys)
     group.command("revoke")(revoke)
+    group.command("pseudonym")(pseudonym)
     app.add_typer(group, name="keys", rich_help_panel="Operate")
 
 
@@ -76,6 +84,36 @@ def revoke(
         print_json({"id": entry.id, "name": entry.name, "revoked": entry.revoked})
         return
     note(f"Key {entry.id} for {entry.name} is revoked.")
+
+
+def pseudonym(
+    kind: Annotated[str, typer.Argument(metavar="TYPE", help="The marker's type, such as GITHUB_TOKEN.")],
+    config: ConfigOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Read a value from standard input and show its marker under every pseudonym key, the current one first.
+
+    So a search for an old marker and one for a new find the same value on both sides of a change of keys.
+    """
+    told = settings.load(config)
+    from tachograph.processors.keyfile import read_key
+    from tachograph.processors.masking.pseudonyms import PseudonymKey
+
+    if sys.stdin.isatty():
+        note("Type the value, then Enter and Ctrl-D; it is not kept.")
+    value = sys.stdin.buffer.read(MAX_VALUE_BYTES + 1).rstrip(b"\r\n")
+    if not value or len(value) > MAX_VALUE_BYTES:
+        raise WrongUse(f"standard input: expected a value of 1 to {MAX_VALUE_BYTES} bytes")
+    files = (told.configuration.keys.pseudonym_file, *told.configuration.keys.pseudonym_previous)
+    keys = [(name, PseudonymKey.named(read_key(told.base / name))) for name in files]
+    rows = [
+        {"key": key.key_id, "file": name, "marker": key.marker(kind.upper(), value).decode()}
+        for name, key in keys
+    ]
+    if json_output:
+        print_json(rows)
+        return
+    table(("key", "file", "marker"), [tuple(row.values()) for row in rows], empty="")
 
 
 def status(entry: ApiKey, now: str) -> str:

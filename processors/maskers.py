@@ -15,7 +15,6 @@ from tachograph.processors.masking.errors import ConfigurationError
 from tachograph.processors.masking.limits import Limits
 from tachograph.processors.masking.masker import FieldRules, Masker, PseudonymKey
 from tachograph.processors.masking.ruleset import load
-from tachograph.schemas.canonical import sha256_hex
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.connection import FieldNames
 
@@ -23,7 +22,6 @@ __all__ = ["MASK_SECONDS", "build_maskers"]
 
 MASK_SECONDS = 30.0
 """For one record. So far above what any record takes that a busy machine does not decide what is withheld."""
-_KEY_ID_CHARS = 4
 
 _log = structlog.get_logger(__name__)
 
@@ -34,7 +32,7 @@ def build_maskers(
     """The masker by a connection's name; an unknown name gets the one with the rules of all of them."""
     try:
         ruleset = load([base / name for name in config.masking.rules])
-        key = PseudonymKey(sha256_hex(pseudonym_key)[:_KEY_ID_CHARS], pseudonym_key)
+        key = PseudonymKey.named(pseudonym_key)
     except ConfigurationError as error:
         raise OperatorError(str(error)) from None
     secrets = tuple(_credentials(config, base))

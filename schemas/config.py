@@ -157,6 +157,8 @@ class Keys(_Config):
     """The key-encryption key of the raw records; the ingress and the processor hold it."""
     pseudonym_file: str = "keys/pseudonym"
     """The key of the pseudonyms; only the processor holds it."""
+    pseudonym_previous: tuple[str, ...] = ()
+    """Earlier keys of the pseudonyms: masking does not use them, `tacho keys pseudonym` compares by them."""
 
 
 class OidcIssuer(_Config):

@@ -15,6 +15,8 @@ MIN_KEY_BYTES = 32
 PSEUDONYM_BYTES = 8
 """64 bits: enough to tell values of one tenant apart, shown as 16 hex digits."""
 
+KEY_ID_CHARS = 4
+
 # Whoever holds a pseudonym and can query the masker could try all values of these: no pseudonym for them.
 LOW_ENTROPY = frozenset({"PIN", "CVV", "SSN", "OTP", "DATE_OF_BIRTH"})
 
@@ -55,6 +57,11 @@ class PseudonymKey:
             raise PseudonymKeyError(
                 f"pseudonym key id: expected 1 to 8 of a-z and 0-9, got {self.key_id!r}; rename it"
             )
+
+    @classmethod
+    def named(cls, secret: bytes) -> "PseudonymKey":
+        """The key under an id that follows from it, so that every process calls it the same."""
+        return cls(hashlib.sha256(secret).hexdigest()[:KEY_ID_CHARS], secret)
 
     def of(self, kind: str, value: bytes) -> str | None:
         """`keyid.hex` for this type and value; None for a type whose values could be tried out."""

@@ -1,5 +1,6 @@
 """`tacho keys`: shown once, listed without it, revoked."""
 
+import base64
 import json
 import os
 from pathlib import Path
@@ -62,3 +63,36 @@ def test_no_keys_yet_says_how_to_make_one(tmp_path: Path, config: str) -> None:
 def test_the_status_follows_from_the_entry(entry: ApiKey, expected: str) -> None:
     """Revoked wins over expired."""
     assert status(entry, "2026-01-01T12:00:00Z") == expected
+
+
+def test_a_pseudonym_compares_across_keys(config: str) -> None:
+    """After a change of keys the earlier ones still name a value, which is never shown."""
+    value = "ghp_" + "a1B2" * 9
+
+    def markers() -> list[dict[str, str]]:
+        done = CliRunner().invoke(
+            app, ["keys", "pseudonym", "github_token", "--json", "--config", config], input=f"{value}\n"
+        )
+        assert value not in done.stdout
+        found: list[dict[str, str]] = json.loads(done.stdout)
+        return found
+
+    (before,) = markers()
+    folder = Path(config).parent / "keys"
+    (folder / "pseudonym").rename(folder / "pseudonym-2025")
+    (folder / "pseudonym").touch(0o600)
+    (folder / "pseudonym").write_text(base64.b64encode(os.urandom(32)).decode())
+    text = Path(config).read_text()
+    assert "keys:" not in text
+    Path(config).write_text(text + "\nkeys: {pseudonym_previous: [keys/pseudonym-2025]}\n")
+    now, then = markers()
+    assert then["marker"] == before["marker"]
+    assert now["marker"] != then["marker"]
+    assert now["marker"].startswith(f"[GITHUB_TOKEN:{now['key']}.")
+
+
+@pytest.mark.parametrize("text", ["", "\n", "x" * (1 << 20) + "x"])
+def test_a_pseudonym_of_nothing_is_wrong_use(config: str, text: str) -> None:
+    """Empty, or larger than any secret."""
+    done = CliRunner().invoke(app, ["keys", "pseudonym", "TOKEN", "--config", config], input=text)
+    assert done.exit_code != 0

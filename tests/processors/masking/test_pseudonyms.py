@@ -69,3 +69,10 @@ def test_markers_are_safe_in_any_string(value: bytes, kind: str) -> None:
     marker = KEY.marker(kind, value).decode()
     assert not set(marker) & set("\"'\\ %&<>")
     assert normalised(kind, normalised(kind, value)) == normalised(kind, value)
+
+
+def test_a_keys_own_id_follows_from_it() -> None:
+    """Every process calls a key the same; another key has another id, and other pseudonyms."""
+    one, two = PseudonymKey.named(bytes(32)), PseudonymKey.named(bytes(31) + b"1")
+    assert one.key_id == PseudonymKey.named(bytes(32)).key_id != two.key_id
+    assert one.of("TOKEN", b"abc") != two.of("TOKEN", b"abc")
