@@ -1,11 +1,15 @@
 """Loopback ports: choose a free one, or say who holds a taken one."""
 
 import contextlib
+import random
 import socket
 from pathlib import Path
 from typing import Final
 
 LOOPBACK: Final = "127.0.0.1"
+REGISTERED: Final = range(20_000, 32_000)
+"""Below Linux's ephemeral ports (32768 and up), from which outgoing connections take theirs."""
+_RANDOM: Final = random.SystemRandom()
 _LISTEN: Final = "0A"  # proc_net(5)
 
 
@@ -55,12 +59,11 @@ def _target(descriptor: Path) -> str | None:
 
 
 def _free(taken: set[int]) -> int:
-    while True:
-        with socket.socket() as probe:
-            probe.bind((LOOPBACK, 0))
-            port: int = probe.getsockname()[1]
-        if port not in taken:
+    # Not one that the system would choose: until the engine listens, any outgoing connection could take it.
+    for port in _RANDOM.sample(REGISTERED, len(REGISTERED)):
+        if port not in taken and is_free(port):
             return port
+    raise OSError(f"no port between {REGISTERED.start} and {REGISTERED.stop} is free")
 
 
 def _listening(port: int, proc: Path) -> set[str]:

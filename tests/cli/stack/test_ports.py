@@ -24,6 +24,14 @@ def test_zero_is_a_free_port_each_time() -> None:
     assert taken == set(chosen)
 
 
+def test_a_chosen_port_stays_free_while_others_connect() -> None:
+    """It lies outside the range from which the system gives outgoing connections theirs."""
+    low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    chosen = ports.choose(0, set())
+    assert chosen in ports.REGISTERED
+    assert not low <= chosen <= high
+
+
 def test_a_wanted_port_is_taken_at_its_word() -> None:
     """No port but the one that was asked for."""
     assert ports.choose(19999, set()) == 19999
