@@ -45,6 +45,9 @@ bench: bench-ingress bench-pipeline bench-masking  ## Run every benchmark.
 bench-ingress: $(STAMP) .venv-bench/.installed  # its peers have an environment of their own
 	$(VENV)/bin/python -m bench.ingress $(ARGS)
 
+bench-masking: $(STAMP) .venv-bench/.installed
+	$(VENV)/bin/python -m bench.masking $(ARGS)
+
 .venv-bench/.installed: bench/peers.lock $(STAMP)
 	@$(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<

@@ -2,8 +2,11 @@
 
 Texts are generated from a seed: chat histories of prose and code words, a secret in every fifth message.
 Times are CPU seconds of this process, so that a busy machine does not count. `--labels FILE` scores
-spans against labelled texts ({"id", "text", "secrets": [[start, end, type]]} a line, gzip), `--exchanges
-N` looks for leaks.
+spans against further labelled texts ({"id", "text", "secrets": [[start, end, type]]} a line, gzip),
+`--exchanges N` looks for leaks.
+
+Peers (detect-secrets, Presidio's patterns, kingfisher; none validates over a network) run in .venv-bench over
+the same labelled texts of our own, and over as much of the history as they do in reasonable time.
 """
 
 import argparse
@@ -11,12 +14,15 @@ import gzip
 import json
 import random
 import resource
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import orjson
 
+from bench import labelled
 from tachograph.processors.masking.canaries import exchange, survivors
 from tachograph.processors.masking.limits import Deadline
 from tachograph.processors.masking.masker import Masker, Part, PseudonymKey
@@ -33,6 +39,11 @@ WORDS = (
     "while", "for", "none", "true", "state", "queue",
 )  # fmt: skip
 ROUNDS = 3
+ROWS = 900
+PEER_PYTHON = Path(".venv-bench/bin/python")
+PEERS = {"kingfisher": 5_000_000, "presidio": 300_000, "detect-secrets": 300_000}
+"""Bytes of history that each is timed over."""
+DEVELOPMENT_SET = Path("../shared/data/masking-dev.jsonl.gz")
 
 
 def history(size: int, seed: int = 1) -> bytes:
@@ -90,6 +101,29 @@ def score(labels: Path) -> dict[str, float]:
     }
 
 
+def ours(rows: list[dict[str, object]]) -> dict[str, float]:
+    """`tacho mask` over the own labelled texts."""
+    masker = Masker(load(strict=False), KEY)
+    found = {}
+    for row in rows:
+        (masked,) = masker.mask([Part("t", "text", str(row["text"]).encode())])  # they are ASCII
+        found[str(row["id"])] = [(s.start, s.end) for s in masked.spans]
+    return labelled.score(rows, found)
+
+
+def peer(name: str, rows: list[dict[str, object]]) -> dict[str, object]:
+    """One peer over the same texts, in its own environment."""
+    speed = history(PEERS[name]).decode().replace("\\n", "\n")  # they read lines
+    asked = json.dumps({"rows": rows, "speed": speed})
+    command = [str(PEER_PYTHON), "bench/masking_peers.py", name]
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"failed": done.stderr.strip().splitlines()[-1:]}
+    answer = json.loads(done.stdout)
+    score_ = labelled.score(rows, {key: [(a, b) for a, b in spans] for key, spans in answer["found"].items()})
+    return {**score_, "scan_mb_s": round(len(speed) / 1e6 / answer["seconds"], 2)}
+
+
 def main() -> None:
     """Measure, print a line each, end with JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -103,7 +137,7 @@ def main() -> None:
     sure, fast = Scanner(rules), Scanner(rules, prefilter)
     masker = Masker(rules, KEY)
     part, body = Part("b", "body", usual, "application/json"), Part("b", "body", large, "application/json")
-    result: dict[str, object] = {
+    result: dict[str, Any] = {
         "rules": len(rules.rules),
         "hyperscan": prefilter is not None,
         "scan_mb_s": round(len(large) / 1e6 / seconds(lambda: fast.scan(large, deadline)), 1),
@@ -116,10 +150,16 @@ def main() -> None:
         "exchanges": arguments.exchanges,
         "leaks": leaks(masker, arguments.exchanges),
     }
-    if arguments.labels:
-        result |= score(arguments.labels)
+    labels = arguments.labels or (DEVELOPMENT_SET if DEVELOPMENT_SET.exists() else None)
+    if labels:
+        result |= score(labels)
+    rows = list(labelled.rows(ROWS))
+    result["own_texts"] = {"tachograph": ours(rows)}
+    if PEER_PYTHON.exists():
+        result["own_texts"] |= {name: peer(name, rows) for name in PEERS}
     for name, value in result.items():
-        print(f"{name:16} {value}")
+        for key, figures in value.items() if isinstance(value, dict) else [(name, value)]:
+            print(f"{key:16} {figures}")
     print(json.dumps(result))
 
 
