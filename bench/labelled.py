@@ -1,4 +1,4 @@
-"""Labelled texts of our own, from a seed: secrets and personal data where they are found, and what looks alike.
+"""Labelled texts of our own, from a seed: secrets and personal data where they stand, and what looks alike.
 
 One row: {"id", "text", "secrets": [[start, end, type]]}, offsets in characters.
 
