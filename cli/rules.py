@@ -10,13 +10,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tachograph.cli import settings
+from tachograph.cli.errors import WrongUse
+from tachograph.cli.settings import ConfigOption
 from tachograph.processors.masking.errors import ConfigurationError
 from tachograph.processors.masking.limits import Deadline
 from tachograph.processors.masking.ruleset import Rule, Ruleset, load
 from tachograph.processors.masking.samples import filled
 from tachograph.processors.masking.scan import Scanner
 
-app = typer.Typer(no_args_is_help=True, help="The masking rules: list, explain and test them.")
+app = typer.Typer(no_args_is_help=True, help="The masking rules: list, explain, test and try them.")
 EXIT_BAD = 1
 EXIT_WRONG_USE = 2
 TEST_SECONDS = 60.0
@@ -130,3 +133,41 @@ def run_tests(rules: Files = None, *, as_json: Json = False) -> None:
             typer.echo(f"{one.file}: rule {one.rule!r}: {one.why}")
         typer.echo(f"{len(ruleset.rules)} rules, {len(bad)} failures")
     raise typer.Exit(EXIT_BAD if bad else 0)
+
+
+@app.command()
+def backtest(
+    rules: Files = None,
+    since: Annotated[str, typer.Option(help="How far back: 90m, 24h, 2d.")] = "24h",
+    config: ConfigOption = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Run these rule files, in place of the configured ones, over the raw window; print counts, no values.
+
+    Exit code 1 where they would leak what is masked today.
+    """
+    seconds = _seconds(since)
+    told = settings.load(config)
+    from tachograph.processors.backtest import backtest as run
+
+    facts = run(told.configuration, base=told.base, rules=tuple(rules or ()), since_s=seconds).facts()
+    if as_json:
+        _print_json(facts)
+    else:
+        for name, value in facts.items():
+            typer.echo(f"{name:20} {_counts(value)}")
+    raise typer.Exit(EXIT_BAD if facts["newly_leaked"] or facts["no_longer_withheld"] else 0)
+
+
+def _seconds(text: str) -> float:
+    unit = {"m": 60, "h": 3600, "d": 86_400}.get(text[-1:])
+    if unit is None or not text[:-1].isdigit():
+        raise WrongUse(f"--since: expected a number and m, h or d, such as 24h, got {text!r}")
+    return float(int(text[:-1]) * unit)
+
+
+def _counts(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{rule} {count}" for rule, count in value.items()) or "nothing"
+    return str(value)

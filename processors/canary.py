@@ -26,7 +26,7 @@ from tachograph.schemas.config import Configuration
 from tachograph.schemas.keys import KeyEncryptionKey
 from tachograph.schemas.topics import MAX_RECORD_BYTES
 
-__all__ = ["Canary", "CanaryMetrics", "Result"]
+__all__ = ["Canary", "CanaryMetrics", "Result", "partition_end"]
 
 ASK_S = 10.0
 """How long Kafka may take to answer or to acknowledge."""
@@ -134,14 +134,14 @@ class Canary:
                 raise BrokerFault(f"no topic {self._topics.masked}: run `tacho provision`")
             places = [TopicPartition(self._topics.masked, number) for number in topic.partitions]
             for place in places:
-                place.offset = _end(consumer, place)
+                place.offset = partition_end(consumer, place)
             consumer.assign(places)
             yield consumer
         finally:
             consumer.close()
 
 
-def _end(consumer: Consumer, place: TopicPartition) -> int:
+def partition_end(consumer: Consumer, place: TopicPartition) -> int:
     """The partition's end; a partition that is just finding its leader is asked again."""
     deadline = time.monotonic() + ASK_S
     while True:

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import orjson
+import pytest
 from typer.testing import CliRunner
 
+from tachograph.cli.errors import WrongUse
 from tachograph.cli.rules import app, failures
 from tachograph.processors.masking.ruleset import parse
 
@@ -54,3 +56,10 @@ def test_a_bad_file_is_wrong_use(tmp_path: Path) -> None:
     result = RUN.invoke(app, ["test", "--rules", str(file)])
     assert result.exit_code == 2
     assert "bad.toml:2: rule 'a': regex" in result.stderr
+
+
+@pytest.mark.parametrize("since", ["", "h", "24", "-3h", "3w"])
+def test_a_window_that_is_none_is_wrong_use(since: str) -> None:
+    """Said before anything is read."""
+    done = RUN.invoke(app, ["backtest", f"--since={since}"])
+    assert isinstance(done.exception, WrongUse)
