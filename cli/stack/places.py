@@ -4,7 +4,7 @@
     HOME/data/ENGINE/   what must survive
     HOME/logs/ENGINE/   console.log and the engine's own log
 
-When root's home folder is private (/root/...), the three folders of an engine and a copy of the Java runtime
+When root's home folder is closed to others, the three folders of an engine and a copy of the Java runtime
 lie in /var/tmp/tachograph-<hash of the home folder>/, and HOME holds links to them.
 """
 
