@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import Callable
+from typing import TextIO, cast
 
 import structlog
 
@@ -16,14 +18,27 @@ _STEPS: tuple[structlog.typing.Processor, ...] = (
 )
 
 
+class _Stderr:
+    """Standard error as it is now; a reader of the log that is gone costs lines, never a record."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+
 def log_to_stderr(level: int = logging.INFO) -> None:
     """Send our own log and the libraries' to standard error."""
+    stream = cast("TextIO", _Stderr())
     structlog.configure(
         processors=[*_STEPS, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[

@@ -1,5 +1,6 @@
 """The real engines, started once a run; the environment may name running ones instead."""
 
+import logging
 import os
 import sys
 import tempfile
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tachograph.cli.stack.engines import Endpoints, Stack, StackConfig
@@ -16,6 +18,17 @@ from tachograph.cli.stack.progress import Plain
 # A busy machine is no failing test: how long one example takes says nothing about the code.
 settings.register_profile("tachograph", deadline=None)
 settings.load_profile("tachograph")
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """What a command under test does to the process's log ends with the test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @contextmanager

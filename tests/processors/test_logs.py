@@ -28,6 +28,13 @@ def test_our_lines_and_the_libraries_are_json() -> None:
     assert done.stdout == ""
 
 
+def test_a_log_that_nobody_reads_ends_nothing() -> None:
+    """Lines to a closed standard error are lost; the process is not."""
+    code = "import sys; sys.stderr.close()" + _CODE + "print('lives')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "lives\n"
+
+
 def test_an_alarm_repeats_after_its_time_for_each_subject() -> None:
     """A lasting condition does not flood the log, and does not fall silent."""
     now = [0.0]
