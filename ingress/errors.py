@@ -5,6 +5,9 @@ IngressError
 |   |-- BadRequest          not HTTP as we take it; `status` says which kind of not
 |   |-- Unauthenticated     no identity, or one that we do not know
 |   |-- Forbidden           a known identity that may not use this connection
+|   |   |-- PolicyDenied     a policy forbids this request, or none permits it
+|   |   |-- ApprovalDenied   a reviewer said no, or nobody may be asked
+|   |   `-- ApprovalTimeout  nobody decided in time, which is a no
 |   |-- UnknownConnection   neither path nor host names a registered connection
 |   |-- ClientTimeout       the agent stopped sending in the middle of its request
 |   `-- ClientGone          the agent left before its answer was complete
@@ -38,6 +41,8 @@ from tachograph.schemas.payload import ErrorCode, ExchangeError
 
 __all__ = [
     "AgentError",
+    "ApprovalDenied",
+    "ApprovalTimeout",
     "BadRequest",
     "ClientGone",
     "ClientTimeout",
@@ -49,6 +54,7 @@ __all__ = [
     "ListenFailed",
     "OperatorError",
     "Overload",
+    "PolicyDenied",
     "RecorderFull",
     "SpoolBroken",
     "TargetError",
@@ -107,6 +113,30 @@ class Forbidden(AgentError):
 
     code: ClassVar[ErrorCode] = "forbidden"
     status = 403
+
+
+class PolicyDenied(Forbidden):
+    """A policy forbids this request, or none permits it. `policies` are the `@id` of those that decided."""
+
+    code: ClassVar[ErrorCode] = "policy-denied"
+
+    def __init__(self, detail: str = "", *, policies: tuple[str, ...] = (), ask: str = "") -> None:
+        super().__init__(detail)
+        self.policies = policies
+        self.ask = ask
+        """Whom to ask, where the operator says so."""
+
+
+class ApprovalDenied(Forbidden):
+    """A reviewer said no, or nobody may be asked."""
+
+    code: ClassVar[ErrorCode] = "approval-denied"
+
+
+class ApprovalTimeout(Forbidden):
+    """Nobody decided in time, which is a no."""
+
+    code: ClassVar[ErrorCode] = "approval-timeout"
 
 
 class UnknownConnection(AgentError):
