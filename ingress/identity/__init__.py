@@ -1,1 +1,1 @@
-"""Who is calling: gateway API keys and OIDC bearer tokens, found in the headers and checked."""
+"""From an agent's headers to a verified principal: where credentials stand, checked and taken out."""

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import httpx
 
-from tachograph.ingress.errors import Unauthenticated
-from tachograph.ingress.identity.api_keys import KEY_PATTERN, ApiKeyFile
-from tachograph.ingress.identity.oidc import TokenVerifier
+from tachograph.identity import errors
+from tachograph.identity.api_keys import KEY_PATTERN, ApiKeyFile
+from tachograph.identity.oidc import TokenVerifier
+from tachograph.ingress.errors import KeysUnreadable, Unauthenticated
 from tachograph.ingress.identity.presented import OURS, Presented, parted, presented, withheld
 from tachograph.schemas.config import Identity
 from tachograph.schemas.event import Principal, PrincipalKind
@@ -55,11 +56,14 @@ class Authenticator:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Raises `KeysUnreadable` for a broken key file."""
-        self.api_keys = ApiKeyFile(
-            base / identity.api_keys_file,
-            now=lambda: datetime.fromtimestamp(now(), UTC),
-            monotonic=monotonic,
-        )
+        try:
+            self.api_keys = ApiKeyFile(
+                base / identity.api_keys_file,
+                now=lambda: datetime.fromtimestamp(now(), UTC),
+                monotonic=monotonic,
+            )
+        except errors.KeysUnreadable as error:
+            raise KeysUnreadable(error.detail) from None
         self._client = httpx.AsyncClient(timeout=ISSUER_SECONDS, follow_redirects=False)
         self._tokens = TokenVerifier(identity.oidc, self._client, now=now, monotonic=monotonic)
 
@@ -69,7 +73,10 @@ class Authenticator:
     async def authenticate(self, headers: Sequence[HeaderField]) -> Authenticated:
         """Raises `Unauthenticated`, whose text may be shown to the agent."""
         for candidate in presented(headers):
-            principal = await self._check(candidate)
+            try:
+                principal = await self._check(candidate)
+            except errors.Unproven as error:
+                raise Unauthenticated(error.detail) from None
             if principal is not None:
                 return Authenticated(principal, *parted(headers, candidate.text))
         raise Unauthenticated(_MISSING)

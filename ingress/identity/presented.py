@@ -11,7 +11,7 @@ import binascii
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tachograph.ingress.identity.api_keys import KEY_PATTERN
+from tachograph.identity.api_keys import KEY_PATTERN
 from tachograph.schemas.payload import HeaderField
 
 __all__ = ["PLACEHOLDER", "PLACES", "Presented", "parted", "presented", "scrubbed", "withheld"]

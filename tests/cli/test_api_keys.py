@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tachograph.cli.api_keys import ApiKeys
 from tachograph.cli.errors import Refused, WrongUse
-from tachograph.ingress.errors import Unauthenticated
-from tachograph.ingress.identity.api_keys import KEY_PATTERN, ApiKeyFile
+from tachograph.identity.api_keys import KEY_PATTERN, ApiKeyFile
+from tachograph.identity.errors import Unproven
 
 NOW = "2026-01-02T03:04:05Z"
 
@@ -34,7 +34,7 @@ def test_a_revoked_key_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     made = ApiKeys(path).create("builder", randomness=os.urandom, now=NOW)
     ApiKeys(path).revoke("builder", now=NOW)
-    with pytest.raises(Unauthenticated, match="revoked"):
+    with pytest.raises(Unproven, match="revoked"):
         _file(path).verify(made.text)
     assert ApiKeys(path).entries()[0].revoked == NOW
 
@@ -44,7 +44,7 @@ def test_an_expired_key_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     made = ApiKeys(path).create("b", randomness=os.urandom, now=NOW, expires="2026-01-03T00:00:00Z")
     assert _file(path).verify(made.text).id == "b"
-    with pytest.raises(Unauthenticated, match="expired"):
+    with pytest.raises(Unproven, match="expired"):
         _file(path, datetime(2026, 1, 3, tzinfo=UTC)).verify(made.text)
 
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
-from tachograph.ingress.errors import Unauthenticated
-from tachograph.ingress.identity.issuer_keys import FRESH_SECONDS, RETRY_SECONDS, STALE_SECONDS
-from tachograph.ingress.identity.oidc import MAX_REMEMBERED, MAX_TOKEN_BYTES, REMEMBER_SECONDS, TokenVerifier
+from tachograph.identity.errors import Unproven
+from tachograph.identity.issuer_keys import FRESH_SECONDS, RETRY_SECONDS, STALE_SECONDS
+from tachograph.identity.oidc import MAX_REMEMBERED, MAX_TOKEN_BYTES, REMEMBER_SECONDS, TokenVerifier
 from tachograph.schemas.config import OidcIssuer
 from tachograph.schemas.event import PrincipalKind
 
@@ -101,7 +101,7 @@ class World:
         )
 
     async def refuses(self, token: str, reason: str) -> None:
-        with pytest.raises(Unauthenticated, match=reason) as refusal:
+        with pytest.raises(Unproven, match=reason) as refusal:
             await self.verifier.verify(token)
         for part in token.split("."):
             assert len(part) < 8 or part not in str(refusal.value)
@@ -331,5 +331,5 @@ async def test_arbitrary_text_is_refused(text: str) -> None:
     settings = OidcIssuer(issuer="https://issuer.test", audience="a")
     verifier = TokenVerifier([settings], httpx.AsyncClient(), now=lambda: 0.0, monotonic=lambda: 0.0)
     assert not verifier.claims_issuer(text)
-    with pytest.raises(Unauthenticated):
+    with pytest.raises(Unproven):
         await verifier.verify(text)

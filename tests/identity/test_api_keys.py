@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tachograph.cli.api_keys import ApiKeys
-from tachograph.ingress.errors import KeysUnreadable, Unauthenticated
-from tachograph.ingress.identity.api_keys import LOOK_SECONDS, ApiKeyFile, parse_keys
+from tachograph.identity.api_keys import LOOK_SECONDS, ApiKeyFile, parse_keys
+from tachograph.identity.errors import KeysUnreadable, Unproven
 from tachograph.schemas.event import PrincipalKind
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -55,7 +55,7 @@ def test_what_the_command_makes_is_taken_here(tmp_path: Path) -> None:
     made = keys.create("bot", randomness=os.urandom, now="2029-01-01T00:00:00Z")
     assert load(tmp_path / "keys.yaml").verify(made.text).id == "bot"
     keys.revoke("bot", now="2029-06-01T00:00:00Z")
-    with pytest.raises(Unauthenticated, match="revoked"):
+    with pytest.raises(Unproven, match="revoked"):
         load(tmp_path / "keys.yaml").verify(made.text)
 
 
@@ -73,7 +73,7 @@ def test_what_the_command_makes_is_taken_here(tmp_path: Path) -> None:
 )
 def test_a_key_that_is_not_good_is_refused(tmp_path: Path, entry: dict[str, Any], reason: str) -> None:
     """The reason helps its owner and tells a stranger nothing; the key itself is not in it."""
-    with pytest.raises(Unauthenticated, match=reason) as refusal:
+    with pytest.raises(Unproven, match=reason) as refusal:
         load(write(tmp_path / "k", entry)).verify(KEY)
     assert SECRET not in str(refusal.value)
 
@@ -81,7 +81,7 @@ def test_a_key_that_is_not_good_is_refused(tmp_path: Path, entry: dict[str, Any]
 def test_a_stranger_does_not_learn_that_a_key_is_revoked(tmp_path: Path) -> None:
     """Only who knows the secret is told what became of the key."""
     keys = load(write(tmp_path / "k", stored(revoked="2029-06-01T00:00:00Z")))
-    with pytest.raises(Unauthenticated, match="not known"):
+    with pytest.raises(Unproven, match="not known"):
         keys.verify(f"tacho_abcd2345_{'t' * 43}")
 
 
@@ -103,7 +103,7 @@ def test_a_revocation_takes_effect_while_running(tmp_path: Path) -> None:
     write(path, stored(revoked="2029-06-01T00:00:00Z"))
     keys.verify(KEY)
     clock.seconds = LOOK_SECONDS
-    with pytest.raises(Unauthenticated, match="revoked"):
+    with pytest.raises(Unproven, match="revoked"):
         keys.verify(KEY)
 
 
@@ -142,7 +142,7 @@ def test_no_file_means_no_keys_until_there_is_one(tmp_path: Path) -> None:
     """A gateway may start with OIDC alone, or before the first key."""
     clock = Clock()
     keys = load(tmp_path / "k", clock)
-    with pytest.raises(Unauthenticated):
+    with pytest.raises(Unproven):
         keys.verify(KEY)
     write(tmp_path / "k", stored())
     clock.seconds += LOOK_SECONDS

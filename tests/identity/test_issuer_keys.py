@@ -7,8 +7,8 @@ import httpx
 import pytest
 from joserfc.jwk import ECKey
 
-from tachograph.ingress.errors import Unauthenticated
-from tachograph.ingress.identity.issuer_keys import MAX_KEYS, RETRY_SECONDS, IssuerKeys
+from tachograph.identity.errors import Unproven
+from tachograph.identity.issuer_keys import MAX_KEYS, RETRY_SECONDS, IssuerKeys
 from tachograph.schemas.config import OidcIssuer
 
 KEY = ECKey.generate_key("P-256", {"kid": "k"})
@@ -61,7 +61,7 @@ async def test_keys_come_over_a_safe_way_only(url: str, *, good: bool) -> None:
     if good:
         assert (await world.keys.find("k")).kid == "k"
     else:
-        with pytest.raises(Unauthenticated):
+        with pytest.raises(Unproven):
             await world.keys.find("k")
     assert world.asked == int(good)
 
@@ -78,7 +78,7 @@ async def test_a_failing_issuer_is_not_asked_again_at_once() -> None:
     world = World("https://issuer.test/keys")
     good, world.body = world.body, "nonsense"
     for _ in range(5):
-        with pytest.raises(Unauthenticated):
+        with pytest.raises(Unproven):
             await world.keys.find("k")
     assert world.asked == 1
     world.body = good
@@ -94,5 +94,5 @@ async def test_an_only_key_needs_no_id() -> None:
 async def test_too_many_keys_are_none() -> None:
     """A list beyond the bound is refused as a whole."""
     world = World("https://issuer.test/keys", [KEY.as_dict(private=False)] * (MAX_KEYS + 1))
-    with pytest.raises(Unauthenticated):
+    with pytest.raises(Unproven):
         await world.keys.find("k")

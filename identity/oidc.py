@@ -21,8 +21,8 @@ from joserfc import jws
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.util import urlsafe_b64decode
 
-from tachograph.ingress.errors import Unauthenticated
-from tachograph.ingress.identity.issuer_keys import IssuerKeys, SigningKey
+from tachograph.identity.errors import Unproven
+from tachograph.identity.issuer_keys import IssuerKeys, SigningKey
 from tachograph.schemas.config import OidcIssuer
 from tachograph.schemas.event import Principal, PrincipalKind
 
@@ -66,9 +66,9 @@ class TokenVerifier:
         return isinstance(issuer, str) and issuer in self._issuers
 
     async def verify(self, text: str) -> Principal:
-        """Whose token this is; raises `Unauthenticated` with a reason that repeats nothing of the token."""
+        """Whose token this is; raises `Unproven` with a reason that repeats nothing of the token."""
         if len(text) > MAX_TOKEN_BYTES:
-            raise Unauthenticated(f"the token is longer than {MAX_TOKEN_BYTES} bytes")
+            raise Unproven(f"the token is longer than {MAX_TOKEN_BYTES} bytes")
         digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
         known = self._known.get(digest)
         if known is not None and self._now() < known.expires and self._monotonic() < known.until:
@@ -84,39 +84,39 @@ class TokenVerifier:
         pieces = text.split(".")
         header, claims = (_part(pieces[0]), _part(pieces[1])) if len(pieces) == 3 else (None, None)
         if header is None or claims is None:
-            raise Unauthenticated("the bearer credential is not a signed token")
+            raise Unproven("the bearer credential is not a signed token")
         issuer = self._issuers.get(str(claims.get("iss")))
         if issuer is None:
-            raise Unauthenticated("the token's issuer is not configured here")
+            raise Unproven("the token's issuer is not configured here")
         algorithm = header.get("alg")
         if algorithm not in issuer.algorithms:
-            raise Unauthenticated("the token's algorithm is not allowed")
+            raise Unproven("the token's algorithm is not allowed")
         if "crit" in header or "b64" in header:
-            raise Unauthenticated("the token's header makes demands that are not understood")
+            raise Unproven("the token's header makes demands that are not understood")
         verified = await self._signed(text, issuer, str(algorithm), header.get("kid"))
         return self._who(verified, issuer), self._times(verified, issuer)
 
     async def _signed(self, text: str, issuer: OidcIssuer, algorithm: str, kid: object) -> dict[str, Any]:
         if kid is not None and not isinstance(kid, str):
-            raise Unauthenticated("the token's key id is not a text")
+            raise Unproven("the token's key id is not a text")
         key = await self._keys[issuer.issuer].find(kid)
         try:
             # Exactly the one algorithm that was checked: a library's default list is not ours.
             payload = _verified(text, key, algorithm)
             claims = orjson.loads(payload or b"")
         except (JoseError, ValueError, TypeError):
-            raise Unauthenticated("the token's signature does not verify") from None
+            raise Unproven("the token's signature does not verify") from None
         if not isinstance(claims, dict) or claims.get("iss") != issuer.issuer:
-            raise Unauthenticated("the token's issuer is not configured here")
+            raise Unproven("the token's issuer is not configured here")
         return claims
 
     def _who(self, claims: Mapping[str, Any], issuer: OidcIssuer) -> Principal:
         audience = claims.get("aud")
         if issuer.audience not in (audience if isinstance(audience, list) else [audience]):
-            raise Unauthenticated("the token is for another audience")
+            raise Unproven("the token is for another audience")
         name = claims.get(issuer.principal_claim)
         if not isinstance(name, str) or not 0 < len(name) <= 256:
-            raise Unauthenticated(f"the token has no usable claim {issuer.principal_claim!r}")
+            raise Unproven(f"the token has no usable claim {issuer.principal_claim!r}")
         return Principal(id=name, kind=PrincipalKind.OIDC, issuer=issuer.issuer)
 
     def _times(self, claims: Mapping[str, Any], issuer: OidcIssuer) -> float:
@@ -124,11 +124,11 @@ class TokenVerifier:
         now = self._now()
         expires, begins = _number(claims.get("exp")), _number(claims.get("nbf", 0))
         if expires is None or begins is None:
-            raise Unauthenticated("the token does not say when it expires")
+            raise Unproven("the token does not say when it expires")
         if now >= expires + issuer.leeway:
-            raise Unauthenticated("the token is expired")
+            raise Unproven("the token is expired")
         if now < begins - issuer.leeway:
-            raise Unauthenticated("the token is not valid yet")
+            raise Unproven("the token is not valid yet")
         return expires + issuer.leeway
 
 

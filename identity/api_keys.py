@@ -21,7 +21,7 @@ import structlog
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
-from tachograph.ingress.errors import KeysUnreadable, Unauthenticated
+from tachograph.identity.errors import KeysUnreadable, Unproven
 from tachograph.schemas.event import Principal, PrincipalKind
 
 __all__ = ["KEY_PATTERN", "ApiKeyFile", "StoredKey", "parse_keys"]
@@ -107,18 +107,18 @@ class ApiKeyFile:
         return len(self._keys)
 
     def verify(self, text: str) -> Principal:
-        """Whose key this is. Raises `Unauthenticated`; unknown id and wrong secret are not told apart."""
+        """Whose key this is. Raises `Unproven`; unknown id and wrong secret are not told apart."""
         self._look()
         match = KEY_PATTERN.fullmatch(text)
         entry = self._keys.get(match[1]) if match else None
         digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
         known = hmac.compare_digest(digest, entry.hash if entry else _NOBODYS_HASH)
         if entry is None or not known:
-            raise Unauthenticated("this gateway key is not known")
+            raise Unproven("this gateway key is not known")
         if entry.revoked is not None:
-            raise Unauthenticated(f"gateway key {entry.id} is revoked")
+            raise Unproven(f"gateway key {entry.id} is revoked")
         if entry.expires is not None and entry.expires <= self._now():
-            raise Unauthenticated(f"gateway key {entry.id} is expired")
+            raise Unproven(f"gateway key {entry.id} is expired")
         return Principal(id=entry.name, kind=PrincipalKind.API_KEY)
 
     def _look(self) -> None:

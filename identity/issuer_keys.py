@@ -18,7 +18,7 @@ import structlog
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
 
-from tachograph.ingress.errors import Unauthenticated
+from tachograph.identity.errors import Unproven
 from tachograph.schemas.config import OidcIssuer
 
 __all__ = ["IssuerKeys", "SigningKey"]
@@ -59,10 +59,10 @@ class IssuerKeys:
         if self._age() > FRESH_SECONDS or self._pick(kid) is None:
             await self._refresh(kid)
         if self._age() > STALE_SECONDS:
-            raise Unauthenticated(_UNAVAILABLE)
+            raise Unproven(_UNAVAILABLE)
         key = self._pick(kid)
         if key is None:
-            raise Unauthenticated("the token is signed with a key that its issuer does not publish")
+            raise Unproven("the token is signed with a key that its issuer does not publish")
         return key
 
     def _age(self) -> float:

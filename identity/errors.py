@@ -1,0 +1,28 @@
+"""Why nobody's identity was established, named by whose fault it is.
+
+IdentityError
+|-- Unproven             what was presented does not prove who it is; the caller must change something
+`-- KeysUnreadable       the operator's key file is missing, malformed, or writable by others
+
+`detail` is in our words and may be shown to the caller and recorded: it repeats nothing of the credential.
+"""
+
+from __future__ import annotations
+
+__all__ = ["IdentityError", "KeysUnreadable", "Unproven"]
+
+
+class IdentityError(Exception):
+    """Base of every error that this room raises."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class Unproven(IdentityError):
+    """What was presented does not prove who it is."""
+
+
+class KeysUnreadable(IdentityError):
+    """A key file is missing, malformed, or writable by others."""
