@@ -9,9 +9,11 @@ compile counts as always possible. Without the `hyperscan` extra everything here
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from tachograph.processors.masking.gates import GATES
 from tachograph.processors.masking.ruleset import Rule
 from tachograph.processors.masking.samples import filled
 
@@ -19,42 +21,90 @@ hyperscan: Any = None
 with suppress(ImportError):  # no wheel for this platform, or the extra is not installed
     hyperscan = import_module("hyperscan")
 
+_WIDE_GATES = frozenset({"long"})
+"""Gates that open in nearly every text: asking costs more than it saves."""
+_Numbered = tuple[int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """Rules that one quick look rules out together: their gate's number in the first database, or one of
+    these bytes. With neither they are always looked for.
+    """
+
+    database: Any
+    gate: int = -1
+    marks: tuple[bytes, ...] = ()
+
+    def may_match(self, text: bytes, seen: set[int]) -> bool:
+        if self.marks:
+            return any(mark in text for mark in self.marks)
+        return self.gate < 0 or self.gate in seen
+
 
 class HyperscanPrefilter:
-    """One database over all rules."""
+    """One database over the rules with keywords and over the gates; one more for each family behind a gate.
+
+    A database is as slow as its slowest patterns, and those are the rules that begin with anything: they are
+    looked for only in a text in which their gate matches at all.
+    """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        numbered = [
-            (index, rule.regex.encode()) for index, rule in enumerate(rules) if _same_meaning(rule.regex)
-        ]
-        self._database = _database(numbered)
-        if self._database is None:  # one bad pattern spoils the set: find which
-            numbered = [one for one in numbered if _database([one]) is not None]
-            self._database = _database(numbered)
-        numbered = [one for one in numbered if self._finds_examples(rules[one[0]], one[0])]
-        known = {index for index, _ in numbered} if self._database is not None else set()
-        self._always = [index for index in range(len(rules)) if index not in known]
         self._all = list(range(len(rules)))
+        families: dict[tuple[str, tuple[bytes, ...]], list[_Numbered]] = {}
+        for index, rule in enumerate(rules):
+            if _same_meaning(rule.regex):
+                families.setdefault((rule.gate, _marks(rule)), []).append((index, rule.regex.encode()))
+        first = families.pop(("", ()), [])
+        gates = {gate: len(rules) + at for at, gate in enumerate(GATES) if gate not in _WIDE_GATES}
+        asked = [(gates[gate], GATES[gate].encode()) for gate, _ in families if gate in gates]
+        self._first, known = _databased(first + asked)
+        self._families = []
+        for (gate, marks), numbered in families.items():
+            database, behind = _databased(numbered)
+            opened_by = gates.get(gate, -1)
+            self._families.append(_Family(database, opened_by if opened_by in known else -1, marks))
+            known |= behind
+        self._always: list[int] = []
+        self._always = [i for i in self._all if i not in known or not self._finds_examples(rules[i], i)]
 
     def _finds_examples(self, rule: Rule, index: int) -> bool:
         """Whether the engine sees the rule in its own examples; a rule without any is not asked."""
-        for template in rule.examples:
-            text = filled(template).encode()
-            for lead in (b"", b"3 b\na33=a\n ", b"lorem ipsum: " * 9):
-                found: set[int] = set()
-                self._database.scan(lead + text + b"\n", match_event_handler=_into(found))
-                if index not in found:
-                    return False
-        return True
+        texts = [filled(template).encode() for template in rule.examples]
+        leads = (b"", b"3 b\na33=a\n ", b"lorem ipsum: " * 9)
+        return all(index in self.candidates(lead + text + b"\n") for text in texts for lead in leads)
 
     def candidates(self, text: bytes) -> list[int]:
         """Indices of the rules that may match, ascending."""
         if b"\x0b" in text:
             return self._all  # a vertical tab is a space to Hyperscan and none to re2
         found = set(self._always)
-        if self._database is not None and text:
-            self._database.scan(text, match_event_handler=_into(found))
-        return sorted(found)
+        if text:
+            _scan(self._first, text, found)
+            for family in self._families:
+                if family.may_match(text, found):
+                    _scan(family.database, text, found)
+        return sorted(index for index in found if index < len(self._all))
+
+
+def _marks(rule: Rule) -> tuple[bytes, ...]:
+    """The rule's keywords where each is one sign, such as an e-mail's @: a search costs next to nothing."""
+    words = tuple(word.encode() for word in rule.keywords)
+    return words if not rule.gate and all(len(word) == 1 and not word.isalpha() for word in words) else ()
+
+
+def _scan(database: Any, text: bytes, found: set[int]) -> None:
+    if database is not None:
+        database.scan(text, match_event_handler=_into(found))
+
+
+def _databased(numbered: Sequence[_Numbered]) -> tuple[Any, set[int]]:
+    """A database of the patterns that compile, and their numbers; one bad pattern spoils a whole set."""
+    database = _database(numbered)
+    if database is None:
+        numbered = [one for one in numbered if _database([one]) is not None]
+        database = _database(numbered)
+    return database, {number for number, _ in numbered} if database is not None else set()
 
 
 def _same_meaning(regex: str) -> bool:
@@ -62,7 +112,7 @@ def _same_meaning(regex: str) -> bool:
     return "\\p" not in regex and "\\P" not in regex
 
 
-def _database(numbered: Sequence[tuple[int, bytes]]) -> Any:
+def _database(numbered: Sequence[_Numbered]) -> Any:
     """A database of these patterns, None when one of them does not compile."""
     if not numbered:
         return None

@@ -39,6 +39,8 @@ _CODE = re.compile(
 LONG_RUN = 10
 _RUN = re.compile(rb"(.)\1{5,}", re.DOTALL)
 _NOT_DIGIT = re.compile(rb"[^0-9]")
+_DIGIT = re.compile(rb"[0-9]")
+_NOT_LOWER = bytes(range(97)) + bytes(range(123, 256))
 _NOT_ALNUM = re.compile(rb"[^A-Za-z0-9]+")
 
 
@@ -47,7 +49,7 @@ def entropy(value: bytes) -> float:
     if not value:
         return 0.0
     size = len(value)
-    return -sum(n / size * math.log2(n / size) for n in Counter(value).values())
+    return math.log2(size) - sum(n * math.log2(n) for n in Counter(value).values() if n > 1) / size
 
 
 def is_hollow(value: bytes) -> bool:
@@ -73,6 +75,8 @@ def _climbing(text: bytes) -> float:
 def unrun(value: bytes) -> bool:
     """Holds no ten letters or digits in a row that count up, as abcdefghij: nothing drawn at random does."""
     low = value.lower()
+    if not any(right - left == 4 for left, right in zip(low[::5], low[4::5], strict=False)):
+        return True  # a run of ten holds two such letters, wherever it begins
     run = 1
     for left, right in pairwise(low):
         run = run + 1 if right - left == 1 else 1
@@ -91,8 +95,8 @@ def is_filler(value: bytes) -> bool:
     if _RUN.search(value) and entropy(value) < 3.6:
         return True
     plain = _NOT_ALNUM.sub(b"", value).lower()
-    alpha = bytes(c for c in plain if 97 <= c <= 122)
-    digits = bytes(c for c in plain if 48 <= c <= 57)
+    alpha = plain.translate(None, _NOT_LOWER)
+    digits = _NOT_DIGIT.sub(b"", plain)
     return (len(alpha) >= 8 and _climbing(alpha) > 0.6) or (len(digits) >= 8 and _climbing(digits) > 0.7)
 
 
@@ -102,8 +106,7 @@ def secret(value: bytes) -> bool:
 
 
 def _classes(value: bytes) -> int:
-    lower = any(97 <= c <= 122 for c in value)
-    return lower + any(65 <= c <= 90 for c in value) + any(48 <= c <= 57 for c in value)
+    return (value != value.upper()) + (value != value.lower()) + has_digit(value)
 
 
 _CHUNK = re.compile(rb"[A-Za-z0-9]+")
@@ -221,7 +224,7 @@ def mixed(value: bytes) -> bool:
 
 def has_digit(value: bytes) -> bool:
     """Holds a digit: few words do."""
-    return any(48 <= c <= 57 for c in value)
+    return _DIGIT.search(value) is not None
 
 
 VALIDATORS: dict[str, Validator] = {

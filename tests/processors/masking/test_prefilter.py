@@ -71,6 +71,20 @@ def test_a_pattern_that_hyperscan_refuses_counts_as_always_possible() -> None:
     assert prefilter.best_prefilter(Ruleset(()).rules) is None
 
 
+def test_a_rule_behind_a_gate_or_a_sign_is_possible_only_where_that_stands() -> None:
+    """The gate's pattern is asked first; a gate's number is never given out as a rule's."""
+    ruleset = parse(
+        "[[rules]]\nid = 'g'\nregex = 'x?[0-9]{7}'\ngate = 'digits'\n"
+        "[[rules]]\nid = 'm'\nregex = '[a-z]+@[a-z]+'\nkeywords = ['@']\n"
+        "[[rules]]\nid = 'w'\nregex = '[a-z0-9]{30}'\ngate = 'long'\n"
+    )
+    engine = prefilter.HyperscanPrefilter(ruleset.rules)
+    assert list(engine.candidates(b"123 @ x")) == []
+    assert list(engine.candidates(b"1234567")) == [0]
+    assert list(engine.candidates(b"a@b 1 2 3 4 5 6")) == [1]
+    assert list(engine.candidates(b"a1" * 20)) == [2]
+
+
 def test_the_locked_engine_is_sound() -> None:
     """The version that the lock file names finds what Vectorscan 5.4.12 misses."""
     assert prefilter.is_sound()
