@@ -42,6 +42,10 @@ class Authenticated:
     principal: Principal
     forward: tuple[HeaderField, ...]
     recorded: tuple[HeaderField, ...]
+    groups: frozenset[str] = frozenset()
+    """Groups that its issuer or its key gives it."""
+    actors: tuple[str, ...] = ()
+    """Who acts for the principal, nearest first (RFC 8693 `act`)."""
 
 
 class Authenticator:
