@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 
 from tachograph.processors.masking import headers, layers, paths, streams
+from tachograph.processors.masking.carried import NOTHING, Carried, Masked, Secret, carried
 from tachograph.processors.masking.content import as_text, decompressed, media_type
 from tachograph.processors.masking.errors import Withheld
 from tachograph.processors.masking.fields import DEFAULT_FIELDS, Field, FieldRules
@@ -104,14 +105,19 @@ class Masker:
 
     def mask(self, parts: Sequence[Part]) -> tuple[MaskedPart, ...]:
         """The parts masked, in order; what cannot be masked with certainty is withheld. Never raises."""
+        return self.mask_with(parts, NOTHING).parts
+
+    def mask_with(self, parts: Sequence[Part], known: Carried) -> Masked:
+        """The same, also by what another record of the exchange found; and what was found in this one."""
         deadline = Deadline.after(self._limits.seconds, self._clock)
         works = [_Work(part) for part in parts]
         if len(works) > self._limits.parts:
-            return tuple(MaskedPart(part.name, None, "parts-limit", 0, ()) for part in parts)
+            return Masked(tuple(MaskedPart(part.name, None, "parts-limit", 0, ()) for part in parts))
         for work in works:
             self._guarded(work, self._detect, deadline)
-        self._propagate(works, deadline)
-        return tuple(self._finished(work) for work in works)
+        found = _distinct(works)
+        self._propagate(works, [*found, *known.secrets], deadline)
+        return Masked(tuple(self._finished(work) for work in works), carried(found))
 
     def _guarded(self, work: _Work, step: Callable[[_Work, Deadline], None], deadline: Deadline) -> None:
         """Run one step of one part; whatever goes wrong withholds the part and nothing else."""
@@ -188,9 +194,11 @@ class Masker:
                 value = view.text[start:end]
                 yield Finding(hit.rule.id, hit.rule.type, hit.rule.priority, ranges, value)
 
-    def _propagate(self, works: Sequence[_Work], deadline: Deadline) -> None:
+    def _propagate(
+        self, works: Sequence[_Work], found: Sequence[Finding | Secret], deadline: Deadline
+    ) -> None:
         wanted: list[Needle] = list(self._known)
-        for finding in _distinct(works):
+        for finding in found:
             wanted += _needles_of(finding)
         try:
             haystack = Haystack(wanted, self._limits)
@@ -270,7 +278,7 @@ def _backslashes(text: bytes, before: int) -> int:
     return before - at
 
 
-def _needles_of(finding: Finding) -> Iterator[Needle]:
+def _needles_of(finding: Finding | Secret) -> Iterator[Needle]:
     """The finding's value, and the password inside Basic credentials."""
     yield from needles(finding.rule, finding.type, finding.value, priority=finding.priority)
     if finding.type in ("AUTHORIZATION", "BASIC_AUTH"):
