@@ -10,14 +10,22 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    ValidationError,
+    model_serializer,
+)
 
 from tachograph.schemas.canonical import canonical_json, sha256_hex
 from tachograph.schemas.errors import MalformedRecord, UnknownVersion
@@ -25,6 +33,7 @@ from tachograph.schemas.errors import MalformedRecord, UnknownVersion
 __all__ = [
     "GENESIS",
     "HEADER_VERSION",
+    "MAX_ACTORS",
     "Agent",
     "Direction",
     "EventType",
@@ -41,6 +50,8 @@ __all__ = [
 ]
 
 HEADER_VERSION = 1
+MAX_ACTORS = 8
+"""The longest chain of delegation that a principal may come with."""
 GENESIS = "0" * 64
 """`prev` of the first record of a strand."""
 
@@ -65,7 +76,7 @@ _PLAIN = re.compile(
         lambda word: _SHAPES[word[0]],
         rb'\{"agent":\{"id":MAYBE,"parent":MAYBE,"session":MAYBE\},"connection":MAYBE,"direction":TEXT,'
         rb'"epoch":UUID,"exchange":(?:null|UUID),"incomplete":FLAG,"prev":TEXT,'
-        rb'"principal":\{"id":TEXT,"issuer":MAYBE,"kind":TEXT\},"protocol":MAYBE,"raw_commit":TEXT,'
+        rb'"principal":\{(?:"actors":\[TEXT(?:,TEXT)*\],)?"id":TEXT,"issuer":MAYBE,"kind":TEXT\},"protocol":MAYBE,"raw_commit":TEXT,'
         rb'"raw_len":COUNT,"seq":COUNT,"session":UUID,"trace":(?:null|\{"traceparent":TEXT\}),"ts":TEXT,'
         rb'"type":TEXT,"uid":UUID,"v":1\}',
     )
@@ -111,6 +122,8 @@ class PrincipalKind(StrEnum):
 
     API_KEY = "api_key"
     OIDC = "oidc"
+    SAML = "saml"
+    MTLS = "mtls"
     ANONYMOUS = "anonymous"
     GATEWAY = "gateway"
 
@@ -120,11 +133,22 @@ class _Wire(BaseModel):
 
 
 class Principal(_Wire):
-    """Who the gateway verified: `id` is the API key's name or the token's subject."""
+    """Who the gateway verified: `id` is the key's name, the token's subject, or the certificate's name."""
 
     id: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     kind: PrincipalKind
     issuer: Annotated[str, StringConstraints(max_length=512)] | None = None
+    actors: Annotated[
+        tuple[Annotated[str, StringConstraints(min_length=1, max_length=512)], ...],
+        Field(max_length=MAX_ACTORS, strict=False),
+    ] = ()
+    """Who acts for `id`, the current actor first (RFC 8693, 4.1). Written only where there is one."""
+
+    @model_serializer(mode="wrap")
+    def _short(self, write: SerializerFunctionWrapHandler) -> Mapping[str, Any]:
+        # One byte form a principal: an absent chain and an empty one must not be two.
+        whole: dict[str, Any] = write(self)
+        return whole if whole["actors"] else {name: whole[name] for name in ("id", "kind", "issuer")}
 
 
 class Agent(_Wire):

@@ -44,7 +44,7 @@ class SessionNamer:
     def name(self, principal: Principal, claims: Claims, *, started_ns: int) -> tuple[uuid.UUID, Basis]:
         """The session's id (UUID version 8) and what it was recognised by."""
         basis, claim = _basis(principal, claims, rfc3339_ns(started_ns)[:10])
-        place = (principal.kind, principal.issuer, principal.id, basis, claim)
+        place = (principal.kind, principal.issuer, principal.id, basis, claim, *principal.actors)
         session = self._known.get(place)
         if session is None:
             if len(self._known) >= MAX_STRANDS:
@@ -53,7 +53,13 @@ class SessionNamer:
         return session, basis
 
     def _derive(self, principal: Principal, basis: Basis, claim: str) -> uuid.UUID:
-        who = {"kind": principal.kind.value, "issuer": principal.issuer, "id": principal.id}
+        who: dict[str, object] = {
+            "kind": principal.kind.value,
+            "issuer": principal.issuer,
+            "id": principal.id,
+        }
+        if principal.actors:  # who acts for somebody writes into a session of their own
+            who["actors"] = list(principal.actors)
         text = canonical_json({"principal": who, "basis": basis, "claim": claim})
         digest = hmac.new(self._key, text, hashlib.sha256).digest()[:16]
         number = int.from_bytes(digest, "big")

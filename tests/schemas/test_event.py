@@ -18,6 +18,7 @@ from tachograph.schemas.canonical import canonical_json
 from tachograph.schemas.errors import MalformedRecord, UnknownVersion
 from tachograph.schemas.event import (
     GENESIS,
+    MAX_ACTORS,
     Agent,
     Direction,
     EventType,
@@ -58,7 +59,10 @@ def headers(draw: st.DrawFn) -> Header:
         protocol=draw(st.none() | st.sampled_from(Protocol)),
         direction=draw(st.sampled_from(Direction)),
         principal=Principal(
-            id=draw(TEXT), kind=draw(st.sampled_from(PrincipalKind)), issuer=draw(st.none() | TEXT)
+            id=draw(TEXT),
+            kind=draw(st.sampled_from(PrincipalKind)),
+            issuer=draw(st.none() | TEXT),
+            actors=tuple(draw(st.lists(TEXT, max_size=MAX_ACTORS))),
         ),
         agent=Agent(session=draw(st.none() | TEXT), id=draw(st.none() | TEXT), parent=draw(st.none() | TEXT)),
         trace=draw(st.none() | st.just(Trace(traceparent=PARENT))),
@@ -130,6 +134,14 @@ def test_a_name_is_taken_however_it_is_written(name: str) -> None:
     assert parsed.canonical() == data
 
 
+def test_nobody_acts_in_one_byte_form_only() -> None:
+    """An empty chain of actors is not written, and refused where it is."""
+    principal = {"id": "x", "issuer": None, "kind": "oidc"}
+    assert Header.parse(canonical_json(sample(principal=principal))).principal.actors == ()
+    with pytest.raises(MalformedRecord):
+        Header.parse(canonical_json(sample(principal=principal | {"actors": []})))
+
+
 @given(st.binary())
 def test_any_bytes_are_a_header_or_refused(data: bytes) -> None:
     """Nothing but our two refusals comes out of parsing."""
@@ -171,6 +183,8 @@ def test_what_has_no_version_is_refused(data: bytes) -> None:
         ("direction", "up"),
         ("principal", {"id": "", "kind": "api_key"}),
         ("principal", {"id": "x", "kind": "root"}),
+        ("principal", {"id": "x", "kind": "oidc", "issuer": None, "actors": ["a"] * 9}),
+        ("principal", {"id": "x", "kind": "oidc", "issuer": None, "actors": [""]}),
         ("principal", {"id": "x" * 257, "kind": "api_key"}),
         ("agent", {"session": "x" * 65}),
         ("trace", {"traceparent": "00-zz"}),

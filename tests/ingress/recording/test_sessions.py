@@ -23,6 +23,7 @@ KEK = KeyEncryptionKey(b"k" * 32)
 NAMER = SessionNamer(KEK)
 BOT = Principal(id="bot", kind=PrincipalKind.API_KEY)
 OTHER = Principal(id="other", kind=PrincipalKind.API_KEY)
+HELPED = Principal(id="bot", kind=PrincipalKind.API_KEY, actors=("helper",))
 TRACE = Trace(traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 SAME_TRACE = Trace(traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-1111111111111111-00")
 DAY = 86_400 * 10**9
@@ -43,12 +44,15 @@ def claimed(session: str | None, trace: Trace | None = None) -> Claims:
         ((BOT, NO_CLAIMS, 0), (BOT, NO_CLAIMS, DAY - 1), True),
         ((BOT, NO_CLAIMS, 0), (BOT, NO_CLAIMS, DAY), False),
         ((BOT, NO_CLAIMS, 0), (OTHER, NO_CLAIMS, 0), False),
+        ((BOT, NO_CLAIMS, 0), (HELPED, NO_CLAIMS, 0), False),
+        ((HELPED, NO_CLAIMS, 0), (HELPED, NO_CLAIMS, 0), True),
         ((BOT, claimed("1970-01-01"), 0), (BOT, NO_CLAIMS, 0), False),
         ((ANONYMOUS, claimed("a"), 0), (ANONYMOUS, claimed("b", TRACE), 0), True),
     ],
     ids=[
         "claim", "another claim", "another's claim", "trace", "another's trace", "same day", "next day",
-        "another principal", "a claim that looks like a day", "nobody opens sessions at will",
+        "another principal", "somebody acts for it", "the same actor",
+        "a claim that looks like a day", "nobody opens sessions at will",
     ],
 )  # fmt: skip
 def test_what_makes_a_session(one: Any, other: Any, *, same: bool) -> None:
