@@ -107,8 +107,8 @@ DEFAULT_FIELDS = FieldRules(
         "authorization", "*_authorization", "cookie", "set_cookie", "cookie2", "set_cookie2", "x_api_key",
         "api_key", "apikey", "*_api_key", "*_apikey", "*_token", "*_secret", "*_password", "*_key",
         "*_credential", "*_credentials", "*_signature", "authentication", "www_authenticate_info", "x_auth",
-        "x_auth_*", "x_session_*", "x_csrf*", "x_xsrf*", "x_forwarded_client_cert", "x_amz_security_token",
-        "authentication_info", "cf_access_jwt_assertion", "*_jwt", "*_jwt_assertion",
+        "x_auth_*", "x_session_*", "mcp_session_id", "x_csrf*", "x_xsrf*", "x_forwarded_client_cert",
+        "x_amz_security_token", "authentication_info", "cf_access_jwt_assertion", "*_jwt", "*_jwt_assertion",
         "x_goog_iap_jwt_assertion", "token", "secret", "password", "jwt",
     ),
     query_names=(

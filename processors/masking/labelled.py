@@ -2,6 +2,9 @@
 
 `{"name": "DB_PASSWORD", "value": "..."}` in either order (containers, secret stores, HTTP archives),
 `["Cookie", "..."]` (lists of headers), `<input name="password" value="...">` and its like in XML settings.
+
+Not so the hidden input in which a page carries its anti-forgery token: without the session's cookie, which is
+masked, nobody can use it. Sent back, in a form or a header, it goes by the field rules as any other token.
 """
 
 import re
@@ -28,6 +31,10 @@ _PAIR = re2.compile(
 _SECOND = re.compile(rb'\[\s*"[^"\\]*"\s*,\s*')
 _TAG = re2.compile(
     rb"(?i)<(?:input|param|parameter|property|add|entry|field|setting|option|meta|env|variable)\s[^<>]*>"
+)
+_HIDDEN = re.compile(rb"(?i)<input\s[^<>]*\btype\s*=\s*[\"']?hidden\b")
+_ANTI_FORGERY = re.compile(
+    r"(?i)authenticity_token|_?(?:csrf|xsrf)[_-]?(?:token)?|csrfmiddlewaretoken|__requestverificationtoken"
 )
 _TAG_NAME = re.compile(rb"(?i)\s(?:name|key|id)\s*=\s*[\"']?([\w.:\[\]-]{1,128})")
 _TAG_VALUE = re.compile(rb"(?i)\svalue\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
@@ -76,7 +83,11 @@ def _tags(text: bytes, is_key: Callable[[str], bool]) -> Iterator[Labelled]:
     for match in _TAG.finditer(text):
         low, high = match.start(), min(match.end(), match.start() + REACH)
         name, value = _TAG_NAME.search(text, low, high), _TAG_VALUE.search(text, low, high)
-        if name and value and is_key(name[1].decode("utf-8", "replace")):
-            number = value.lastindex or 0
-            if value[number]:
-                yield Labelled(name[1].decode("utf-8", "replace"), *value.span(number))
+        label = name[1].decode("utf-8", "replace") if name else ""
+        if not label or not value or not is_key(label):
+            continue
+        if _ANTI_FORGERY.fullmatch(label) and _HIDDEN.match(text, low, high):
+            continue
+        number = value.lastindex or 0
+        if value[number]:
+            yield Labelled(label, *value.span(number))

@@ -1,9 +1,10 @@
 """A rule set: gitleaks' TOML layout read into rules that re2 can run, with one digest over all that matters.
 
 Beside gitleaks' own fields a rule may carry `type` (the marker's name), `priority` (who names an overlap),
-`validators`, `window` (bytes looked at around a keyword), `gate` (see `gates`), `retry`, `examples` and
-`counterexamples`; gitleaks ignores what it does not know, so both tools read the same file. Nothing is
-skipped silently: what cannot be used is listed in `Ruleset.refused` or raises.
+`validators`, `not_after` (what must not stand before the secret), `window` (bytes looked at around a
+keyword), `gate` (see `gates`), `retry`, `examples` and `counterexamples`; gitleaks ignores what it does not
+know, so both tools read the same file. Nothing is skipped silently: what cannot be used is listed in
+`Ruleset.refused` or raises.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from tachograph.processors.masking.errors import RuleError
 from tachograph.processors.masking.gates import GATES
 from tachograph.processors.masking.validators import VALIDATORS
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 """Part of every digest: raise it when the same rules would give other spans."""
 DEFAULT_WINDOW = 1024
 WINDOW_UNIT = 128
@@ -65,6 +66,8 @@ class Rule:
     entropy: float = 0.0
     validators: tuple[str, ...] = ()
     allowlists: tuple[Allowlist, ...] = ()
+    not_after: tuple[str, ...] = ()
+    """Patterns for the text before the secret (see `scan.BEFORE`): where one matches, the secret is none."""
     window: int = DEFAULT_WINDOW
     priority: int = DEFAULT_PRIORITY
     retry: bool = False
@@ -197,10 +200,15 @@ def _allowlists(holder: dict[str, Any], source: _Source, rule: str) -> tuple[All
     return tuple(_allowlist(table, source, rule) for table in tables)
 
 
-def _allowlist(table: dict[str, Any], source: _Source, rule: str) -> Allowlist:
-    regexes = _strings(table, "regexes", source, rule)
-    for pattern in regexes:
+def _patterns(holder: dict[str, Any], key: str, source: _Source, rule: str) -> tuple[str, ...]:
+    patterns = _strings(holder, key, source, rule)
+    for pattern in patterns:
         _checked_regex(pattern, source, rule)
+    return patterns
+
+
+def _allowlist(table: dict[str, Any], source: _Source, rule: str) -> Allowlist:
+    regexes = _patterns(table, "regexes", source, rule)
     target = _typed(table, "regexTarget", "secret", source, rule) or "secret"
     if target not in ("secret", "match", "line"):
         raise source.error(f'regexTarget: expected "secret", "match" or "line", got {target!r}', rule)
@@ -240,6 +248,7 @@ def _rule(entry: dict[str, Any], source: _Source, priority: int) -> Rule | Refus
         entropy=float(_typed(entry, "entropy", 0.0, source, name)),
         validators=validators,
         allowlists=_allowlists(entry, source, name),
+        not_after=_patterns(entry, "not_after", source, name),
         window=-(-max(1, _typed(entry, "window", DEFAULT_WINDOW, source, name)) // WINDOW_UNIT) * WINDOW_UNIT,
         priority=_typed(entry, "priority", priority, source, name),
         retry=_flag(entry, "retry", source, name),

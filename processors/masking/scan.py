@@ -20,6 +20,8 @@ from tachograph.processors.masking.validators import VALIDATORS, entropy
 
 _GATE_STEP = 256 * 1024
 LINE_REACH = 4096
+BEFORE = 4096
+"""Bytes before a secret that a rule's `not_after` looks at."""
 MAX_REFUSED = 200_000
 """Matches of one rule that its validators refuse in one window before the text is withheld."""
 MAX_SEARCHED = 6
@@ -77,6 +79,7 @@ class _Compiled:
     regex: Any
     keywords: tuple[bytes, ...]
     allows: tuple[_Allow, ...]
+    not_after: tuple[Any, ...]
 
 
 Windows = list[tuple[int, int]]
@@ -93,6 +96,7 @@ class Scanner:
                 compiled(rule.regex),
                 tuple(k.encode() for k in rule.keywords),
                 (*map(_Allow, rule.allowlists), *(c for a, c in shared if not a.rules or rule.id in a.rules)),
+                tuple(map(compiled, rule.not_after)),
             )
             for rule in ruleset.rules
         ]
@@ -243,6 +247,10 @@ def _holds(one: _Compiled, text: bytes, match: Any, start: int, end: int) -> boo
         return False
     if not all(VALIDATORS[name](secret) for name in one.rule.validators):
         return False
+    if one.not_after:
+        before = text[max(0, start - BEFORE) : start]
+        if any(regex.search(before) for regex in one.not_after):
+            return False
     if not one.allows:
         return True
     line = _line(text, match.start(), match.end()) if any(allow.wants_line for allow in one.allows) else b""

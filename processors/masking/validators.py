@@ -109,6 +109,20 @@ def _classes(value: bytes) -> int:
     return (value != value.upper()) + (value != value.lower()) + has_digit(value)
 
 
+_WORDS = re.compile(rb"(?:[a-z]{3,}|[A-Z]{3,6})?(?:[A-Z][a-z]{2,}|[A-Z]{3,6}(?=[A-Z][a-z]|\Z))+")
+_WORD = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_VOWEL = re.compile(rb"(?i)[aeiouy]")
+
+
+def is_camel_case(letters: bytes) -> bool:
+    """Whether letters are words written together, as in AbstractTokenProvider: none shorter than three
+    letters, each with a vowel. Drawn at random, lower and upper case change about every second letter.
+    """
+    if not _WORDS.fullmatch(letters):
+        return False
+    return all(_VOWEL.search(word) for word in _WORD.findall(letters) if not word.isupper())
+
+
 _CHUNK = re.compile(rb"[A-Za-z0-9]+")
 _MIXED_CHUNK = 5
 MIN_RANDOM = 10
@@ -131,7 +145,10 @@ def random_like(value: bytes) -> bool:
     chunks = _CHUNK.findall(value)
     if any(len(chunk) >= _MIXED_CHUNK and has_digit(chunk) and _classes(chunk) >= 2 for chunk in chunks):
         return True
-    return any(len(chunk) >= 16 and _classes(chunk) >= 2 and entropy(chunk) >= 3.8 for chunk in chunks)
+    return any(
+        len(chunk) >= 16 and _classes(chunk) >= 2 and entropy(chunk) >= 3.8 and not is_camel_case(chunk)
+        for chunk in chunks
+    )
 
 
 def unfilled(value: bytes) -> bool:
@@ -192,13 +209,22 @@ def ssn(value: bytes) -> bool:
     return area not in (b"000", b"666") and area[:1] != b"9" and group != b"00" and serial != b"0000"
 
 
+_RESOLVERS = frozenset({
+    "8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1", "9.9.9.9", "149.112.112.112", "208.67.222.222",
+    "208.67.220.220", "2001:4860:4860::8888", "2001:4860:4860::8844", "2606:4700:4700::1111",
+    "2606:4700:4700::1001", "2620:fe::fe",
+})  # fmt: skip
+
+
 def public_ip(value: bytes) -> bool:
-    """An address that may name a person or a host outside: neither private, loopback nor link-local."""
+    """An address that may name a person or a host outside: neither private, loopback nor link-local, and not
+    one of the resolvers that half the world has in its settings.
+    """
     try:
         address = ipaddress.ip_address(value.decode())
     except ValueError:
         return False
-    return address.is_global and not address.is_multicast
+    return address.is_global and not address.is_multicast and str(address) not in _RESOLVERS
 
 
 def phone(value: bytes) -> bool:

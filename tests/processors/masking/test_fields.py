@@ -80,6 +80,7 @@ def test_harmless_keys(name: str) -> None:
         "X-Api-Key",
         "X-Vault-Token",
         "X-Amz-Security-Token",
+        "Mcp-Session-Id",
     ],
 )
 def test_secret_headers(name: str) -> None:
@@ -93,7 +94,6 @@ def test_secret_headers(name: str) -> None:
         "anthropic-version",
         "content-type",
         "user-agent",
-        "mcp-session-id",
         "mcp-protocol-version",
         "traceparent",
         "host",

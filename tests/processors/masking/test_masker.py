@@ -90,7 +90,7 @@ def test_headers_lose_values_and_keep_schemes_and_names() -> None:
         ["Authorization", "Bearer " + SECRET],
         ["Cookie", "sid=" + SECRET[::-1] + "; theme=dark-and-stormy"],
         ["anthropic-version", "2023-06-01"],
-        ["mcp-session-id", "5e2b7f0a"],
+        ["mcp-protocol-version", "2025-11-25"],
     ]
     (out,) = masked(Part("headers", "headers", orjson.dumps(pairs)))
     result = dict(orjson.loads(out))
@@ -98,7 +98,7 @@ def test_headers_lose_values_and_keep_schemes_and_names() -> None:
     assert result["Cookie"].startswith("sid=[COOKIE:k1.")
     assert "; theme=[COOKIE:k1." in result["Cookie"]
     assert result["anthropic-version"] == "2023-06-01"
-    assert result["mcp-session-id"] == "5e2b7f0a"
+    assert result["mcp-protocol-version"] == "2025-11-25"
 
 
 def test_a_number_under_a_secret_name_becomes_a_string_at_every_depth() -> None:

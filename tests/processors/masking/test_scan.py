@@ -56,6 +56,14 @@ def test_allow_lists_look_where_they_say(target: str) -> None:
     assert spans(one, b"x k=else") == [b"else"]
 
 
+def test_what_stands_before_can_make_it_none() -> None:
+    """`not_after` sees the text up to the secret, not the secret and not what follows."""
+    one = scanner("regex = 'n([0-9]{4})'", "not_after = ['count: n$', '^BEGIN']")
+    assert spans(one, b"count: n1234 count: xn5678 n9999count: n") == [b"5678", b"9999"]
+    assert spans(one, b"BEGIN x n1234") == []
+    assert spans(one, b"BEGIN" + b"x" * 5000 + b"n1234") == [b"1234"]
+
+
 def test_an_allow_list_that_wants_a_path_never_allows() -> None:
     """A wire record has none; AND with the unknown is not true."""
     one = scanner(

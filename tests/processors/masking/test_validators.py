@@ -79,6 +79,11 @@ def test_random_values_look_random(template: str, seed: int) -> None:
     assert v.random_like(filled(template, seed).encode())
 
 
+def test_random_letters_are_not_taken_for_words() -> None:
+    """Lower and upper case change too often: at most one in a thousand of 24 letters without a digit."""
+    assert sum(v.is_camel_case(filled("{alpha:24}", seed).encode()) for seed in range(5000)) <= 5
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -87,10 +92,12 @@ def test_random_values_look_random(template: str, seed: int) -> None:
         "abcdefghijklmnopqrstuvwxyz12345",
         "test-token-6",
         "application-json",
+        "AbstractTokenProvider",
+        "setAdmGroupImmunityLevel",
     ],
 )
 def test_words_and_filler_do_not(text: str) -> None:
-    """Nor do names with a number at the end."""
+    """Nor do names with a number at the end, nor words written together."""
     assert not v.random_like(text.encode())
 
 
@@ -105,10 +112,18 @@ def test_social_security_numbers(text: str, good: bool) -> None:
 
 @pytest.mark.parametrize(
     ("text", "good"),
-    [("8.8.8.8", True), ("10.0.0.1", False), ("::1", False), ("1.2.3.400", False), ("2606:4700::1111", True)],
+    [
+        ("93.184.216.34", True),
+        ("8.8.8.8", False),
+        ("10.0.0.1", False),
+        ("::1", False),
+        ("1.2.3.400", False),
+        ("2606:4700::1111", True),
+        ("2606:4700:4700:0::1111", False),
+    ],
 )
 def test_addresses(text: str, good: bool) -> None:
-    """Only global ones name somebody."""
+    """Only global ones name somebody, and those of public resolvers nobody."""
     assert v.public_ip(text.encode()) is good
 
 
