@@ -4,7 +4,9 @@ SchemaError
 |-- RecordError            a record that cannot be taken as it is
 |   |-- UnknownVersion     written by a newer Tachograph, or not by one at all
 |   |-- MalformedRecord    cut short, or its parts contradict each other
-|   `-- SealBroken         the key does not open it: altered, or sealed for somebody else
+|   |-- SealBroken         the key does not open it: altered, or sealed for somebody else
+|   |-- SignatureBroken    no known key has signed it, or one has signed something else
+|   `-- ProofBroken        a Merkle proof that does not lead to the root
 `-- ConfigurationError     the operator's file: names file, line, key, what was expected and what came
 """
 
@@ -16,9 +18,11 @@ __all__ = [
     "ConfigurationError",
     "ConfigurationProblem",
     "MalformedRecord",
+    "ProofBroken",
     "RecordError",
     "SchemaError",
     "SealBroken",
+    "SignatureBroken",
     "UnknownVersion",
 ]
 
@@ -41,6 +45,14 @@ class MalformedRecord(RecordError):
 
 class SealBroken(RecordError):
     """Authenticated decryption failed: altered bytes, another header, or the wrong key."""
+
+
+class SignatureBroken(RecordError):
+    """No known key has signed it, or the signature is over other bytes."""
+
+
+class ProofBroken(RecordError):
+    """The proof does not lead from what is claimed to the root."""
 
 
 @dataclass(frozen=True, slots=True)
