@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,7 @@ def _keys(settings: Settings) -> Iterator[Check]:
     keys = settings.configuration.keys
     for name, file in (("key-encryption key", keys.kek_file), ("pseudonym key", keys.pseudonym_file)):
         yield _private(name, settings.base / file)
+    yield _approvals_key(settings.base / keys.approvals_file)
     stored = ApiKeys(settings.base / settings.configuration.identity.api_keys_file)
     try:
         count = sum(entry.revoked is None for entry in stored.entries())
@@ -87,6 +88,14 @@ def _private(name: str, path: Path) -> Check:
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         return Check(name, Verdict.BAD, f"{path}: others can get at it", f"chmod 600 {path}")
     return Check(name, Verdict.OK, str(path))
+
+
+def _approvals_key(path: Path) -> Check:
+    """Only policies that ask for reviewers need it."""
+    found = _private("approvals key", path)
+    if path.exists():
+        return found
+    return replace(found, verdict=Verdict.WARNING, remedy="if requests are to wait for reviewers: tacho up")
 
 
 def _credentials(settings: Settings) -> Iterator[Check]:

@@ -16,7 +16,7 @@ from tachograph.cli.errors import WrongUse
 from tachograph.cli.settings import CONFIG_NAME, HOME_MARK
 from tachograph.schemas.keys import KEK_BYTES
 
-__all__ = ["CONFIGURATION", "FirstHome", "make_home", "make_key_files"]
+__all__ = ["CONFIGURATION", "FirstHome", "add_approvals_key", "make_home", "make_key_files"]
 
 FIRST_KEY = "first"
 """Name of the API key that the first start makes."""
@@ -78,12 +78,25 @@ def make_home(home: Path, *, randomness: Callable[[int], bytes], now: str) -> Fi
 
 
 def make_key_files(folder: Path, *, randomness: Callable[[int], bytes]) -> None:
-    """The key-encryption key and the pseudonym key, where they are not there yet."""
+    """The key-encryption key, the pseudonym key and the approvals key, where they are not there yet."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in ("kek", "pseudonym"):
-        path = folder / name
-        if path.exists():
-            continue
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
-        with os.fdopen(number, "wb") as file:
-            file.write(base64.b64encode(randomness(KEK_BYTES)) + b"\n")
+    for name in ("kek", "pseudonym", "approvals"):
+        if not (folder / name).exists():
+            _make_key(folder / name, randomness)
+
+
+def add_approvals_key(file: Path, *, beside: Path, randomness: Callable[[int], bytes]) -> bool:
+    """Give a home from before there were approvals its key, where the other keys lie; whether it was made.
+
+    Nowhere else: a key that is missing may be a volume that is not there.
+    """
+    if file.exists() or not beside.exists() or file.parent != beside.parent:
+        return False
+    _make_key(file, randomness)
+    return True
+
+
+def _make_key(path: Path, randomness: Callable[[int], bytes]) -> None:
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+    with os.fdopen(number, "wb") as file:
+        file.write(base64.b64encode(randomness(KEK_BYTES)) + b"\n")

@@ -49,6 +49,11 @@ def up(
     """
     told = _settings(config)
     from tachograph.cli.assembly import Assembly
+    from tachograph.cli.home import add_approvals_key
+
+    kek, approvals = told.configuration.keys.kek_file, told.configuration.keys.approvals_file
+    if add_approvals_key(told.base / approvals, beside=told.base / kek, randomness=os.urandom):
+        note(f"Made the approvals key, {told.base / approvals}.")
 
     assembly = Assembly(told, managed=told.configuration.stack.managed and not external, say=note)
     with interruptible():

@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from tachograph.schemas.approval_settings import Approval
 from tachograph.schemas.canonical import canonical_json, sha256_hex
 from tachograph.schemas.connection import Connection, SecretSource
 from tachograph.schemas.topics import Topics
 
 __all__ = [
     "Configuration",
+    "Approval",
     "Identity",
     "Ingress",
     "Kafka",
@@ -158,6 +160,8 @@ class Keys(_Config):
     pseudonym_file: str = "keys/pseudonym"
     """The key of the pseudonyms; only the processor holds it."""
     pseudonym_previous: tuple[str, ...] = ()
+    approvals_file: str = "keys/approvals"
+    """The key that signs who asked and who decided; the ingress and whoever takes decisions hold it."""
     """Earlier keys of the pseudonyms: masking does not use them, `tacho keys pseudonym` compares by them."""
 
 
@@ -269,6 +273,8 @@ class Configuration(_Config):
     stack: Stack = Stack()
     """The local engines."""
     connections: tuple[Connection, ...] = ()
+    approval: Approval = Approval()
+    """Requests that wait for people."""
     """The registered targets."""
 
     @model_validator(mode="after")

@@ -11,6 +11,9 @@ _MIB = 1 << 20
 MAX_RECORD_BYTES = 2 * _MIB
 """A raw record holds at most 256 KiB of body; its masked JSON at worst escapes every byte."""
 
+APPROVALS_DAYS = 30
+"""How long the approvals topic shows who decided what; the sessions' own records keep it for longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topics:
@@ -33,6 +36,10 @@ class Topics:
     @property
     def deadletter(self) -> str:
         return f"{self.prefix}.deadletter"
+
+    @property
+    def approvals(self) -> str:
+        return f"{self.prefix}.approvals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,5 +86,13 @@ def topic_specs(
             topics.deadletter,
             1,
             delete | {"retention.ms": str(14 * 24 * _HOUR_MS), "segment.ms": str(24 * _HOUR_MS)},
+        ),
+        # One partition is one order, and the broker's stamp is one clock for all who ask and decide.
+        TopicSpec(
+            topics.approvals,
+            1,
+            delete
+            | {"retention.ms": str(APPROVALS_DAYS * 24 * _HOUR_MS), "segment.ms": str(24 * _HOUR_MS)}
+            | {"message.timestamp.type": "LogAppendTime"},
         ),
     )

@@ -46,6 +46,13 @@ def test_a_missing_key_is_bad(told: Settings) -> None:
     assert _found(told)["pseudonym key"].verdict is Verdict.BAD
 
 
+def test_only_approvals_need_the_approvals_key(told: Settings) -> None:
+    """A home from before there were approvals lacks it, and runs."""
+    assert _found(told)["approvals key"].verdict is Verdict.OK
+    (told.base / "keys" / "approvals").unlink()
+    assert _found(told)["approvals key"].verdict is Verdict.WARNING
+
+
 def test_a_credential_that_is_not_set_is_a_warning(told: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be set elsewhere, where the ingress runs; its value is never shown."""
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)

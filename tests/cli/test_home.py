@@ -7,8 +7,8 @@ import pytest
 
 from tachograph.cli import settings
 from tachograph.cli.errors import WrongUse
-from tachograph.cli.home import make_home, make_key_files
-from tachograph.ingress.identity.api_keys import parse_keys
+from tachograph.cli.home import add_approvals_key, make_home, make_key_files
+from tachograph.identity.api_keys import parse_keys
 from tachograph.ingress.keyfile import read_key
 
 NOW = "2026-01-02T03:04:05Z"
@@ -48,6 +48,18 @@ def test_existing_keys_stay(tmp_path: Path) -> None:
     before = (tmp_path / "kek").read_bytes()
     make_key_files(tmp_path, randomness=os.urandom)
     assert (tmp_path / "kek").read_bytes() == before
+
+
+def test_a_home_from_before_gets_its_approvals_key(tmp_path: Path) -> None:
+    """Beside the other keys, once; never where they are not."""
+    file, kek = tmp_path / "approvals", tmp_path / "kek"
+    assert not add_approvals_key(file, beside=kek, randomness=os.urandom)
+    kek.touch(0o600)
+    assert not add_approvals_key(tmp_path / "other" / "approvals", beside=kek, randomness=os.urandom)
+    assert add_approvals_key(file, beside=kek, randomness=os.urandom)
+    before = read_key(file)
+    assert not add_approvals_key(file, beside=kek, randomness=os.urandom)
+    assert read_key(file) == before
 
 
 def test_an_existing_configuration_is_never_overwritten(tmp_path: Path) -> None:

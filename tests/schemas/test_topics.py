@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tachograph.schemas.approval_book import MEMORY_MS
 from tachograph.schemas.topics import MAX_RECORD_BYTES, Topics, TopicSpec, topic_specs
 
 
@@ -21,10 +22,10 @@ def specs(**settings: int) -> dict[str, TopicSpec]:
 
 
 def test_every_topic_is_named_under_one_prefix() -> None:
-    """Four topics, no other."""
+    """Five topics, no other."""
     topics = Topics("t")
-    assert specs().keys() == {"t.raw", "t.masked", "t.keys", "t.deadletter"}
-    assert {topics.raw, topics.masked, topics.keys, topics.deadletter} == specs().keys()
+    assert specs().keys() == {"t.raw", "t.masked", "t.keys", "t.deadletter", "t.approvals"}
+    assert {topics.raw, topics.masked, topics.keys, topics.deadletter, topics.approvals} == specs().keys()
     assert Topics().raw == "tacho.raw"
 
 
@@ -59,7 +60,18 @@ def test_partitions_are_those_of_the_configuration() -> None:
         "t.masked": 7,
         "t.keys": 1,
         "t.deadletter": 1,
+        "t.approvals": 1,
     }
+
+
+def test_the_broker_stamps_what_is_said_about_approvals() -> None:
+    """The log's own time judges them, so no client may set it; all that can matter is kept."""
+    found = specs()
+    assert found["t.approvals"].config["message.timestamp.type"] == "LogAppendTime"
+    assert found["t.approvals"].config["cleanup.policy"] == "delete"
+    assert int(found["t.approvals"].config["retention.ms"]) > MEMORY_MS
+    others = [spec for name, spec in found.items() if name != "t.approvals"]
+    assert not any("message.timestamp.type" in spec.config for spec in others)
 
 
 @pytest.mark.parametrize(("copies", "in_sync"), [(1, "1"), (2, "1"), (3, "2"), (5, "2")])
