@@ -17,8 +17,8 @@ from tachograph.schemas.connection import Connection, SecretSource
 from tachograph.schemas.topics import Topics
 
 __all__ = [
-    "Configuration",
     "Approval",
+    "Configuration",
     "Identity",
     "Ingress",
     "Kafka",
@@ -270,11 +270,11 @@ class Configuration(_Config):
     """What masks and enriches."""
     sink: Sink = Sink()
     """What writes into OpenSearch."""
+    approval: Approval = Approval()
+    """Requests that wait for people."""
     stack: Stack = Stack()
     """The local engines."""
     connections: tuple[Connection, ...] = ()
-    approval: Approval = Approval()
-    """Requests that wait for people."""
     """The registered targets."""
 
     @model_validator(mode="after")
