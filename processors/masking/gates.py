@@ -14,7 +14,7 @@ GATES: dict[str, str] = {
     "assignment": (
         r"(?i)(?:key|token|tkn|secret|passw|passphrase|pwd|credential|auth|login|private|access)"
         r"[A-Za-z0-9_]*[\"'\x60\])]{0,3}(?:\s{1,3}(?:string|str))?\s{0,12}(?:=>|:{0,3}=|[.?+|]=|==|:|\|\||,)"
-        r"\s{0,8}[\"'\x60(]{0,3}[^\s\"'\x60<>(){}\[\],;\\|&]{10}"
+        r"(?:\s{0,8}|[ \t]{0,24})[\"'\x60(]{0,3}[^\s\"'\x60<>(){}\[\],;\\|&]{10}"
     ),
     "spoken": r"(?i)(?:key|token|secret|private|access|password)[ ]?[ -][A-Za-z0-9][A-Za-z0-9_.=+/-]{14}",
 }
