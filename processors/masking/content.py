@@ -5,6 +5,7 @@ RFC 9110 8.4.1: codings are listed in the order applied, so they are undone from
 
 import codecs
 import zlib
+from io import BytesIO
 
 import brotli  # type: ignore[import-untyped]  # no type information is published
 import zstandard
@@ -40,7 +41,7 @@ def _bounded(total: int, encoded: int, limits: Limits) -> None:
 
 
 def _inflate(data: bytes, wbits: int, limits: Limits) -> bytes:
-    out, total = [], 0
+    out, total = BytesIO(), 0
     while data:
         engine = zlib.decompressobj(wbits)
         rest = data
@@ -48,12 +49,12 @@ def _inflate(data: bytes, wbits: int, limits: Limits) -> bytes:
             piece = engine.decompress(rest, _STEP)
             total += len(piece)
             _bounded(total, len(data), limits)
-            out.append(piece)
+            out.write(piece)
             rest = engine.unconsumed_tail
             if not rest and not piece and not engine.eof:
                 raise zlib.error("stream ends early")
         data = engine.unused_data  # RFC 1952 2.2: a gzip file may have several members
-    return b"".join(out)
+    return out.getvalue()
 
 
 def _deflate(data: bytes, limits: Limits) -> bytes:
@@ -66,21 +67,20 @@ def _deflate(data: bytes, limits: Limits) -> bytes:
 
 def _unbrotli(data: bytes, limits: Limits) -> bytes:
     engine = brotli.Decompressor()
-    out = [engine.process(data, output_buffer_limit=_STEP)]
-    total = len(out[0])
+    out = BytesIO()
+    total = out.write(engine.process(data, output_buffer_limit=_STEP))
     while not engine.is_finished():
         _bounded(total, len(data), limits)
         piece = engine.process(b"", output_buffer_limit=_STEP)
         if not piece and engine.can_accept_more_data():
             raise brotli.error("stream ends early")
-        out.append(piece)
-        total += len(piece)
+        total += out.write(piece)
     _bounded(total, len(data), limits)
-    return b"".join(out)
+    return out.getvalue()
 
 
 def _unzstd(data: bytes, limits: Limits) -> bytes:
-    out, total, rest = [], 0, data
+    out, total, rest = BytesIO(), 0, data
     while rest:  # RFC 8878 3: frames may follow one another
         window = max(limits.body_bytes, _ZSTD_WINDOW)
         engine = zstandard.ZstdDecompressor(max_window_size=window).decompressobj()
@@ -93,9 +93,9 @@ def _unzstd(data: bytes, limits: Limits) -> bytes:
             position += _ZSTD_STEP
             total += len(piece)
             _bounded(total, len(data), limits)
-            out.append(piece)
+            out.write(piece)
         rest = engine.unused_data + rest[position:]
-    return b"".join(out)
+    return out.getvalue()
 
 
 def _undo(coding: str, data: bytes, limits: Limits) -> bytes:
@@ -135,7 +135,7 @@ def is_textual(content_type: str | None) -> bool:
     return kind.startswith(_TEXT_TYPES) or any(mark in kind for mark in _TEXT_MARKS)
 
 
-def as_text(data: bytes, content_type: str | None) -> bytes:
+def as_text(data: bytes, content_type: str | None, limits: Limits) -> bytes:
     """UTF-8 bytes of the content: by its byte-order mark, its charset, else UTF-8; Withheld("binary") if none
     fits.
 
@@ -148,16 +148,16 @@ def as_text(data: bytes, content_type: str | None) -> bytes:
         (codecs.BOM_UTF16_BE, "utf-16"),
     ):
         if data.startswith(mark):
-            return _transcoded(data, name)
+            return _transcoded(data, name, limits)
     charset = _charset(content_type)
     if charset and charset.replace("_", "-") not in ("utf-8", "utf8", "us-ascii", "ascii"):
-        return _transcoded(data, charset)
+        return _transcoded(data, charset, limits)
     if _is_utf8(data):
         if b"\0" in data[:4096] and not is_textual(content_type) and data.count(b"\0") * 8 > len(data):
             raise Withheld("binary")
         return data
     if is_textual(content_type):
-        return data.decode("utf-8", "replace").encode()
+        return _transcoded(data, "utf-8", limits)
     raise Withheld("binary")
 
 
@@ -171,8 +171,15 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _transcoded(data: bytes, charset: str) -> bytes:
+def _transcoded(data: bytes, charset: str, limits: Limits) -> bytes:
+    """The text in UTF-8, piece by piece: as a string it takes up to four times its bytes."""
+    out, total = BytesIO(), 0
     try:
-        return data.decode(codecs.lookup(charset).name, "replace").encode()
-    except (LookupError, UnicodeError, ValueError, TypeError):
+        decode = codecs.getincrementaldecoder(charset)("replace").decode
+        for at in range(0, len(data), _STEP):
+            total += out.write(decode(data[at : at + _STEP], final=at + _STEP >= len(data)).encode())
+            if total > limits.body_bytes:
+                raise Withheld("decode-limit")
+    except (LookupError, UnicodeError, ValueError, TypeError, AttributeError):
         raise Withheld("unknown-charset") from None
+    return out.getvalue()

@@ -9,6 +9,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from heapq import merge
 from html import unescape
 from itertools import chain
@@ -39,8 +40,8 @@ _URLSAFE = bytes.maketrans(b"-_", b"+/")
 _FOLD = re.compile(rb"\r?\n[ \t]{0,8}\Z")
 _START = attrgetter("start")
 _CHECK_EVERY = 4096
-_MAX_PROBED_RUN = 4 * 1024 * 1024
-"""Longer base64 runs are media, not text; they are probed up to here."""
+_PROBED = 1024 * 1024
+"""A longer run of base64 or hex is decoded piece by piece: whole groups, so that no text is cut."""
 
 
 def _unescaped(token: bytes) -> bytes:
@@ -86,9 +87,9 @@ def _escape_edits(text: bytes) -> Iterator[Edit]:
             yield edit
 
 
-def _shifted(run: bytes, shift: int) -> bytes:
-    """The bytes that run[shift:] means as base64, b"" where it means none."""
-    body = run[shift:].translate(_URLSAFE)
+def _unbase64(body: bytes) -> bytes:
+    """The bytes that this means as base64, b"" where it means none."""
+    body = body.translate(_URLSAFE)
     body = body[: len(body) - (1 if len(body) % 4 == 1 else 0)]
     try:
         return base64.b64decode(body + b"=" * (-len(body) % 4))
@@ -98,19 +99,29 @@ def _shifted(run: bytes, shift: int) -> bytes:
 
 def _base64_edits(start: int, run: bytes) -> list[Edit]:
     """The readable pieces of a base64 run, whatever stands glued before it."""
-    core = run.rstrip(b"=")[:_MAX_PROBED_RUN]
+    length = len(run.rstrip(b"="))
+    found: list[Edit] = []
+    for at in range(0, length, _PROBED):  # as much at a time as memory asks for
+        end = found[-1].end if found else 0
+        found += (edit for edit in _best_base64(start, run, at, length) if edit.start >= end)
+    if found and found[-1].end == start + length:
+        last = found[-1]  # the padding belongs to the last group
+        found[-1] = Edit(last.start, start + len(run), last.text, last.unit, last.per)
+    return found
+
+
+def _best_base64(start: int, run: bytes, at: int, length: int) -> list[Edit]:
+    """Of one stretch of a run, begun at each of four places: what is readable in the most readable."""
     best: list[Edit] = []
     covered = 0
-    for shift in range(4):
-        plain = _shifted(core, shift)
+    for low in range(at, at + 4):
+        high = min(low + _PROBED, length)
+        plain = _unbase64(run[low:high])
         pieces = _readable(plain)
-        length = sum(high - low for low, high in pieces)
-        if length > covered:
-            covered = length
-            best = [_base64_edit(start + shift, len(core) - shift, plain, piece) for piece in pieces]
-    if best and best[-1].end == start + len(core):
-        last = best[-1]  # the padding belongs to the last group
-        best[-1] = Edit(last.start, start + len(run), last.text, last.unit, last.per)
+        readable = sum(end - begin for begin, end in pieces)
+        if readable > covered:
+            covered = readable
+            best = [_base64_edit(start + low, high - low, plain, piece) for piece in pieces]
     return best
 
 
@@ -135,12 +146,14 @@ def _hex_edits(start: int, run: bytes) -> list[Edit]:
     """The readable pieces of the hex digits in a run."""
     edits = []
     for digits in _HEX.finditer(run):
-        plain = binascii.unhexlify(digits[0][: len(digits[0]) // 2 * 2])
-        at = start + digits.start()
-        edits += [
-            Edit(at + 2 * text.start(), at + 2 * text.end(), text[0], unit=2, per=1)
-            for text in _PRINTABLE.finditer(plain)
-        ]
+        low, end = digits.span()
+        for at in range(low, end - 1, _PROBED):
+            high = min(at + _PROBED, end)
+            plain = binascii.unhexlify(run[at : high - (high - at) % 2])
+            edits += [
+                Edit(start + at + 2 * text.start(), start + at + 2 * text.end(), text[0], unit=2, per=1)
+                for text in _PRINTABLE.finditer(plain)
+            ]
     return edits
 
 
@@ -173,25 +186,42 @@ def _edits(text: bytes) -> Iterator[Edit]:
     return _encoded_edits(text) if first is None else chain((first,), escapes)
 
 
-def _counted(edits: Iterator[Edit], limits: Limits, deadline: Deadline) -> Iterator[Edit]:
-    for count, edit in enumerate(edits, 1):
-        if count > limits.edits:
-            raise Withheld("edit-limit")
-        if count % _CHECK_EVERY == 0:
-            deadline.check()
-        yield edit
+@dataclass(slots=True)
+class _Spent:
+    """What the layers of one text have taken so far."""
+
+    limits: Limits
+    deadline: Deadline
+    edits: int = 0
+    bytes: int = 0
+
+    def counted(self, edits: Iterator[Edit]) -> Iterator[Edit]:
+        for edit in edits:
+            self.edits += 1
+            if self.edits > self.limits.edits:
+                raise Withheld("edit-limit")
+            if self.edits % _CHECK_EVERY == 0:
+                self.deadline.check()
+            yield edit
 
 
 def layers(view: View, limits: Limits, deadline: Deadline) -> Iterator[View]:
-    """The view and every layer under it; raises Withheld("depth") where they do not end within the limit."""
+    """The view and every layer under it; raises Withheld("depth") where they do not end within the limit.
+
+    A view past `limits.kept_bytes` makes those before it forget their texts: use each before the next.
+    """
+    spent = _Spent(limits, deadline)
     for _ in range(limits.layers):
         yield view
         deadline.check()
-        edits = _counted(_edits(view.text), limits, deadline)
+        edits = spent.counted(_edits(view.text))
         first = next(edits, None)
         if first is None:
             return
-        view = DecodedView(view, chain((first,), edits))
+        upper, view = view, DecodedView(view, chain((first,), edits))
+        spent.bytes += len(view.text)
+        if spent.bytes > limits.kept_bytes and isinstance(upper, DecodedView):
+            upper.forget()
     raise Withheld("depth")
 
 

@@ -13,7 +13,7 @@ Clock = Callable[[], float]
 class Limits:
     """Bounds for one exchange record. Beyond any of them the content is withheld."""
 
-    body_bytes: int = 32 * 1024 * 1024
+    body_bytes: int = 24 * 1024 * 1024
     """Decoded size of one part."""
     ratio: int = 200
     """Decoded size over encoded size, looked at once `ratio_free_bytes` are decoded: a zip bomb's sign."""
@@ -22,12 +22,16 @@ class Limits:
     """How many content codings may lie on one another."""
     layers: int = 12
     """How many times strings are decoded (JSON in JSON, percent, base64, hex) before giving up."""
-    spans: int = 200_000
-    """Replacements in one part."""
+    kept_bytes: int = 24 * 1024 * 1024
+    """Decoded layers of one text that stay in memory; larger ones are decoded again where they are needed."""
+    spans: int = 50_000
+    """Findings in one part."""
+    value_bytes: int = 16 * 1024 * 1024
+    """The values found in one part, each counted once."""
     needles: int = 500_000
     """Spellings of values that are propagated through one record."""
-    edits: int = 2_000_000
-    """Escapes and encoded runs undone in one layer of one text."""
+    edits: int = 1_500_000
+    """Escapes and encoded runs undone in all layers of one text."""
     parts: int = 10_000
     seconds: float = 30.0
     """Time for one record, by the clock that was passed in."""

@@ -11,9 +11,10 @@ import binascii
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache, partial
+from itertools import chain
 
 from tachograph.processors.masking import headers, layers, paths, streams
 from tachograph.processors.masking.carried import NOTHING, Carried, Masked, Secret, carried
@@ -30,12 +31,12 @@ from tachograph.processors.masking.limits import Clock, Deadline, Limits
 from tachograph.processors.masking.named import NamedValues
 from tachograph.processors.masking.parts import MaskedPart, Part, PartKind, Span
 from tachograph.processors.masking.prefilter import best_prefilter
-from tachograph.processors.masking.propagate import Haystack, Needle, needles
+from tachograph.processors.masking.propagate import Haystack, Needle, haystacks, needles
 from tachograph.processors.masking.pseudonyms import PseudonymKey
 from tachograph.processors.masking.ruleset import Ruleset
 from tachograph.processors.masking.scan import Scanner
 from tachograph.processors.masking.splice import Shape, spliced
-from tachograph.processors.masking.views import ContentView, JoinedView, Range, View
+from tachograph.processors.masking.views import ContentView, DecodedView, JoinedView, Range, View
 from tachograph.processors.masking.wellformed import is_json
 
 __all__ = ["DEFAULT_FIELDS", "FieldRules", "MaskedPart", "Masker", "Part", "PartKind", "PseudonymKey", "Span"]
@@ -59,9 +60,30 @@ class _Work:
     part: Part
     content: bytes = b""
     shape: Shape = "plain"
+    readings: Sequence[_Reading] = ()
     views: list[View] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    """Every layer of every reading; empty where they are too large to keep."""
+    findings: dict[Finding, None] = field(default_factory=dict)
+    """In order, each once: what is found in one layer is found in the next again."""
+    values: dict[bytes, bytes] = field(default_factory=dict)
+    """Each value once, however often it is found."""
+    value_bytes: int = 0
     withheld: str | None = None
+
+    def add(self, findings: Iterable[Finding], limits: Limits) -> None:
+        for finding in findings:
+            value = self.values.setdefault(finding.value, finding.value)
+            if value is finding.value:
+                self.value_bytes += len(value)
+            else:
+                finding = replace(finding, value=value)  # noqa: PLW2901  the same, without its own copy
+            self.findings[finding] = None
+            if len(self.findings) > limits.spans or self.value_bytes > limits.value_bytes:
+                raise Withheld("span-limit")
+
+    def drop(self) -> None:
+        """Let go of everything that only finding needs."""
+        self.readings, self.views, self.values = (), [], {}
 
 
 class Masker:
@@ -132,22 +154,31 @@ class Masker:
         except Exception:  # noqa: BLE001  fail closed: an unknown failure must not let content through
             work.withheld = "error"
         if work.withheld:
-            work.views, work.findings = [], []
+            work.drop()
+            work.findings = {}
 
     def _detect(self, work: _Work, deadline: Deadline) -> None:
-        readings, fields = self._read(work, deadline)
+        work.readings, fields = self._read(work, deadline)
         whole = ContentView(work.content)
         if work.shape == "json" and self._named.paths:
             fields = [*fields, *paths.find(work.content, self._named.paths)]
-        work.findings += [self._field_finding(work, whole, found) for found in fields]
-        for reading in readings:
+        work.add((self._field_finding(work, whole, found) for found in fields), self._limits)
+        for reading in work.readings:
             for depth, view in enumerate(layers.layers(reading.view, self._limits, deadline)):
                 work.views.append(view)
-                work.findings += self._named_findings(work, view, reading)
+                work.add(self._named_findings(work, view, reading), self._limits)
                 if not (depth == 0 and reading.escaped and b"\\" in view.text):
-                    work.findings += self._rule_findings(view, deadline)
-                if len(work.findings) > self._limits.spans:
-                    raise Withheld("span-limit")
+                    work.add(self._rule_findings(view, deadline), self._limits)
+        if any(isinstance(view, DecodedView) and view.forgotten for view in work.views):
+            work.views = []
+
+    def _views(self, work: _Work, deadline: Deadline) -> Iterator[View]:
+        """Every layer of every reading again."""
+        if work.views:
+            yield from work.views
+        else:
+            for reading in work.readings:
+                yield from layers.layers(reading.view, self._limits, deadline)
 
     def _read(self, work: _Work, deadline: Deadline) -> tuple[list[_Reading], Sequence[Field]]:
         """Fill in content and shape; the readings to look at and what is secret by header name."""
@@ -157,7 +188,9 @@ class Masker:
             work.content, work.shape = parsed.data, "json"
             return [_Reading(JoinedView(parsed.data, parsed.lines), escaped=True)], parsed.fields
         data = decompressed(part.data, part.content_encoding if part.kind == "body" else None, self._limits)
-        work.content = text = as_text(data, part.content_type if part.kind == "body" else "text/plain")
+        work.content = text = as_text(
+            data, part.content_type if part.kind == "body" else "text/plain", self._limits
+        )
         whole = ContentView(text)
         if part.kind == "url":
             return [_Reading(whole, form=True)], ()
@@ -197,35 +230,27 @@ class Masker:
     def _propagate(
         self, works: Sequence[_Work], found: Sequence[Finding | Secret], deadline: Deadline
     ) -> None:
-        wanted: list[Needle] = list(self._known)
-        for finding in found:
-            wanted += _needles_of(finding)
+        wanted = chain(self._known, chain.from_iterable(map(_needles_of, found)))
         try:
-            haystack = Haystack(wanted, self._limits)
+            for haystack in haystacks(wanted, self._limits):
+                for work in works:
+                    self._guarded(work, partial(self._look_for, haystack), deadline)
         except Withheld as refusal:
             for work in works:
                 work.withheld = work.withheld or refusal.reason
-            return
-        if not haystack:
-            return
 
-        def step(work: _Work, deadline: Deadline) -> None:
-            for view in work.views:
-                deadline.check()
-                for needle, start, end in haystack.find(view.text):
-                    ranges = tuple(view.to_content(start, end))
-                    work.findings.append(
-                        Finding(needle.rule, needle.type, needle.priority, ranges, needle.shown)
-                    )
-
-        for work in works:
-            self._guarded(work, step, deadline)
+    def _look_for(self, haystack: Haystack, work: _Work, deadline: Deadline) -> None:
+        for view in self._views(work, deadline):
+            deadline.check()
+            work.add(_again(haystack, view), self._limits)
 
     def _finished(self, work: _Work) -> MaskedPart:
         result: list[MaskedPart] = []
 
         def step(work: _Work, _: Deadline) -> None:
-            patches, spans = merged(work.findings, self._key)
+            work.drop()
+            patches, spans = merged(tuple(work.findings), self._key)
+            work.findings = {}
             data = spliced(work.content, patches, work.shape)
             if data is None:
                 raise Withheld("shape")
@@ -237,6 +262,13 @@ class Masker:
         if result and not work.withheld:
             return result[0]
         return MaskedPart(work.part.name, None, work.withheld or "error", len(work.content), ())
+
+
+def _again(haystack: Haystack, view: View) -> Iterator[Finding]:
+    """Every place of every value in one view."""
+    for needle, start, end in haystack.find(view.text):
+        ranges = tuple(view.to_content(start, end))
+        yield Finding(needle.rule, needle.type, needle.priority, ranges, needle.shown)
 
 
 def _distinct(works: Sequence[_Work]) -> list[Finding]:

@@ -13,11 +13,14 @@ import orjson
 import re2
 
 from tachograph.processors.masking import labelled, tables
+from tachograph.processors.masking.errors import Withheld
 from tachograph.processors.masking.fields import Field, FieldMatcher, FieldRules, marker_type, normal_name
 from tachograph.processors.masking.validators import is_hollow
 
 SCHEMA_REACH = 64 * 1024
 """The largest JSON Schema under a secret name that is read as one."""
+MAX_CONTENTS = 50_000
+"""Values in one object or list under a secret name."""
 MAX_SCHEMAS = 1000
 """Objects read as a JSON Schema in one text; later ones are taken whole."""
 
@@ -209,4 +212,6 @@ def _contents(
             quoted = word.startswith(b'"')
             place = (token.start() + quoted, token.end() - quoted)
             found.append(Field(name, kind, *place, -1 if quoted else quote_at))
+            if len(found) > MAX_CONTENTS:
+                raise Withheld("span-limit")
     return (None if reach else found), len(text)

@@ -22,7 +22,11 @@ MAX_ENCODED = 1024
 """Larger values are looked for as they are, not in base64 and hex between other bytes."""
 MAX_VALUE = 64 * 1024
 """Larger ones (whole documents under a secret name) are masked where they stand and not looked for."""
-MAX_NEEDLE_BYTES = 32 * 1024 * 1024
+MAX_NEEDLE_BYTES = 8 * 1024 * 1024
+"""Spellings of all values of one record together."""
+BATCH_BYTES = 256 * 1024
+"""Spellings looked for in one pass: what finds them takes 45 times their size while it is made."""
+_STEP = 256 * 1024
 _COMMON = frozenset({
     b"string", b"number", b"object", b"default", b"bearer", b"session", b"cookie", b"password", b"secret",
     b"public", b"private", b"unknown", b"example", b"localhost", b"application", b"undefined", b"integer",
@@ -73,6 +77,23 @@ def needles(
             yield Needle(rule, kind, spelling, value, always=True, priority=priority)
 
 
+def haystacks(wanted: Iterable[Needle], limits: Limits) -> Iterator["Haystack"]:
+    """What finds these values, in as many passes as memory asks for; raises Withheld("propagation-limit")."""
+    batch: list[Needle] = []
+    size = count = total = 0
+    for needle in wanted:
+        batch.append(needle)
+        size += len(needle.value)
+        count, total = count + 1, total + len(needle.value)
+        if count > limits.needles or total > MAX_NEEDLE_BYTES:
+            raise Withheld("propagation-limit")
+        if size >= BATCH_BYTES:
+            yield Haystack(batch, limits)
+            batch, size = [], 0
+    if batch:
+        yield Haystack(batch, limits)
+
+
 class Haystack:
     """Finds many values in one pass."""
 
@@ -86,6 +107,7 @@ class Haystack:
             raise Withheld("propagation-limit")
         self._needles = [unique[value] for value in sorted(unique)]
         self._search = _automaton([n.value for n in self._needles]) if unique else None
+        self._reach = max(map(len, unique), default=1) - 1
 
     def __bool__(self) -> bool:
         return self._search is not None
@@ -94,10 +116,14 @@ class Haystack:
         """Every place of every value."""
         if self._search is None or not text:
             return
-        for index, start, end in self._search.find_matches_as_indexes(text, overlapping=True):
-            needle = self._needles[index]
-            if needle.always or len(needle.value) >= FREE_STANDING or _free(text, start, end):
-                yield needle, start, end
+        for at in range(0, len(text), _STEP):  # piece by piece: a match is an object, and there may be millions
+            piece = text[at : at + _STEP + self._reach] if len(text) > _STEP else text
+            for index, low, high in self._search.find_matches_as_indexes(piece, overlapping=True):
+                needle, start, end = self._needles[index], at + low, at + high
+                if low >= _STEP:
+                    continue  # the next piece's
+                if needle.always or len(needle.value) >= FREE_STANDING or _free(text, start, end):
+                    yield needle, start, end
 
 
 def _automaton(values: list[bytes]) -> ahocorasick_rs.BytesAhoCorasick:

@@ -5,19 +5,21 @@ is cut into what lies in each string, because only strings and numbers carry val
 """
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tachograph.processors.masking.errors import Withheld
 from tachograph.processors.masking.views import Range
 from tachograph.processors.masking.wellformed import is_json
 
 Shape = Literal["json", "lines", "plain"]
 """One JSON document, one JSON document a line (NDJSON, or SSE behind `data:`), or neither."""
 
+MAX_PIECES = 100_000
+"""Strings and numbers of one JSON text that are replaced, where ranges run over several."""
 _STRING = re.compile(rb'"([^"\\\n]*+(?:\\.[^"\\\n]*+)*+)"', re.DOTALL)
-_NUMBER = re.compile(rb"[-+]?[0-9][0-9.eE+-]*")
+_NUMBER = re.compile(rb"[-+]?[0-9][0-9.eE+-]*|true|false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,43 +43,67 @@ def _written(text: bytes, patches: Sequence[Patch]) -> bytes:
     return b"".join(out)
 
 
+class _Strings:
+    """The insides of a JSON text's strings, read on as far as asked and forgotten behind."""
+
+    def __init__(self, text: bytes) -> None:
+        self._more = _STRING.finditer(text)
+        self.near: list[Range] = []
+        """From the string before the last that begins at or before the place asked for."""
+
+    def around(self, start: int, end: int) -> int:
+        """Have `near` reach over [start, end); where in it the last lies that begins at or before `start`."""
+        while not self.near or self.near[-1][0] - 1 < end:
+            match = next(self._more, None)
+            if match is None:
+                break
+            self.near.append(match.span(1))
+            if len(self.near) > MAX_PIECES:
+                raise Withheld("span-limit")
+            if len(self.near) > 2 and self.near[2][0] <= start:
+                del self.near[0]
+        while len(self.near) > 2 and self.near[2][0] <= start:
+            del self.near[0]
+        return 1 if len(self.near) > 1 and self.near[1][0] <= start else 0
+
+
 def _gap_numbers(text: bytes, low: int, high: int, patch: Patch) -> Iterator[Patch]:
-    """Whole numbers between strings at [low, high) that the patch touches."""
+    """Whole numbers and booleans between strings at [low, high) that the patch touches."""
     for number in _NUMBER.finditer(text, low, high):
         if number.start() < patch.end and number.end() > patch.start:
             yield Patch(number.start(), number.end(), patch.marker, b'"')
 
 
-def _fitted(text: bytes, strings: Sequence[Range], starts: Sequence[int], patch: Patch) -> list[Patch]:
+def _fitted(text: bytes, strings: _Strings, patch: Patch) -> Iterator[Patch]:
     """The patch, cut and widened to whole JSON values."""
-    index = bisect_right(starts, patch.start) - 1
-    if index >= 0 and patch.end <= strings[index][1]:
-        return [Patch(patch.start, patch.end, patch.marker, patch.quote)]
-    pieces: list[Patch] = []
-    index = max(index, 0)
-    gap = 0 if index == 0 else strings[index - 1][1] + 1
-    while index < len(strings) and strings[index][0] - 1 < patch.end:
-        low, high = strings[index]
-        pieces += _gap_numbers(text, gap, low - 1, patch)
+    index, near = strings.around(patch.start, patch.end), strings.near
+    if near and near[index][0] <= patch.start and patch.end <= near[index][1]:
+        yield Patch(patch.start, patch.end, patch.marker, patch.quote)
+        return
+    gap = 0 if index == 0 else near[index - 1][1] + 1
+    while index < len(near) and near[index][0] - 1 < patch.end:
+        low, high = near[index]
+        yield from _gap_numbers(text, gap, low - 1, patch)
         start, end = max(low, patch.start), min(high, patch.end)
         if start < end:
-            pieces.append(Patch(start, end, patch.marker))
+            yield Patch(start, end, patch.marker)
         gap = high + 1
         index += 1
-    stop = strings[index][0] - 1 if index < len(strings) else len(text)
-    return pieces + list(_gap_numbers(text, gap, stop, patch))
+    stop = near[index][0] - 1 if index < len(near) else len(text)
+    yield from _gap_numbers(text, gap, stop, patch)
 
 
 def _json_spliced(text: bytes, patches: Sequence[Patch]) -> bytes | None:
     """The JSON text with its patches, None if it would not be JSON any more."""
-    strings = [match.span(1) for match in _STRING.finditer(text)]
-    starts = [start for start, _ in strings]
+    strings = _Strings(text)
     fitted: list[Patch] = []
     for patch in patches:
-        for piece in _fitted(text, strings, starts, patch):
+        for piece in _fitted(text, strings, patch):
             if fitted and piece.start < fitted[-1].end:  # two patches widened to the same number
                 continue
             fitted.append(piece)
+            if len(fitted) > MAX_PIECES:
+                raise Withheld("span-limit")
     written = _written(text, fitted)
     return written if is_json(written) else None
 

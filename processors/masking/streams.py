@@ -8,6 +8,8 @@ and for streams nobody has seen yet, as SSE (WHATWG HTML 9.2) or as one JSON doc
 """
 
 import re
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tachograph.processors.masking.content import media_type
@@ -35,6 +37,8 @@ MAX_INDICES = 8
 """Indices of one object that count."""
 _Key = tuple[bytes, ...]
 _Text = tuple[_Key, Range]
+_Channels = dict[_Key, "array[int]"]
+"""Where each piece of a channel begins and ends, one number after the other: there may be a million."""
 
 
 @dataclass(slots=True)
@@ -85,7 +89,7 @@ def is_lines(content_type: str | None, text: bytes) -> bool:
 
 def joined(text: bytes) -> list[JoinedView]:
     """One view for each channel whose pieces are spread over several events, and one of plain data lines."""
-    channels: dict[_Key, list[Range]] = {}
+    channels: _Channels = {}
     event, start = _Scope(), 0
     for match in _PIECES.finditer(text):
         if match[0] in (b"\n", b"\r\n"):
@@ -94,18 +98,23 @@ def joined(text: bytes) -> list[JoinedView]:
         else:
             event.take(match)
     _file(channels, event, text, (start, len(text)))
-    views = [JoinedView(text, pieces) for pieces in channels.values() if len(pieces) > 1]
-    plain = [m.span(1) for m in _DATA.finditer(text) if m[1][:1] not in (b"{", b"[") and m[1] != b"[DONE]"]
-    if len(plain) > 1:
-        views.append(JoinedView(text, plain))
-    return views
+    plain = array("I")
+    for m in _DATA.finditer(text):
+        if m[1][:1] not in (b"{", b"[") and m[1] != b"[DONE]":
+            plain.extend(m.span(1))
+    several = [pieces for pieces in (*channels.values(), plain) if len(pieces) > 2]
+    return [JoinedView(text, _ranges(pieces)) for pieces in several]
 
 
-def _file(channels: dict[_Key, list[Range]], event: _Scope, text: bytes, line: Range) -> None:
+def _ranges(flat: "array[int]") -> Iterator[Range]:
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
+def _file(channels: _Channels, event: _Scope, text: bytes, line: Range) -> None:
     for key, span in _scoped(text, line) if event.ambiguous else event.keyed():
         known = key in channels or len(channels) < MAX_CHANNELS
         if span[1] > span[0]:
-            channels.setdefault(key if known else (b"",), []).append(span)
+            channels.setdefault(key if known else (b"",), array("I")).extend(span)
 
 
 def _scoped(text: bytes, line: Range) -> list[_Text]:

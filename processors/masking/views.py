@@ -8,6 +8,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import BytesIO
 from typing import NamedTuple, Protocol
 
 Range = tuple[int, int]
@@ -44,18 +45,17 @@ class JoinedView:
 
     def __init__(self, content: bytes, pieces: Iterable[Range | bytes]) -> None:
         """`pieces` are content ranges, or bytes that stand for nothing in the content (a separator)."""
-        out: list[bytes] = []
-        self._starts, self._sources = array("q"), array("q")
+        out = BytesIO()
+        self._starts, self._sources = array("I"), array("i")
         position = 0
         for piece in pieces:
             chunk = piece if isinstance(piece, bytes) else content[piece[0] : piece[1]]
             if chunk:
                 self._starts.append(position)
                 self._sources.append(-1 if isinstance(piece, bytes) else piece[0])
-                out.append(chunk)
-                position += len(chunk)
+                position += out.write(chunk)
         self._starts.append(position)
-        self.text = b"".join(out)
+        self.text = out.getvalue()
 
     def to_content(self, start: int, end: int) -> list[Range]:
         """One range for each piece that the text range touches; separators give none."""
@@ -88,29 +88,36 @@ class Edit(NamedTuple):
 class DecodedView:
     """Another view with some of its ranges read in decoded form."""
 
-    __slots__ = ("_ends", "_parent", "_per", "_sources", "_starts", "_unit", "_width", "text")
+    __slots__ = ("_ends", "_parent", "_per", "_sources", "_starts", "_unit", "_width", "forgotten", "text")
 
     def __init__(self, parent: View, edits: Iterable[Edit]) -> None:
         """`edits` in order, not overlapping; none is kept, for there may be millions."""
-        source, out = parent.text, bytearray()
+        source, out, length = parent.text, BytesIO(), 0  # whose value is not copied once more
         starts, width, sources, ends = (array("I") for _ in range(4))
         units, pers = array("b"), array("b")
         last = 0
         for start, end, text, unit, per in edits:
-            out += source[last:start]
-            starts.append(len(out))  # where an edit's text lies in the view
+            length += out.write(source[last:start])
+            starts.append(length)  # where an edit's text lies in the view
             width.append(len(text))
             sources.append(start)  # where its source begins
             ends.append(end)
             units.append(unit)
             pers.append(per)
-            out += text
+            length += out.write(text)
             last = end
-        out += source[last:]
-        self.text = bytes(out)
+        out.write(source[last:])
+        self.text = out.getvalue()
+        self.forgotten = False
         self._parent = parent
         self._starts, self._width, self._sources, self._ends = starts, width, sources, ends
         self._unit, self._per = units, pers
+
+    def forget(self) -> None:
+        """Let go of this text and of those it was decoded from; the way back to the content stays."""
+        self.text, self.forgotten = b"", True
+        if isinstance(self._parent, DecodedView):
+            self._parent.forget()
 
     def _source(self, offset: int, *, end: bool) -> int:
         """The parent's offset behind an offset of this text; an end rounds up to groups, a start down."""

@@ -10,7 +10,7 @@ import orjson
 
 from tachograph.processors.masking.limits import Deadline
 
-TREE_BYTES = 48 * 1024 * 1024
+TREE_BYTES = 24 * 1024 * 1024
 """The largest value that is built, as estimated from the text's marks."""
 MAX_DEPTH = 1024
 """As orjson's: a deeper document is not read as JSON by anyone."""

@@ -93,20 +93,20 @@ def test_too_many_codings_are_withheld() -> None:
 )
 def test_text_comes_out_as_utf8(data: bytes, content_type: str | None, text: str) -> None:
     """By byte-order mark, then charset, then UTF-8 with bad bytes shown."""
-    assert as_text(data, content_type).decode() == text
+    assert as_text(data, content_type, Limits()).decode() == text
 
 
 @pytest.mark.parametrize("data", [b"\xfe\xfa" * 9 + b"\x00", b"\x89PNG\xff", bytes(64)])
 def test_binary_content_is_withheld(data: bytes) -> None:
     """What is neither text nor says so is not passed on."""
     with pytest.raises(Withheld, match="binary"):
-        as_text(data, "application/octet-stream")
+        as_text(data, "application/octet-stream", Limits())
 
 
 def test_an_unknown_charset_is_withheld() -> None:
     """Nobody can say what the bytes mean."""
     with pytest.raises(Withheld, match="unknown-charset"):
-        as_text(b"abc", "text/plain; charset=klingon")
+        as_text(b"abc", "text/plain; charset=klingon", Limits())
 
 
 def test_media_types() -> None:

@@ -17,6 +17,6 @@ def test_a_deadline_passes_by_its_own_clock() -> None:
         deadline.check()
 
 
-def test_the_first_limit_on_a_body_is_32_mib() -> None:
+def test_the_first_limit_on_a_body_is_24_mib() -> None:
     """What the documentation promises."""
-    assert Limits().body_bytes == 32 * 1024 * 1024
+    assert Limits().body_bytes == 24 * 1024 * 1024
