@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from tachograph.schemas.approval_settings import Approval
 from tachograph.schemas.canonical import canonical_json, sha256_hex
-from tachograph.schemas.connection import Connection, SecretSource
+from tachograph.schemas.connection import Connection
+from tachograph.schemas.secret_source import CredentialSources, PlainSource
 from tachograph.schemas.topics import Topics
 
 __all__ = [
@@ -97,7 +98,7 @@ class Kafka(_Config):
     """Topics are `<prefix>.raw`, `<prefix>.masked` and so on."""
     client: dict[str, str] = Field(default_factory=dict)
     """Settings passed to librdkafka as they are, such as `security.protocol` or `sasl.username`."""
-    password: SecretSource | None = None
+    password: PlainSource | None = None
     """Where `sasl.password` comes from."""
     partitions: Annotated[int, Field(ge=1, le=1024)] = 4
     """Partitions of the raw and the masked topic; processors and sinks scale up to it."""
@@ -132,7 +133,7 @@ class OpenSearch(_Config):
     """Indices are `<prefix>-events-YYYY.MM.DD` and `<prefix>-messages-YYYY.MM.DD`."""
     username: str | None = None
     """The sink's user, where the security plugin is on."""
-    password: SecretSource | None = None
+    password: PlainSource | None = None
     """Where that user's password comes from."""
     ca_file: str | None = None
     """PEM of the authority that signed the cluster's certificate; the system's store by default."""
@@ -264,6 +265,8 @@ class Configuration(_Config):
     """The key files."""
     identity: Identity = Identity()
     """Who may come in."""
+    credentials: CredentialSources = CredentialSources()
+    """Where the targets' credentials lie."""
     masking: Masking = Masking()
     """What is hidden on every connection."""
     processor: Processor = Processor()
@@ -284,6 +287,17 @@ class Configuration(_Config):
         twice = [name for name, count in (names + hosts).items() if count > 1]
         if twice:
             raise ValueError(f"connection or host named twice: {', '.join(twice)}")
+        return self
+
+    @model_validator(mode="after")
+    def _vault_is_known(self) -> Configuration:
+        for connection in self.connections:
+            credential = connection.credential
+            if credential is not None and credential.source.vault is not None and not self.credentials.vault:
+                raise ValueError(
+                    f"connection {connection.name}: its credential is in Vault, and credentials.vault "
+                    "does not say how to reach it"
+                )
         return self
 
     @property

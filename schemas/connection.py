@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from tachograph.schemas.event import Protocol
+from tachograph.schemas.secret_source import SecretSource
 
 __all__ = ["Connection", "Credential", "FieldNames", "SecretSource", "Timeouts", "UpstreamTls"]
 
@@ -21,21 +22,6 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 class _Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
-
-
-class SecretSource(_Config):
-    """Where a secret is read from: an environment variable or a file, never the configuration itself."""
-
-    env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
-    """The name of an environment variable."""
-    file: str | None = None
-    """A file readable by its owner only; read again when it changes."""
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> SecretSource:
-        if (self.env is None) == (self.file is None):
-            raise ValueError("expected exactly one of env and file")
-        return self
 
 
 class Credential(_Config):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("schemas", "identity", "ingress", "processors", "sinks", "cli")
+ROOMS = ("schemas", "credentials", "identity", "ingress", "processors", "sinks", "cli")
 MAX_FUNCTION_LINES = 60
 
 

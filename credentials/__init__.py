@@ -1,0 +1,1 @@
+"""Where the targets' credentials come from: environment, file, encrypted store, Vault. It serves nobody."""

