@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tachograph.processors.attempts import MAX_REMEMBERED, Attempts
+from tachograph.processors import attempts as attempts_module
+from tachograph.processors.attempts import Attempts
 from tachograph.processors.lanes import Place
 
 PLACE = Place("t.raw", 1)
@@ -65,12 +66,13 @@ def test_an_orderly_end_is_pardoned(tmp_path: Path) -> None:
         assert Attempts(tmp_path, slot=0).deaths(PLACE, 7) == 0
 
 
-def test_the_memory_is_bounded_and_survives_nonsense(tmp_path: Path) -> None:
+def test_the_memory_is_bounded_and_survives_nonsense(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest is forgotten; a file that cannot be read counts as none."""
+    monkeypatch.setattr(attempts_module, "MAX_REMEMBERED", 5)
     (tmp_path / "attempts-0.json").write_bytes(b"{not")
-    for offset in range(MAX_REMEMBERED + 1):
+    for offset in range(6):
         (tmp_path / "in-hand-0").write_text(f"t.raw/1/{offset}")
         attempts = Attempts(tmp_path, slot=0)
         attempts.close()
     assert (attempts.deaths(PLACE, 0), attempts.deaths(PLACE, 1)) == (0, 1)
-    assert attempts.deaths(PLACE, MAX_REMEMBERED) == 1
+    assert attempts.deaths(PLACE, 5) == 1
