@@ -111,8 +111,11 @@ class Keeper:
 
     def values(self) -> Mapping[SecretSource, frozenset[str]]:
         """Every value by its source that must stay hidden: in use, coming, and used before."""
-        found = {source: self._current(source) for source in tuple(self._held)}
-        return {source: frozenset(_texts(held)) for source, held in found.items()}
+        return {source: self.known(source) for source in tuple(self._held)}
+
+    def known(self, source: SecretSource) -> frozenset[str]:
+        """Those of one source."""
+        return frozenset(_texts(self._current(source)))
 
     def problem(self, source: SecretSource) -> str:
         """Why a source could not be read the last time; empty when it could."""

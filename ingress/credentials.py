@@ -1,30 +1,25 @@
-"""The targets' credentials: read from where the configuration says, kept in memory, put into requests.
+"""The targets' credentials put into requests, and taken out of what the targets say of them.
 
-A file that changes is read again, so a rotation needs no restart. No value is in a repr, an error or a log.
+No value is in a repr, an error or a log. Where values come from, and how long they last, the keeper decides.
 """
 
 from __future__ import annotations
 
 import base64
-import os
 import re
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import structlog
 
+from tachograph.credentials.errors import CredentialsError
+from tachograph.credentials.keeper import Keeper
 from tachograph.ingress.errors import CredentialMissing
-from tachograph.ingress.secret_source import read_secret
 from tachograph.schemas.connection import Connection, Credential, SecretSource
 from tachograph.schemas.payload import HeaderField
 
 __all__ = ["CONCEALED", "CredentialStore"]
 
-LOOK_SECONDS = 1.0
-"""How often a credential's file is looked at, at most."""
 MIN_CONCEALED = 8
 """A secret shorter than this is not looked for in answers: it would be found in innocent words."""
 CONCEALED = "[target-credential]"
@@ -34,40 +29,15 @@ AGENTS_OWN = frozenset({"authorization", "x-api-key", "api-key"})
 log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True)
-class _Held:
-    """One secret and what its file looked like when it was read. `repr` does not show it."""
-
-    value: str
-    stamp: tuple[int, int, int] | None
-    looked: float
-    pattern: re.Pattern[str] = field(init=False)
-    """Finds the value in a header, percent-encoded or not."""
-
-    def __post_init__(self) -> None:
-        self.pattern = _pattern(self.value)
-
-    def __repr__(self) -> str:
-        return "_Held([redacted])"
-
-
 class CredentialStore:
     """Knows every connection's credential."""
 
-    def __init__(
-        self,
-        connections: Sequence[Connection],
-        *,
-        base: Path,
-        environ: Mapping[str, str] | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, connections: Sequence[Connection], keeper: Keeper) -> None:
         """Reads nothing yet: a missing credential concerns its own connection only; `check` tells of all."""
         self._connections = tuple(connections)
-        self._base = base
-        self._environ = os.environ if environ is None else environ
-        self._monotonic = monotonic
-        self._held: dict[SecretSource, _Held] = {}
+        self._keeper = keeper
+        self._patterns: dict[SecretSource, tuple[frozenset[str], re.Pattern[str]]] = {}
+        """What finds a source's values in a header, and for which values it was made."""
         self._missing: dict[str, str] = {}
         """Which connections' credentials were last found unreadable, and why."""
 
@@ -80,8 +50,8 @@ class CredentialStore:
         for connection in self._connections:
             if connection.credential is not None:
                 try:
-                    self._secret(connection.credential.source)
-                except CredentialMissing as error:
+                    self._keeper.value(connection.credential.source)
+                except CredentialsError as error:
                     problems.append(f"connection {connection.name}: {error.detail}")
         return tuple(problems)
 
@@ -102,67 +72,48 @@ class CredentialStore:
     def conceal(self, connection: Connection, headers: tuple[HeaderField, ...]) -> tuple[HeaderField, ...]:
         """The fields of an answer without the injected credential, which a target may send back.
 
-        A redirect repeats the query, a debug header repeats a header; agents must see neither.
+        A redirect repeats the query, a debug header repeats a header; agents must see neither, nor a value
+        that was in use a moment ago.
         """
-        source = connection.credential.source if connection.credential is not None else None
-        held = self._held.get(source) if source is not None else None
-        if held is None or not any(held.pattern.search(value) for _, value in headers):
+        if connection.credential is None:
             return headers
-        return tuple((name, held.pattern.sub(CONCEALED, value)) for name, value in headers)
+        pattern = self._pattern(connection.credential.source)
+        if not any(pattern.search(value) for _, value in headers):
+            return headers
+        return tuple((name, pattern.sub(CONCEALED, value)) for name, value in headers)
 
     def _secret_of(self, connection: str, source: SecretSource) -> str:
         """The secret, or a refusal that names no file or variable of the gateway; the log does."""
         try:
-            secret = self._secret(source)
-        except CredentialMissing as error:
+            secret = self._keeper.value(source)
+        except CredentialsError as error:
             if self._missing.get(connection) != error.detail:
                 self._missing[connection] = error.detail
                 log.error("credential_missing", connection=connection, reason=error.detail)  # noqa: TRY400  see above
             raise CredentialMissing(
                 f"the credential of the connection {connection} cannot be read; the gateway's log says why"
             ) from None
+        if "\n" in secret:  # PEM is no header
+            raise CredentialMissing(f"the credential of the connection {connection} is not one line")
         self._missing.pop(connection, None)
         return secret
 
-    def _secret(self, source: SecretSource) -> str:
-        held = self._held.get(source)
-        now = self._monotonic()
-        if held is not None and now - held.looked < LOOK_SECONDS:
-            return held.value
-        stamp = self._stamp(source)
-        if held is None or stamp != held.stamp:
-            held = self._read(source, held, stamp)
-            self._held[source] = held
-        held.looked = now
-        return held.value
-
-    def _read(self, source: SecretSource, held: _Held | None, stamp: tuple[int, int, int] | None) -> _Held:
-        try:
-            value = read_secret(source, base=self._base, environ=self._environ)
-        except CredentialMissing as error:
-            if held is None:
-                raise
-            # In the middle of a rotation the old value is the best there is.
-            log.error("credential_kept", reason=error.detail)  # noqa: TRY400  the reason is all there is
-            value = held.value
-        return _Held(value, stamp, self._monotonic())
-
-    def _stamp(self, source: SecretSource) -> tuple[int, int, int] | None:
-        if source.file is None:
-            return None
-        try:
-            status = (self._base / source.file).stat()
-        except OSError:
-            return None
-        return status.st_ino, status.st_size, status.st_mtime_ns
+    def _pattern(self, source: SecretSource) -> re.Pattern[str]:
+        values = self._keeper.known(source)
+        made = self._patterns.get(source)
+        if made is None or made[0] != values:
+            made = self._patterns[source] = (values, _pattern(values))
+        return made[1]
 
 
-def _pattern(secret: str) -> re.Pattern[str]:
-    if len(secret) < MIN_CONCEALED:
-        return re.compile(r"(?!)")  # matches nowhere
-    encoded = "".join(f"(?:{re.escape(char)}|%(?i:{ord(char):02x}))" for char in secret)
-    basic = re.escape(base64.b64encode(secret.encode()).decode())
-    return re.compile(f"{encoded}|{basic}")
+def _pattern(secrets: frozenset[str]) -> re.Pattern[str]:
+    """Finds each as it is, percent-encoded in any way, and as Basic credentials; and a password alone."""
+    forms = []
+    for secret in sorted({*secrets, *(value.partition(":")[2] for value in secrets)}, key=len, reverse=True):
+        if len(secret) >= MIN_CONCEALED:
+            forms.append("".join(f"(?:{re.escape(char)}|%(?i:{ord(char):02x}))" for char in secret))
+            forms.append(re.escape(base64.b64encode(secret.encode()).decode()))
+    return re.compile("|".join(forms) or r"(?!)")  # without any, it matches nowhere
 
 
 def _header(credential: Credential, secret: str) -> HeaderField:

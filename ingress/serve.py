@@ -14,6 +14,7 @@ import structlog
 import uvloop
 from prometheus_client import generate_latest
 
+from tachograph.credentials.opening import keeper_of
 from tachograph.ingress.credentials import CredentialStore
 from tachograph.ingress.identity.authenticator import Authenticator
 from tachograph.ingress.keyfile import read_key
@@ -75,7 +76,10 @@ async def _serve(config: Configuration, *, base: Path, sock: socket.socket, plac
         metrics = Metrics()
         recorder = await Recorder.start(config, base=base, kek=kek, metrics=metrics)
         opened.push_async_callback(recorder.stop, seconds=FLUSH_SECONDS)
-        credentials = CredentialStore(config.connections, base=base)
+        keeper = keeper_of(config, base=base, cautious=True)
+        opened.callback(keeper.stop)
+        await asyncio.to_thread(keeper.start)
+        credentials = CredentialStore(config.connections, keeper)
         for problem in credentials.check():
             _log.warning("credential_missing", problem=problem)
         services = Services(recorder, authenticator, credentials, on_refused=lambda _: metrics.malformed())

@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from tachograph.ingress.credentials import CONCEALED, LOOK_SECONDS, CredentialStore
+from tachograph.credentials.keeper import LOOK_SECONDS
+from tachograph.credentials.opening import keeper_of
+from tachograph.ingress.credentials import CONCEALED, CredentialStore
 from tachograph.ingress.errors import CredentialMissing
+from tachograph.schemas.config import Configuration
 from tachograph.schemas.connection import Connection
 
 SECRET = "s3cret&+/"
@@ -34,7 +37,8 @@ def connection(**credential: Any) -> Connection:
 
 
 def store(item: Connection, **changes: Any) -> CredentialStore:
-    return CredentialStore([item], **({"base": Path(), "environ": {"KEY": SECRET}} | changes))
+    settings: dict[str, Any] = {"base": Path(), "environ": {"KEY": SECRET}} | changes
+    return CredentialStore([item], keeper_of(Configuration(connections=(item,)), **settings))
 
 
 @pytest.mark.parametrize(
@@ -98,33 +102,36 @@ def test_a_missing_credential_concerns_its_connection_only() -> None:
     assert store(item).check() == ()
 
 
-def test_a_rotated_file_is_read_again(tmp_path: Path) -> None:
-    """A change counts within a second; a broken file in the middle of it keeps the old value."""
+def test_a_rotated_file_counts_and_its_old_value_stays_concealed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer to the request before the rotation may still repeat it."""
     path = tmp_path / "key"
-    path.write_text("first")
+    path.write_text("first-value")
     path.chmod(0o600)
-    clock = Clock()
     item = connection(type="bearer", source={"file": "key"})
-    held = store(item, base=tmp_path, monotonic=clock)
+    held = store(item, base=tmp_path)
+    clock = Clock()
+    monkeypatch.setattr(held._keeper, "_monotonic", clock)
 
     def sent() -> str:
         return held.inject(item, "/", ())[1][0][1]
 
-    assert sent() == "Bearer first"
-    path.write_text("second")
-    assert sent() == "Bearer first"
+    assert sent() == "Bearer first-value"
+    path.write_text("second-value")
     clock.now += LOOK_SECONDS
-    assert sent() == "Bearer second"
-    path.write_text("")
-    clock.now += LOOK_SECONDS
-    assert sent() == "Bearer second"
-    path.unlink()
-    clock.now += LOOK_SECONDS
-    assert sent() == "Bearer second"
-    path.write_text("third")
-    path.chmod(0o600)
-    clock.now += LOOK_SECONDS
-    assert sent() == "Bearer third"
+    assert sent() == "Bearer second-value"
+    answered = (("X-Debug", "first-value, then second-value"),)
+    assert held.conceal(item, answered) == (("X-Debug", f"{CONCEALED}, then {CONCEALED}"),)
+
+
+def test_pem_is_no_header(tmp_path: Path) -> None:
+    """Its second line would be a header of its own."""
+    (tmp_path / "key").write_text("-----BEGIN X-----\nx: y\n")
+    (tmp_path / "key").chmod(0o600)
+    item = connection(type="bearer", source={"file": "key"})
+    with pytest.raises(CredentialMissing, match="is not one line"):
+        store(item, base=tmp_path).inject(item, "/", ())
 
 
 def test_no_repr_shows_a_value() -> None:
@@ -132,7 +139,7 @@ def test_no_repr_shows_a_value() -> None:
     item = connection(type="bearer")
     held = store(item)
     held.inject(item, "/", ())
-    assert SECRET not in repr(held) + repr(held._held)
+    assert SECRET not in repr(held) + repr(held._keeper)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +163,14 @@ def test_a_basic_credential_is_concealed_as_it_was_sent() -> None:
     made = store(item)
     ((name, value),) = made.inject(item, "/", ())[1]
     assert made.conceal(item, ((name, value),)) == ((name, f"Basic {CONCEALED}"),)
+
+
+def test_a_password_is_concealed_without_its_user() -> None:
+    """A target that has taken the credential apart repeats either part."""
+    item = connection(type="basic")
+    made = store(item, environ={"KEY": "user:pass-word"})
+    made.inject(item, "/", ())
+    assert made.conceal(item, (("X", "pass-word of user"),)) == (("X", f"{CONCEALED} of user"),)
 
 
 def test_nothing_to_conceal_changes_nothing() -> None:
