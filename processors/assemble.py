@@ -87,10 +87,14 @@ class Assembler:
 
     def take(self, piece: Piece) -> Assembly:
         """Add one record in partition order; returns what is now ready, in order."""
-        expired = self._expire(piece) if self._open else ()
+        expired = self._expire(piece.header.ts) if self._open else ()
         late = tuple(ready for body in expired for ready in _withheld(body, TOO_LONG))
         step = self._take(piece)
         return Assembly(late + step.ready, step.held, expired + step.released)
+
+    def pass_time(self, timestamp: str) -> None:
+        """A record of other bodies has this time: forget those that have waited too long."""
+        self._expire(timestamp)
 
     def _take(self, piece: Piece) -> Assembly:
         meta = piece.meta
@@ -141,8 +145,8 @@ class Assembler:
         del self._open[key]
         return Assembly((Ready(piece, tuple(body.pieces)),), released=(body,))
 
-    def _expire(self, piece: Piece) -> tuple[_Body, ...]:
-        now = _unix_ns(piece.header.ts)
+    def _expire(self, timestamp: str) -> tuple[_Body, ...]:
+        now = _unix_ns(timestamp)
         expired = []
         while self._deadlines and self._deadlines[0][0] < now:
             deadline, key = heapq.heappop(self._deadlines)

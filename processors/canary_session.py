@@ -154,6 +154,8 @@ def _record(strand: _Strand, one: Exchange, direction: Direction, cuts: random.R
     body = parts["body"]
     pieces = list(_pieces(body.data, cuts)) if cuts else []
     of = strand.new_exchange()
+    if direction is Direction.RESPONSE:  # an answer without its request would be withheld
+        strand.add(_request(parts["url"].data.decode()), of=of, direction=Direction.REQUEST)
     offset = 0
     for index, piece in enumerate(pieces):
         sha256 = sha256_hex(body.data[: offset + len(piece)])
@@ -176,13 +178,20 @@ def _pieces(data: bytes, cuts: random.Random) -> Iterator[bytes]:
         yield data[start:end]
 
 
+def _request(target: str) -> RequestMeta:
+    """A request without fields and body."""
+    line = RequestLine(method="POST", target=target, upstream="https://canary.invalid")
+    empty = BodyTotals(length=0, sha256=sha256_hex(b""))
+    return RequestMeta(line=line, http_version="1.1", headers=(), client="", body=empty)
+
+
 def _closing(parts: dict[str, Part], direction: Direction, chunks: int) -> RequestMeta | ResponseMeta:
     body = parts["body"]
     headers: list[HeaderField] = [(name, value) for name, value in orjson.loads(parts["headers"].data)]
     headers.append(("Content-Type", body.content_type or "text/plain"))
     if body.content_encoding:
         headers.append(("Content-Encoding", body.content_encoding))
-    line = RequestLine(method="POST", target=parts["url"].data.decode(), upstream="https://canary.invalid")
+    line = _request(parts["url"].data.decode()).line
     totals = BodyTotals(length=len(body.data), sha256=sha256_hex(body.data), chunks=chunks)
     if direction is Direction.REQUEST:
         return RequestMeta(line=line, http_version="1.1", headers=tuple(headers), client="", body=totals)

@@ -23,13 +23,15 @@ from tachograph.processors.gaps import Gap
 from tachograph.processors.keys_cache import KeysReader
 from tachograph.processors.lanes import Lane, Lanes, Place
 from tachograph.processors.ledger import Admission, Ticket
+from tachograph.processors.masking.carried import NOTHING, Carried
 from tachograph.processors.metrics import Metrics
-from tachograph.processors.pipeline import Pipeline
+from tachograph.processors.pipeline import REQUEST_UNKNOWN, Pipeline, Told
 from tachograph.processors.publish import Publisher
 from tachograph.processors.recent import Recent
 from tachograph.processors.record import Emitted
 from tachograph.processors.unseal import open_payload, parse_record
 from tachograph.schemas.envelope import SealedRecord
+from tachograph.schemas.payload import RequestMeta, ResponseMeta
 from tachograph.schemas.topics import Topics
 
 __all__ = ["KEY_WAIT_S", "Flow", "FlowParts", "Incoming"]
@@ -70,6 +72,7 @@ class FlowParts:
     budget: Budget
     metrics: Metrics
     look_into: Callable[[Place, int], Gap]
+    recall: Callable[[Place, Piece], Ready | None]
     faults: Faults
 
 
@@ -121,20 +124,38 @@ class Flow:
     ) -> None:
         for ready in assembly.ready:
             try:
-                events = await self._events(ready, lane.messages)
+                told = await self._told(lane, ready)
             except Poisoned as error:
                 self._dead_letter(ticket, message, record, error)
                 continue
             self._parts.faults.at("after-mask")
-            for event in events:
+            for event in told.events:
                 self._send(ticket, event, lane.messages)
                 await self._parts.publisher.room()
 
-    async def _events(self, ready: Ready, known: Recent[uuid.UUID]) -> tuple[Emitted, ...]:
-        size = len(ready.piece.body) + sum(len(piece.body) for piece in ready.chunks)
-        if size > ASIDE_BYTES:
-            return await asyncio.to_thread(partial(self._parts.pipeline.run, ready, known=known))
-        return self._parts.pipeline.run(ready, known=known)
+    async def _told(self, lane: Lane, ready: Ready) -> Told:
+        """The events of one record, masked also by what its exchange held before."""
+        exchange, meta = ready.piece.header.exchange, ready.piece.meta
+        carried = await self._carried(lane, ready.piece) if isinstance(meta, ResponseMeta) else NOTHING
+        run = partial(self._parts.pipeline.run, ready, known=lane.messages, carried=carried)
+        told = await asyncio.to_thread(run) if _size(ready) > ASIDE_BYTES else run()
+        if isinstance(meta, RequestMeta) and exchange is not None:
+            lane.exchanges.keep(exchange, told.carried)
+        return told
+
+    async def _carried(self, lane: Lane, answer: Piece) -> Carried:
+        """What the request of this answer held: from memory, else from the raw topic itself (ADR 0017)."""
+        exchange = answer.header.exchange
+        if exchange is None:
+            return Carried(refused=REQUEST_UNKNOWN)
+        carried = lane.exchanges.take(exchange)
+        if carried is not None:
+            return carried
+        self._parts.metrics.recalled.inc()
+        request = await asyncio.to_thread(self._parts.recall, lane.place, answer)
+        if request is None:
+            return Carried(refused=REQUEST_UNKNOWN)
+        return await asyncio.to_thread(self._parts.pipeline.carried, request)
 
     def _send(self, ticket: Ticket, event: Emitted, known: Recent[uuid.UUID]) -> None:
         if event.type == "message" and not known.add(event.uid):
@@ -211,3 +232,7 @@ class Flow:
             self._parts.metrics.raw_lost.inc(gap.expired)
             _log.error("raw records expired unread", partition=lane.place.partition, lost=gap.expired)
         lane.ledger.skip_to(offset)
+
+
+def _size(ready: Ready) -> int:
+    return len(ready.piece.body) + sum(len(piece.body) for piece in ready.chunks)

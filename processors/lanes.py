@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from tachograph.processors.assemble import Assembler
+from tachograph.processors.exchanges import Exchanges
 from tachograph.processors.ledger import Ledger
 from tachograph.processors.recent import Recent
 
@@ -37,13 +38,14 @@ class Mark(NamedTuple):
 class Lane:
     """One assigned partition."""
 
-    __slots__ = ("assembler", "generation", "ledger", "messages", "place", "reached_s")
+    __slots__ = ("assembler", "exchanges", "generation", "ledger", "messages", "place", "reached_s")
 
     def __init__(self, place: Place, generation: int, mark: Mark, assembler: Assembler) -> None:
         self.place = place
         self.generation = generation
         self.ledger = Ledger(mark.resume, mark.done)
         self.assembler = assembler
+        self.exchanges = Exchanges()
         self.messages: Recent[uuid.UUID] = Recent(MAX_MESSAGES)
         """Messages sent since the assignment. The ledger moves in order, so nothing that relies on one of
         them is committed before it is delivered; a crash or another owner begins without this memory."""

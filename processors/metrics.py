@@ -16,6 +16,8 @@ class Metrics:
     tacho_processor_dead_letters_total{reason}  records sent to the dead letter
     tacho_processor_raw_lost_total              raw records deleted by retention before they were read
     tacho_processor_key_waits_total             records whose key came later than they did
+    tacho_processor_recalled_total              requests read again, as their answer came after a restart
+    tacho_processor_open_exchanges              requests whose answer is awaited
     tacho_processor_in_flight                   messages sent and not yet acknowledged
     tacho_processor_held_bodies                 long bodies waiting for their end
     tacho_processor_held_bytes                  ... and their bytes
@@ -31,6 +33,8 @@ class Metrics:
         self.dead_letters = self._counter("dead_letters", "Records sent to the dead letter", "reason")
         self.raw_lost = self._counter("raw_lost", "Raw records deleted by retention before they were read")
         self.key_waits = self._counter("key_waits", "Records whose key came later than they did")
+        self.recalled = self._counter("recalled", "Requests read again from the raw topic")
+        self.open_exchanges = self._gauge("open_exchanges", "Requests whose answer is awaited")
         self.in_flight = self._gauge("in_flight", "Messages sent and not yet acknowledged")
         self.held_bodies = self._gauge("held_bodies", "Long bodies waiting for their end")
         self.held_bytes = self._gauge("held_bytes", "Bytes of long bodies waiting for their end")

@@ -17,19 +17,26 @@ from typing import Protocol
 from tachograph.processors.assemble import Piece, Ready
 from tachograph.processors.errors import Poisoned
 from tachograph.processors.facts import Unmaskable, content_of, meta_parts, stub_meta, with_masked
+from tachograph.processors.masking.carried import NOTHING, Carried, Masked
 from tachograph.processors.masking.masker import MaskedPart, Part, Span
 from tachograph.processors.record import Emitted, MaskedRecord
 from tachograph.processors.slices import slices
 from tachograph.schemas.payload import RequestMeta, ResponseMeta
 from tachograph.schemas.topics import MAX_RECORD_BYTES
 
-__all__ = ["MAX_EVENT_BYTES", "Enrich", "Masks", "Pipeline"]
+__all__ = ["MAX_EVENT_BYTES", "REQUEST_UNKNOWN", "Enrich", "Masks", "Pipeline", "Told"]
 
 MAX_EVENT_BYTES = MAX_RECORD_BYTES - 8_192
 """An event's JSON; the rest is for Kafka's own framing, key and headers."""
 
 MASKER_ERROR = "masker-error"
 TOO_LARGE = "document-too-large"
+REQUEST_UNKNOWN = "request-unknown"
+"""An answer whose request cannot be had: masked without its values, a secret of it could show."""
+REQUEST_WITHHELD = "request-withheld"
+"""An answer whose request holds text that could not be read: what it repeats of that nobody knows."""
+_TEXTLESS = frozenset({"binary"})
+"""Why a request is withheld that has no text to repeat: an image, a recording."""
 
 
 class Enrich(Protocol):
@@ -46,6 +53,8 @@ class Masks(Protocol):
 
     def mask(self, parts: Sequence[Part]) -> Sequence[MaskedPart]: ...
 
+    def mask_with(self, parts: Sequence[Part], known: Carried) -> Masked: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -61,6 +70,24 @@ class _Masked:
 
     record: MaskedRecord
     spans: tuple[Span, ...] = ()
+    found: Carried = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The events of one record, and what its exchange's answer is to be masked by."""
+
+    events: tuple[Emitted, ...]
+    carried: Carried = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """What is masked of one record: its body, why it has none, and by what else it is masked."""
+
+    body: Part | None
+    withheld: str | None
+    known: Carried
 
 
 class Pipeline:
@@ -78,28 +105,41 @@ class Pipeline:
         self._count_withheld = count_withheld
         self._named: dict[str | None, Named] = {}
 
-    def run(self, ready: Ready, *, known: Container[uuid.UUID] = frozenset()) -> tuple[Emitted, ...]:
+    def run(
+        self, ready: Ready, *, known: Container[uuid.UUID] = frozenset(), carried: Carried = NOTHING
+    ) -> Told:
         """The events of one record (and of the chunks that it closes); raises `Poisoned` for none.
 
-        Messages whose uid is `known` are left out; every other byte is the same whatever is known.
+        Messages whose uid is `known` are left out; every other byte is the same whatever is known. `carried`
+        is what the request of this answer held: by it the answer is masked too.
         """
-        *chunks, closing = self.masked(ready)
-        told = self._events(closing, known)
+        *chunks, closing = self._masked(ready, carried)
+        told = self._events(closing.record, known)
+        records = [chunk.record for chunk in chunks]
         if told[0].apart:  # then the text of the chunks would only say it again
-            chunks = [replace(chunk, body=None, text_in="messages") for chunk in chunks]
-        before = [event for chunk in chunks for event in self._events(chunk, known)]
-        for record in (*chunks, closing):
+            records = [replace(record, body=None, text_in="messages") for record in records]
+        before = [event for record in records for event in self._events(record, known)]
+        for record in (*records, closing.record):
             if record.withheld is not None:
                 self._count_withheld(record.withheld)
-        return (*before, *told)
+        return Told((*before, *told), _for_the_answer(closing))
 
     def masked(self, ready: Ready) -> Iterator[MaskedRecord]:
         """The masked records: the chunks in order, then the record that closes them."""
-        closing = self._record(ready.piece, self._body_part(ready), ready.withheld)
+        return (one.record for one in self._masked(ready, NOTHING))
+
+    def carried(self, ready: Ready) -> Carried:
+        """What a request's answer is to be masked by; the same that `run` tells."""
+        texts = _Texts(self._body_part(ready), ready.withheld, NOTHING)
+        return _for_the_answer(self._record(ready.piece, texts))
+
+    def _masked(self, ready: Ready, known: Carried) -> Iterator[_Masked]:
+        ready = _without_knowledge(ready, known)
+        closing = self._record(ready.piece, _Texts(self._body_part(ready), ready.withheld, known))
         for piece, text in zip(ready.chunks, _texts(closing, ready.chunks), strict=True):
-            record = self._record(piece, None, closing.record.withheld).record
-            yield replace(record, body=text, decoded_len=len(text)) if text is not None else record
-        yield closing.record
+            record = self._record(piece, _Texts(None, closing.record.withheld, _shown(known, piece))).record
+            yield _Masked(replace(record, body=text, decoded_len=len(text)) if text is not None else record)
+        yield closing
 
     def _body_part(self, ready: Ready) -> Part | None:
         meta = ready.piece.meta
@@ -109,19 +149,20 @@ class Pipeline:
         content = content_of(meta.headers)
         return Part("body", "body", body, content.type, content.encoding) if body else None
 
-    def _record(self, piece: Piece, body: Part | None, withheld: str | None) -> _Masked:
+    def _record(self, piece: Piece, texts: _Texts) -> _Masked:
         named = self._masker(piece.header.connection)
-        parts = meta_parts(piece.meta)
         try:
-            return _masked_record(piece, named, [*parts, body] if body else parts, withheld)
+            return _masked_record(piece, named, texts)
         except Unmaskable as refusal:
             return _stub(piece, named, f"meta:{refusal.reason}")
         except Exception:  # noqa: BLE001  fail closed: whatever it was, nothing unmasked may pass
-            return self._without_body(piece, named, withheld or MASKER_ERROR)
+            return self._without_body(
+                piece, named, replace(texts, body=None, withheld=texts.withheld or MASKER_ERROR)
+            )
 
-    def _without_body(self, piece: Piece, named: Named, withheld: str) -> _Masked:
+    def _without_body(self, piece: Piece, named: Named, texts: _Texts) -> _Masked:
         try:
-            return _masked_record(piece, named, meta_parts(piece.meta), withheld)
+            return _masked_record(piece, named, texts)
         except Exception:  # noqa: BLE001  the header alone keeps the session without a hole
             return _stub(piece, named, f"meta:{MASKER_ERROR}")
 
@@ -145,10 +186,34 @@ class Pipeline:
         raise Poisoned(reason)
 
 
-def _masked_record(piece: Piece, named: Named, parts: Sequence[Part], withheld: str | None) -> _Masked:
-    masked = {part.name: part for part in named.masker.mask(parts)} if parts else {}
+def _for_the_answer(request: _Masked) -> Carried:
+    """What was found in a request, or why an answer may not be masked by that alone."""
+    withheld = request.record.withheld
+    if withheld is not None and withheld not in _TEXTLESS:
+        return Carried(refused=REQUEST_WITHHELD)
+    return request.found
+
+
+def _without_knowledge(ready: Ready, known: Carried) -> Ready:
+    """The answer without its body where its request's values are not known; an empty one stays empty."""
+    meta = ready.piece.meta
+    if known.refused is None or not isinstance(meta, ResponseMeta) or not meta.body.length:
+        return ready
+    return replace(ready, withheld=ready.withheld or known.refused)
+
+
+def _shown(known: Carried, chunk: Piece) -> Carried:
+    """The values that stand in a chunk's few facts: mostly none, and a long body has many chunks."""
+    facts = [part.data for part in meta_parts(chunk.meta)]
+    return Carried(tuple(one for one in known.secrets if any(one.value in data for data in facts)))
+
+
+def _masked_record(piece: Piece, named: Named, texts: _Texts) -> _Masked:
+    parts = [*meta_parts(piece.meta), *([texts.body] if texts.body else ())]
+    told = named.masker.mask_with(parts, texts.known) if parts else Masked(())
+    masked = {part.name: part for part in told.parts}
     body = masked.pop("body", None)
-    if body is None and any(part.name == "body" for part in parts):
+    if body is None and texts.body is not None:
         raise Unmaskable("body-missing")
     meta = with_masked(piece.meta, _data(masked))
     spans = Counter(
@@ -157,13 +222,13 @@ def _masked_record(piece: Piece, named: Named, parts: Sequence[Part], withheld: 
     record = MaskedRecord(
         header=piece.header,
         meta=meta,
-        body=_text(piece, body, withheld),
-        withheld=withheld or (body.withheld if body else None),
+        body=_text(piece, body, texts.withheld),
+        withheld=texts.withheld or (body.withheld if body else None),
         decoded_len=body.decoded_len if body else 0,
         masked=dict(sorted(spans.items())),
         ruleset=named.digest,
     )
-    return _Masked(record, body.spans if body else ())
+    return _Masked(record, body.spans if body else (), told.found)
 
 
 def _text(piece: Piece, body: MaskedPart | None, withheld: str | None) -> bytes | None:

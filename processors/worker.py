@@ -45,6 +45,7 @@ from tachograph.processors.operations import serve
 from tachograph.processors.pipeline import Pipeline
 from tachograph.processors.publish import Publisher
 from tachograph.processors.readiness import Readiness, Vitals
+from tachograph.processors.recall import Recall
 from tachograph.processors.slots import Slot
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.keys import KeyEncryptionKey
@@ -153,6 +154,7 @@ class Worker:
                 budget=Budget(self._data / f"deadletters-{self._slot.number}.json", clock=time.time),
                 metrics=self.metrics,
                 look_into=partial(look_into, self._settings),
+                recall=Recall(self._settings, self._keys.table.cipher, self._assembler),
                 faults=Faults.of(os.environ),
             )
         )
@@ -241,6 +243,7 @@ class Worker:
             )
             self.metrics.in_flight.set(publisher.in_flight)
             self.metrics.held_bodies.set(sum(lane.ledger.held for lane in self._lanes))
+            self.metrics.open_exchanges.set(sum(len(lane.exchanges) for lane in self._lanes))
             self.metrics.held_bytes.set(sum(lane.assembler.held_bytes for lane in self._lanes))
             await asyncio.sleep(METRICS_S)
 

@@ -292,7 +292,7 @@ class Site:
         self.producer.produce(self.topics.keys, None, strand.wrapped.strand)
         assert self.producer.flush(BOUND_S) == 0
 
-    def wait_for_commit(self, group: str) -> int:
+    def wait_for_commit(self, group: str, *, least: int = 0) -> int:
         """The lowest committed offset, as soon as there is one with a mark that something is done."""
         consumer = Consumer(
             {"bootstrap.servers": self.bootstrap, "group.id": f"{self.topics.prefix}.{group}"}
@@ -302,7 +302,7 @@ class Site:
         try:
             while time.monotonic() < deadline:
                 marked = [place for place in consumer.committed(places, BOUND_S) if place.metadata]
-                if marked:
+                if marked and min(place.offset for place in marked) >= least:
                     return int(min(place.offset for place in marked))
                 time.sleep(0.1)
         finally:

@@ -39,7 +39,7 @@ def events(session: CanarySession, kek: KeyEncryptionKey, rules: Ruleset) -> lis
     assembler = Assembler(hold_bytes=1 << 24, hold_seconds=60)
     pipeline = Pipeline(lambda _: masker, enrich)
     ready = [one for piece in opened(session, kek) for one in assembler.take(piece).ready]
-    return [event.value for one in ready for event in pipeline.run(one)]
+    return [event.value for one in ready for event in pipeline.run(one).events]
 
 
 def test_the_records_are_one_chained_session(session: CanarySession, kek: KeyEncryptionKey) -> None:

@@ -1,6 +1,7 @@
 """The flow: each record is finished by its delivery or by its dead letter, and by nothing else."""
 
 import asyncio
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from tachograph.processors import flow as flow_module
-from tachograph.processors.assemble import Assembler
+from tachograph.processors.assemble import Assembler, Piece, Ready
 from tachograph.processors.deadletter import Budget
 from tachograph.processors.errors import BrokerFault, DeadLetterFlood
 from tachograph.processors.faults import Faults
@@ -18,10 +19,13 @@ from tachograph.processors.gaps import Gap
 from tachograph.processors.keys_cache import KeyTable
 from tachograph.processors.lanes import Lanes, Mark, Place
 from tachograph.processors.ledger import Ticket
+from tachograph.processors.masking.carried import NOTHING, Carried, Secret
 from tachograph.processors.metrics import Metrics
-from tachograph.processors.pipeline import Pipeline
+from tachograph.processors.pipeline import Pipeline, Told
 from tachograph.processors.record import Emitted
+from tachograph.schemas.envelope import open_sealed, parse_sealed
 from tachograph.schemas.keys import KeyEncryptionKey
+from tachograph.schemas.payload import decode_payload
 from tachograph.schemas.topics import Topics
 
 PLACE = Place("t.raw", 0)
@@ -77,20 +81,29 @@ class Bench:
         self.keys = Keys(KeyTable(kek))
         self.metrics = Metrics()
         self.gap = Gap(0, 0)
+        self.pipeline = _Telling()
+        self.recalled: Ready | None = None
+        self.asked: list[int] = []
         self.lanes = Lanes(lambda: Assembler(hold_bytes=1000, hold_seconds=10))
         self.lanes.assign(1, {PLACE: mark or Mark(0, 0)})
         parts: Any = FlowParts(
             topics=Topics("t"),
             lanes=self.lanes,
             keys=self.keys,  # type: ignore[arg-type]
-            pipeline=_Telling(),  # type: ignore[arg-type]
+            pipeline=self.pipeline,
             publisher=self.sent,  # type: ignore[arg-type]
             budget=Budget(home / "count.json", clock=lambda: 0.0, limit=limit),
             metrics=self.metrics,
             look_into=lambda place, expected: self.gap,
+            recall=self.recall,
             faults=Faults(),
         )
         self.flow = Flow(parts)
+
+    def recall(self, place: Place, answer: Piece) -> Ready | None:
+        assert place == PLACE
+        self.asked.append(answer.offset)
+        return self.recalled
 
     @property
     def lane(self) -> Any:
@@ -110,17 +123,24 @@ class Bench:
 class _Telling(Pipeline):
     """Tells the uid of each record; two conversation messages for a request."""
 
-    def __init__(self) -> None: ...
+    def __init__(self) -> None:
+        self.by: dict[uuid.UUID, Carried] = {}
+        """What each record was masked by."""
 
-    def run(self, ready: Any, *, known: Any = ()) -> tuple[Emitted, ...]:
+    def run(self, ready: Any, *, known: Any = (), carried: Carried = NOTHING) -> Told:
         header = ready.piece.header
         kinds = [header.type.value] + (["message"] * 2 if header.type == "request" else [])
-        return tuple(
+        self.by[header.uid] = carried
+        events = tuple(
             Emitted(
                 header.session if kind == "message" else header.uid, header.session, kind, "2026.11.23", b"{}"
             )
             for kind in kinds
         )
+        return Told(events, self.carried(ready))
+
+    def carried(self, ready: Any) -> Carried:
+        return Carried((Secret("rule", "PASSWORD", 60, ready.piece.body),))
 
 
 @pytest.fixture
@@ -288,3 +308,54 @@ async def test_records_left_out_end_the_process(bench: Bench, new_strand: Callab
     with pytest.raises(BrokerFault, match="left records out"):
         await bench.take(strand.open(), first=5)
     assert bench.lane.ledger.next_offset == 0
+
+
+async def test_an_answer_is_masked_by_what_its_request_held(
+    bench: Bench, new_strand: Callable[..., Any]
+) -> None:
+    """From memory, which forgets it then; nothing is read again."""
+    strand = new_strand()
+    bench.put(strand)
+    request, answer = strand.exchange(b"Zq9Pfoo77", b"I set it")
+    await bench.take(request)
+    assert len(bench.lane.exchanges) == 1
+    await bench.take(answer, first=1)
+    assert [secret.value for secret in bench.pipeline.by[answer.header.uid].secrets] == [b"Zq9Pfoo77"]
+    assert (len(bench.lane.exchanges), bench.asked) == (0, [])
+
+
+async def test_a_request_that_is_not_remembered_is_read_again(
+    bench: Bench, new_strand: Callable[..., Any]
+) -> None:
+    """A restart, another owner, or the same answer twice: the raw topic has what it held."""
+    strand = new_strand()
+    bench.put(strand)
+    request, answer = strand.exchange(b"Zq9Pfoo77", b"I set it")
+    sealed = parse_sealed(request.value)
+    payload = decode_payload(open_sealed(sealed, cipher=strand.cipher))
+    bench.recalled = Ready(Piece(0, sealed.header, payload.meta, payload.body))
+    await bench.take(strand.open(), answer)
+    assert [secret.value for secret in bench.pipeline.by[answer.header.uid].secrets] == [b"Zq9Pfoo77"]
+    assert bench.asked == [1]
+    assert bench.metrics.registry.get_sample_value("tacho_processor_recalled_total") == 1
+
+
+async def test_an_answer_without_a_request_is_refused(bench: Bench, new_strand: Callable[..., Any]) -> None:
+    """Where not even the topic has it, the pipeline is told so."""
+    strand = new_strand()
+    bench.put(strand)
+    answer = strand.response(b"said", exchange=strand.new_exchange())
+    await bench.take(answer)
+    assert bench.pipeline.by[answer.header.uid] == Carried(refused="request-unknown")
+
+
+async def test_what_a_restart_replays_is_not_masked_again(
+    kek: KeyEncryptionKey, tmp_path: Path, new_strand: Callable[..., Any]
+) -> None:
+    """Below the mark nothing is told; the answer that comes behind it has its request read again."""
+    bench = Bench(kek, tmp_path, mark=Mark(0, 1))
+    strand = new_strand()
+    bench.put(strand)
+    request, answer = strand.exchange(b"Zq9Pfoo77", b"I set it")
+    await bench.take(request, answer)
+    assert (len(bench.sent.messages), bench.asked) == (1, [1])

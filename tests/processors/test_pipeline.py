@@ -10,7 +10,9 @@ import pytest
 from tachograph.processors.assemble import Piece, Ready
 from tachograph.processors.enrichment.enrich import enrich
 from tachograph.processors.errors import Poisoned
-from tachograph.processors.masking.masker import MaskedPart, Part, Span
+from tachograph.processors.masking.carried import Carried, Masked, Secret
+from tachograph.processors.masking.masker import MaskedPart, Masker, Part, PseudonymKey, Span
+from tachograph.processors.masking.ruleset import Ruleset
 from tachograph.processors.pipeline import MAX_EVENT_BYTES, Enrich, Pipeline
 from tachograph.processors.record import Emitted, MaskedRecord
 from tachograph.schemas.envelope import open_sealed, parse_sealed
@@ -18,6 +20,8 @@ from tachograph.schemas.event import Direction, Protocol
 from tachograph.schemas.payload import RequestMeta, decode_payload
 
 SECRET = b"hunter2"
+EXCHANGE = uuid.UUID(int=7)
+MASKER = Masker(Ruleset((), ()), PseudonymKey("k1", b"k" * 32), prefilter=False)
 
 
 class Plain:
@@ -32,6 +36,12 @@ class Plain:
         if any(part.name in self.crash for part in parts):
             raise RuntimeError("a bug that holds hunter2")
         return tuple(self._one(part) for part in parts)
+
+    def mask_with(self, parts: Sequence[Part], known: Carried) -> Masked:
+        found = (
+            (Secret("rule", "PASSWORD", 60, SECRET),) if any(SECRET in part.data for part in parts) else ()
+        )
+        return Masked(tuple(self.mask(parts)), Carried((*found, *known.secrets)))
 
     def _one(self, part: Part) -> MaskedPart:
         if part.name in self.withhold:
@@ -98,7 +108,7 @@ def test_facts_that_cannot_be_masked_leave_a_stub(
     assert (record.header, record.body, record.withheld) == (ready.piece.header, None, reason)
     assert isinstance(record.meta, RequestMeta)
     assert (record.meta.headers, record.meta.line.target) == ((), "")
-    (event,) = pipeline(masker).run(ready)
+    (event,) = pipeline(masker).run(ready).events
     assert event.uid == ready.piece.header.uid
     assert SECRET not in event.value
 
@@ -152,7 +162,7 @@ CONVERSATION = orjson.dumps(
 def test_what_stands_in_messages_is_not_said_again_by_chunks(new_strand: Callable[..., Any]) -> None:
     """A long LLM request is stored once: its messages, the rest of its body, and chunks without text."""
     strand = new_strand(connection="llm", protocol=Protocol.LLM)
-    events = pipeline(Plain()).run(long_request(strand, CONVERSATION, "/v1/messages"))
+    events = pipeline(Plain()).run(long_request(strand, CONVERSATION, "/v1/messages")).events
     assert [event.type for event in events] == ["chunk"] * 3 + ["request"] + ["message"] * 3
     blocks = [tacho(event) for event in events]
     assert [block["chunk"]["text_in"] for block in blocks[:3]] == ["messages"] * 3
@@ -166,7 +176,7 @@ def test_chunks_keep_the_text_that_stands_nowhere_else(new_strand: Callable[...,
     """A body that was not taken apart stays in its chunks, whatever it was meant to be."""
     strand = new_strand(connection="llm", protocol=Protocol.LLM)
     body = b'{"messages": "none of that ' + b"x" * 90
-    events = pipeline(Plain()).run(long_request(strand, body, target))
+    events = pipeline(Plain()).run(long_request(strand, body, target)).events
     assert "".join(tacho(event)["body"] for event in events if event.type == "chunk").encode() == body
 
 
@@ -180,7 +190,7 @@ def test_a_mistake_of_ours_leaves_the_text_in_the_chunks(
 
     monkeypatch.setattr("tachograph.processors.enrichment.enrich.read", explode)
     strand = new_strand(connection="llm", protocol=Protocol.LLM)
-    events = pipeline(Plain()).run(long_request(strand, CONVERSATION, "/v1/messages"))
+    events = pipeline(Plain()).run(long_request(strand, CONVERSATION, "/v1/messages")).events
     text = "".join(tacho(event)["body"] for event in events if event.type == "chunk")
     assert text == CONVERSATION.decode().replace("hunter2", "[PASSWORD]")
 
@@ -189,9 +199,9 @@ def test_known_messages_are_left_out_and_nothing_else_changes(new_strand: Callab
     """What is known saves work; it is never seen in a byte of what is told."""
     strand = new_strand(connection="llm", protocol=Protocol.LLM)
     ready = long_request(strand, CONVERSATION, "/v1/messages")
-    everything = pipeline(Plain()).run(ready)
+    everything = pipeline(Plain()).run(ready).events
     known = {everything[4].uid, everything[5].uid}
-    assert pipeline(Plain()).run(ready, known=known) == (*everything[:4], everything[6])
+    assert pipeline(Plain()).run(ready, known=known).events == (*everything[:4], everything[6])
 
 
 def test_a_long_body_that_is_withheld_withholds_its_chunks(new_strand: Callable[..., Any]) -> None:
@@ -229,7 +239,7 @@ def test_an_event_too_large_for_the_topic_is_told_without_its_body(new_strand: C
         said = (record.withheld or "").encode()
         return (Emitted(record.header.uid, record.header.session, "request", "2026.11.23", value + said),)
 
-    (event,) = pipeline(Plain(), told).run(request(new_strand()))
+    (event,) = pipeline(Plain(), told).run(request(new_strand())).events
     assert event.value == b"xxxxxdocument-too-large"
 
 
@@ -249,7 +259,7 @@ def test_enrichment_that_always_fails_is_poison(new_strand: Callable[..., Any]) 
 def test_the_same_records_give_the_same_bytes(new_strand: Callable[..., Any]) -> None:
     """Two pipelines, one input: byte-equal events that are JSON under the record's uid."""
     ready = request(new_strand())
-    first, second = (pipeline(Plain()).run(ready) for _ in range(2))
+    first, second = (pipeline(Plain()).run(ready).events for _ in range(2))
     assert first == second
     assert orjson.loads(first[0].value)["metadata"]["uid"] == str(ready.piece.header.uid)
 
@@ -261,3 +271,74 @@ def test_what_is_withheld_is_counted_by_reason(new_strand: Callable[..., Any]) -
     counting.run(request(new_strand()))
     counting.run(request(new_strand(), b""))
     assert reasons == ["binary"]
+
+
+def answer(strand: Any, body: bytes = b"I set hunter2 for you", **facts: Any) -> Ready:
+    return Ready(piece(strand, strand.response(body, exchange=strand.new_exchange(), **facts)))
+
+
+def test_a_request_tells_what_its_answer_is_masked_by(new_strand: Callable[..., Any]) -> None:
+    """With its events, and alone where it is read again."""
+    ready = request(new_strand())
+    told = pipeline(Plain()).run(ready)
+    assert [secret.value for secret in told.carried.secrets] == [SECRET]
+    assert pipeline(Plain()).carried(ready) == told.carried
+
+
+@pytest.mark.parametrize("reason", ["request-unknown", "propagation-limit"])
+def test_an_answer_is_not_told_without_knowledge(new_strand: Callable[..., Any], reason: str) -> None:
+    """Its body is withheld with the reason; its facts stay, and an empty body has nothing to withhold."""
+    refused = Carried(refused=reason)
+    (event,) = pipeline(Plain()).run(answer(new_strand()), carried=refused).events
+    tacho = orjson.loads(event.value)["unmapped"]["tacho"]
+    assert (tacho.get("body"), tacho["withheld"]) == (None, reason)
+    (event,) = pipeline(Plain()).run(answer(new_strand(), b""), carried=refused).events
+    assert "withheld" not in orjson.loads(event.value)["unmapped"]["tacho"]
+
+
+def test_a_request_that_could_not_be_read_holds_back_its_answer(new_strand: Callable[..., Any]) -> None:
+    """Nobody knows what the answer repeats of it; of an image or a recording it can repeat no text."""
+    ready = request(new_strand())
+    too_large = Ready(ready.piece, withheld="body-too-large")
+    assert pipeline(Plain()).carried(too_large) == Carried(refused="request-withheld")
+    assert pipeline(Plain(withhold=["headers"])).carried(ready) == Carried(refused="request-withheld")
+    assert pipeline(Plain(withhold=["body"])).carried(ready).refused is None  # it is binary
+
+
+def test_a_value_of_the_request_is_masked_in_every_piece_of_its_answer(
+    new_strand: Callable[..., Any],
+) -> None:
+    """With the real masker: in prose cut over two chunks, under the pseudonym that the request shows."""
+    strand = new_strand()
+    flow = Pipeline(lambda _: MASKER, enrich)
+    asked = flow.run(Ready(piece(strand, strand.request(b'{"password":"Zq9Pfoo77"}', exchange=EXCHANGE))))
+    *cut, end = [
+        piece(strand, record)
+        for record in strand.chunked([b"I set Zq9P", b"foo77 for you"], exchange=EXCHANGE)
+    ]
+    told = flow.run(Ready(end, tuple(cut)), carried=asked.carried).events
+    bodies = [orjson.loads(event.value)["unmapped"]["tacho"]["body"] for event in (*asked.events, *told)]
+    marker = orjson.loads(bodies[0])["password"]
+    assert marker.startswith("[PASSWORD:")
+    assert bodies[1] + bodies[2] == bodies[3] == f"I set {marker} for you"
+
+
+def test_a_message_masked_otherwise_is_another_document(new_strand: Callable[..., Any]) -> None:
+    """A message's identity follows from its masked text, so one identity never stands for two contents.
+
+    The same message is sent in two requests of one session and day; only one holds the secret's name.
+    """
+    strand = new_strand(connection="llm", protocol=Protocol.LLM)
+    flow = Pipeline(lambda _: MASKER, enrich)
+    said = b'{"role":"user","content":"call me Zq9Pfoo77"}'
+    plain, named = (
+        flow.run(Ready(piece(strand, strand.request(body, exchange=EXCHANGE, target="/v1/messages")))).events
+        for body in (
+            b'{"model":"m","messages":[%s]}' % said,
+            b'{"model":"m","messages":[%s],"metadata":{"password":"Zq9Pfoo77"}}' % said,
+        )
+    )
+    (clear,), (masked,) = ([e for e in events if e.type == "message"] for events in (plain, named))
+    assert b"Zq9Pfoo77" in clear.value
+    assert b"Zq9Pfoo77" not in masked.value
+    assert clear.uid != masked.uid
