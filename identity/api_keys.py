@@ -22,6 +22,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from tachograph.identity.errors import KeysUnreadable, Unproven
+from tachograph.identity.proof import FOR_EVER, Proof
 from tachograph.schemas.event import Principal, PrincipalKind
 
 __all__ = ["KEY_PATTERN", "ApiKeyFile", "StoredKey", "parse_keys"]
@@ -45,6 +46,9 @@ def _moment(value: object) -> object:
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
+_ScopeName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
 class StoredKey(BaseModel):
     """One entry of the file."""
 
@@ -57,6 +61,10 @@ class StoredKey(BaseModel):
     created: Moment
     expires: Moment | None = None
     revoked: Moment | None = None
+    connections: tuple[_ScopeName, ...] | None = None
+    """The only connections that it is good for."""
+    groups: tuple[_ScopeName, ...] = ()
+    """Groups that whoever shows it is in."""
 
 
 _ENTRIES = TypeAdapter(list[StoredKey])
@@ -100,13 +108,14 @@ class ApiKeyFile:
         self._monotonic = monotonic
         self._looked = monotonic()
         self._stamp, self._keys = self._read(None)
+        self._proofs: dict[str, Proof] = {}
         self.problem = ""
         """Why the file as it is now is not in force; empty when it is."""
 
     def __len__(self) -> int:
         return len(self._keys)
 
-    def verify(self, text: str) -> Principal:
+    def verify(self, text: str) -> Proof:
         """Whose key this is. Raises `Unproven`; unknown id and wrong secret are not told apart."""
         self._look()
         match = KEY_PATTERN.fullmatch(text)
@@ -119,7 +128,18 @@ class ApiKeyFile:
             raise Unproven(f"gateway key {entry.id} is revoked")
         if entry.expires is not None and entry.expires <= self._now():
             raise Unproven(f"gateway key {entry.id} is expired")
-        return Principal(id=entry.name, kind=PrincipalKind.API_KEY)
+        return self._proof(entry)
+
+    def _proof(self, entry: StoredKey) -> Proof:
+        found = self._proofs.get(entry.id)
+        if found is None:
+            found = self._proofs[entry.id] = Proof(
+                Principal(id=entry.name, kind=PrincipalKind.API_KEY),
+                groups=frozenset(entry.groups),
+                connections=None if entry.connections is None else frozenset(entry.connections),
+                expires=FOR_EVER if entry.expires is None else entry.expires.timestamp(),
+            )
+        return found
 
     def _look(self) -> None:
         now = self._monotonic()
@@ -127,7 +147,10 @@ class ApiKeyFile:
             return
         self._looked = now
         try:
+            before = self._keys
             self._stamp, self._keys = self._read(self._stamp)
+            if self._keys is not before:
+                self._proofs.clear()
         except KeysUnreadable as error:
             if error.detail != self.problem:
                 log.error("api_keys_kept", reason=error.detail)  # noqa: TRY400  the reason is all there is

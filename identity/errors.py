@@ -2,6 +2,7 @@
 
 IdentityError
 |-- Unproven             what was presented does not prove who it is; the caller must change something
+|-- IssuerFailed         the issuer is away, or answers something that cannot be used
 `-- KeysUnreadable       the operator's key file is missing, malformed, or writable by others
 
 `detail` is in our words and may be shown to the caller and recorded: it repeats nothing of the credential.
@@ -9,7 +10,7 @@ IdentityError
 
 from __future__ import annotations
 
-__all__ = ["IdentityError", "KeysUnreadable", "Unproven"]
+__all__ = ["IdentityError", "IssuerFailed", "KeysUnreadable", "Unproven"]
 
 
 class IdentityError(Exception):
@@ -22,6 +23,10 @@ class IdentityError(Exception):
 
 class Unproven(IdentityError):
     """What was presented does not prove who it is."""
+
+
+class IssuerFailed(IdentityError):
+    """The issuer is away, or what it answers cannot be used."""
 
 
 class KeysUnreadable(IdentityError):

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from tachograph.schemas.approval_settings import Approval
 from tachograph.schemas.canonical import canonical_json, sha256_hex
 from tachograph.schemas.connection import Connection
+from tachograph.schemas.identity_settings import Identity, OidcIssuer
 from tachograph.schemas.secret_source import CredentialSources, PlainSource
 from tachograph.schemas.topics import Topics
 
@@ -164,46 +165,6 @@ class Keys(_Config):
     approvals_file: str = "keys/approvals"
     """The key that signs who asked and who decided; the ingress and whoever takes decisions hold it."""
     """Earlier keys of the pseudonyms: masking does not use them, `tacho keys pseudonym` compares by them."""
-
-
-class OidcIssuer(_Config):
-    """One issuer whose tokens are taken as identity."""
-
-    issuer: str
-    """The `iss` of its tokens, exactly."""
-    audience: str
-    """The `aud` that a token for this gateway carries."""
-    jwks_url: str | None = None
-    """Found by discovery where it is not given."""
-    algorithms: tuple[
-        Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"], ...
-    ] = (
-        "RS256",
-        "ES256",
-        "EdDSA",
-    )
-    """Signature algorithms that are taken; never `none`, never one with a shared secret."""
-    principal_claim: str = "sub"
-    """The claim that becomes the principal."""
-    leeway: Annotated[int, Field(ge=0, le=120)] = 30
-    """Seconds of clock skew that `exp` and `nbf` forgive."""
-
-
-class Identity(_Config):
-    """Who may come in. No identity means 401 in the protocol's own shape."""
-
-    api_keys_file: str = "keys/api-keys.yaml"
-    """Hashes of the gateway keys that `tacho keys create` made."""
-    oidc: tuple[OidcIssuer, ...] = ()
-    """Issuers whose bearer tokens are taken."""
-
-    @field_validator("oidc")
-    @classmethod
-    def _distinct(cls, value: tuple[OidcIssuer, ...]) -> tuple[OidcIssuer, ...]:
-        twice = [name for name, count in Counter(item.issuer for item in value).items() if count > 1]
-        if twice:
-            raise ValueError(f"issuer named twice: {', '.join(twice)}")
-        return value
 
 
 class Masking(_Config):

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
-
 from tachograph.identity import errors
 from tachograph.identity.api_keys import KEY_PATTERN, ApiKeyFile
+from tachograph.identity.documents import issuer_client
 from tachograph.identity.oidc import TokenVerifier
+from tachograph.identity.proof import Proof
 from tachograph.ingress.errors import KeysUnreadable, Unauthenticated
 from tachograph.ingress.identity.presented import OURS, Presented, parted, presented, withheld
 from tachograph.schemas.config import Identity
@@ -27,8 +27,6 @@ __all__ = ["ANONYMOUS", "Authenticated", "Authenticator"]
 
 ANONYMOUS = Principal(id="anonymous", kind=PrincipalKind.ANONYMOUS)
 """Whoever could not show who they are."""
-ISSUER_SECONDS = 5.0
-"""The longest that an issuer may take for one step of answering."""
 _MISSING = (
     "no gateway credential: send a gateway key as x-tacho-key, x-api-key or bearer token "
     "(`tacho keys create NAME` makes one)"
@@ -42,10 +40,13 @@ class Authenticated:
     principal: Principal
     forward: tuple[HeaderField, ...]
     recorded: tuple[HeaderField, ...]
+
     groups: frozenset[str] = frozenset()
     """Groups that its issuer or its key gives it."""
     actors: tuple[str, ...] = ()
     """Who acts for the principal, nearest first (RFC 8693 `act`)."""
+    connections: frozenset[str] | None = None
+    """The only connections that the credential is good for; None for no such limit."""
 
 
 class Authenticator:
@@ -59,39 +60,54 @@ class Authenticator:
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Raises `KeysUnreadable` for a broken key file."""
+        """Raises `KeysUnreadable` for a broken key file, or an issuer's `ca_file` that is none."""
         try:
             self.api_keys = ApiKeyFile(
                 base / identity.api_keys_file,
                 now=lambda: datetime.fromtimestamp(now(), UTC),
                 monotonic=monotonic,
             )
-        except errors.KeysUnreadable as error:
+            self.tokens = TokenVerifier(
+                identity.oidc,
+                lambda issuer: issuer_client(base / issuer.ca_file if issuer.ca_file else None),
+                now=now,
+                monotonic=monotonic,
+            )
+        except errors.IdentityError as error:
             raise KeysUnreadable(error.detail) from None
-        self._client = httpx.AsyncClient(timeout=ISSUER_SECONDS, follow_redirects=False)
-        self._tokens = TokenVerifier(identity.oidc, self._client, now=now, monotonic=monotonic)
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self.tokens.close()
 
     async def authenticate(self, headers: Sequence[HeaderField]) -> Authenticated:
         """Raises `Unauthenticated`, whose text may be shown to the agent."""
         for candidate in presented(headers):
             try:
-                principal = await self._check(candidate)
+                proof = await self._check(candidate)
             except errors.Unproven as error:
                 raise Unauthenticated(error.detail) from None
-            if principal is not None:
-                return Authenticated(principal, *parted(headers, candidate.text))
+            if proof is not None:
+                forward, recorded = parted(headers, candidate.text)
+                return Authenticated(
+                    proof.principal,
+                    forward,
+                    recorded,
+                    groups=proof.groups,
+                    actors=proof.principal.actors,
+                    connections=proof.connections,
+                )
         raise Unauthenticated(_MISSING)
 
     def redact(self, headers: Sequence[HeaderField]) -> tuple[HeaderField, ...]:
         """The headers of a refused request for the record, with every credential's place blanked."""
         return withheld(headers)
 
-    async def _check(self, candidate: Presented) -> Principal | None:
+    async def _check(self, candidate: Presented) -> Proof | None:
         if KEY_PATTERN.fullmatch(candidate.text):
             return self.api_keys.verify(candidate.text)
-        if candidate.place in OURS or self._tokens.claims_issuer(candidate.text):
-            return await self._tokens.verify(candidate.text)
+        known = self.tokens.remembered(candidate.text)
+        if known is not None:
+            return known
+        if candidate.place in OURS or self.tokens.claims_issuer(candidate.text):
+            return await self.tokens.verify(candidate.text)
         return None

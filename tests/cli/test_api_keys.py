@@ -26,7 +26,7 @@ def test_the_ingress_takes_a_key_that_was_made(tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     made = ApiKeys(path).create("builder", randomness=os.urandom, now=NOW)
     assert KEY_PATTERN.fullmatch(made.text)
-    assert _file(path).verify(made.text).id == "builder"
+    assert _file(path).verify(made.text).principal.id == "builder"
 
 
 def test_a_revoked_key_is_refused(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_an_expired_key_is_refused(tmp_path: Path) -> None:
     """Expiry counts from its moment on."""
     path = tmp_path / "keys.yaml"
     made = ApiKeys(path).create("b", randomness=os.urandom, now=NOW, expires="2026-01-03T00:00:00Z")
-    assert _file(path).verify(made.text).id == "b"
+    assert _file(path).verify(made.text).principal.id == "b"
     with pytest.raises(Unproven, match="expired"):
         _file(path, datetime(2026, 1, 3, tzinfo=UTC)).verify(made.text)
 

@@ -45,7 +45,7 @@ def load(path: Path, clock: Clock | None = None) -> ApiKeyFile:
 
 def test_a_key_names_its_principal(tmp_path: Path) -> None:
     """The principal is the key's name, verified by its hash."""
-    principal = load(write(tmp_path / "k", stored())).verify(KEY)
+    principal = load(write(tmp_path / "k", stored())).verify(KEY).principal
     assert (principal.id, principal.kind, principal.issuer) == ("bot", PrincipalKind.API_KEY, None)
 
 
@@ -53,7 +53,7 @@ def test_what_the_command_makes_is_taken_here(tmp_path: Path) -> None:
     """`tacho keys create`, `revoke` and this file agree on key, hash and layout."""
     keys = ApiKeys(tmp_path / "keys.yaml")
     made = keys.create("bot", randomness=os.urandom, now="2029-01-01T00:00:00Z")
-    assert load(tmp_path / "keys.yaml").verify(made.text).id == "bot"
+    assert load(tmp_path / "keys.yaml").verify(made.text).principal.id == "bot"
     keys.revoke("bot", now="2029-06-01T00:00:00Z")
     with pytest.raises(Unproven, match="revoked"):
         load(tmp_path / "keys.yaml").verify(made.text)
@@ -92,7 +92,7 @@ def test_times_may_be_written_as_yaml_times(tmp_path: Path) -> None:
         f"- {{id: abcd2345, name: bot, hash: '{digest}', created: 2029-01-01, expires: 2030-01-01T00:00:01Z}}"
     )
     (tmp_path / "k").write_text(text)
-    assert load(tmp_path / "k").verify(KEY).id == "bot"
+    assert load(tmp_path / "k").verify(KEY).principal.id == "bot"
 
 
 def test_a_revocation_takes_effect_while_running(tmp_path: Path) -> None:
@@ -119,14 +119,14 @@ def test_a_broken_file_keeps_the_last_good_keys(tmp_path: Path, text: str) -> No
     keys = load(path, clock)
     path.write_text(text)
     clock.seconds += LOOK_SECONDS
-    assert keys.verify(KEY).id == "bot"
+    assert keys.verify(KEY).principal.id == "bot"
     assert str(path) in keys.problem
     write(path, stored(name="new"))
     clock.seconds += LOOK_SECONDS
-    assert (keys.verify(KEY).id, keys.problem) == ("new", "")
+    assert (keys.verify(KEY).principal.id, keys.problem) == ("new", "")
     path.unlink()
     clock.seconds += LOOK_SECONDS
-    assert keys.verify(KEY).id == "new"
+    assert keys.verify(KEY).principal.id == "new"
     assert "gone" in keys.problem
 
 
@@ -146,7 +146,7 @@ def test_no_file_means_no_keys_until_there_is_one(tmp_path: Path) -> None:
         keys.verify(KEY)
     write(tmp_path / "k", stored())
     clock.seconds += LOOK_SECONDS
-    assert keys.verify(KEY).id == "bot"
+    assert keys.verify(KEY).principal.id == "bot"
 
 
 def test_a_file_that_others_may_write_is_refused(tmp_path: Path) -> None:

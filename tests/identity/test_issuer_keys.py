@@ -8,7 +8,8 @@ import pytest
 from joserfc.jwk import ECKey
 
 from tachograph.identity.errors import Unproven
-from tachograph.identity.issuer_keys import MAX_KEYS, RETRY_SECONDS, IssuerKeys
+from tachograph.identity.issuer_keys import RETRY_SECONDS, IssuerKeys
+from tachograph.identity.published_keys import MAX_KEYS
 from tachograph.schemas.config import OidcIssuer
 
 KEY = ECKey.generate_key("P-256", {"kid": "k"})
