@@ -34,6 +34,14 @@ class Topics:
         return f"{self.prefix}.keys"
 
     @property
+    def leaves(self) -> str:
+        return f"{self.prefix}.leaves"
+
+    @property
+    def checkpoints(self) -> str:
+        return f"{self.prefix}.checkpoints"
+
+    @property
     def deadletter(self) -> str:
         return f"{self.prefix}.deadletter"
 
@@ -72,6 +80,8 @@ def topic_specs(
         "compression.type": "producer",
     }
     delete = {"cleanup.policy": "delete"} | bound
+    # What the log says is small, and worth nothing once a part of it is gone.
+    kept = delete | {"retention.ms": "-1"}
     raw_segment = {"segment.ms": str(max(raw_ms // 12, 60_000)), "segment.bytes": str(64 * _MIB)}
     return (
         TopicSpec(topics.raw, partitions, delete | {"retention.ms": str(raw_ms)} | raw_segment),
@@ -81,6 +91,8 @@ def topic_specs(
             delete
             | {"retention.ms": str(masked_retention_hours * _HOUR_MS), "segment.bytes": str(256 * _MIB)},
         ),
+        TopicSpec(topics.leaves, partitions, kept | {"segment.bytes": str(256 * _MIB)}),
+        TopicSpec(topics.checkpoints, 1, kept | {"segment.bytes": str(16 * _MIB)}),
         TopicSpec(topics.keys, 1, {"cleanup.policy": "compact", "segment.ms": str(24 * _HOUR_MS)} | bound),
         TopicSpec(
             topics.deadletter,

@@ -24,8 +24,9 @@ def specs(**settings: int) -> dict[str, TopicSpec]:
 def test_every_topic_is_named_under_one_prefix() -> None:
     """Five topics, no other."""
     topics = Topics("t")
-    assert specs().keys() == {"t.raw", "t.masked", "t.keys", "t.deadletter", "t.approvals"}
-    assert {topics.raw, topics.masked, topics.keys, topics.deadletter, topics.approvals} == specs().keys()
+    wanted = {"raw", "masked", "leaves", "checkpoints", "keys", "deadletter", "approvals"}
+    assert specs().keys() == {f"t.{name}" for name in wanted}
+    assert {getattr(topics, name) for name in wanted} == specs().keys()
     assert Topics().raw == "tacho.raw"
 
 
@@ -58,6 +59,8 @@ def test_partitions_are_those_of_the_configuration() -> None:
     assert {name: spec.partitions for name, spec in found.items()} == {
         "t.raw": 7,
         "t.masked": 7,
+        "t.leaves": 7,
+        "t.checkpoints": 1,
         "t.keys": 1,
         "t.deadletter": 1,
         "t.approvals": 1,
