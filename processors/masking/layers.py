@@ -20,7 +20,7 @@ import re2
 
 from tachograph.processors.masking.errors import Withheld
 from tachograph.processors.masking.limits import Deadline, Limits
-from tachograph.processors.masking.views import DecodedView, Edit, View
+from tachograph.processors.masking.views import DecodedView, Edit, Run, View
 
 _SIMPLE = {b"\\" + name: plain for name, plain in zip(
     (b"n", b"t", b"r", b"b", b"f", b'"', b"'", b"\\", b"/", b"`", b"$"),
@@ -31,7 +31,10 @@ _BACKSLASH = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|u\{[0-9a-fA-F]{1,6}\}"
     rb"|x[0-9a-fA-F]{2}|[ntrbf\"'\\/`$])"
 )
-_PERCENT = re.compile(rb"(?:%[0-9A-Fa-f]{2})++")
+_AT_BACKSLASH = re.compile(rb"(" + _BACKSLASH.pattern + rb")")
+_LONGEST = 12
+"""Bytes of the longest escape, two surrogates."""
+_PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}(?:%[0-9A-Fa-f]{2})*+")
 _ENTITY = re.compile(rb"&(?:amp|lt|gt|quot|apos|nbsp|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});")
 _RUN = re2.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
 _HEX = re.compile(rb"[0-9a-fA-F]{20,}")
@@ -40,6 +43,8 @@ _URLSAFE = bytes.maketrans(b"-_", b"+/")
 _FOLD = re.compile(rb"\r?\n[ \t]{0,8}\Z")
 _START = attrgetter("start")
 _CHECK_EVERY = 4096
+_RUN_BYTES = 16 * 1024
+"""How much text is cut at its backslashes at a time."""
 _PROBED = 1024 * 1024
 """A longer run of base64 or hex is decoded piece by piece: whole groups, so that no text is cut."""
 
@@ -60,6 +65,40 @@ def _backslash_edits(text: bytes) -> Iterator[Edit]:
     for match in _BACKSLASH.finditer(text):
         token = match[0]
         yield Edit(match.start(), match.end(), _SIMPLE.get(token) or _unescaped(token))
+
+
+def _has_only_backslashes(text: bytes) -> bool:
+    return (
+        b"\\" in text
+        and bool(_BACKSLASH.search(text))
+        and not (_PERCENT.search(text) or _ENTITY.search(text))
+    )
+
+
+def _backslash_runs(text: bytes) -> Iterator[Run]:
+    """All of the text, cut at its escapes."""
+    at = 0
+    while at < len(text):
+        end = _run_end(text, at)
+        parts = _AT_BACKSLASH.split(text[at:end])
+        yield parts, [_SIMPLE.get(token) or _unescaped(token) for token in parts[1::2]]
+        at = end
+
+
+def _run_end(text: bytes, start: int) -> int:
+    """Where the text can be cut without cutting an escape."""
+    end = start + _RUN_BYTES
+    while end < len(text):
+        last = text.rfind(b"\\", max(start, end - _LONGEST), end)
+        if last < 0:
+            return end
+        end = last + _LONGEST + 1
+        if end > start + 2 * _RUN_BYTES:  # nothing but backslashes: go from escape to escape
+            near = (
+                match.end() for match in _BACKSLASH.finditer(text, start) if match.end() >= start + _RUN_BYTES
+            )
+            return next(near, len(text))
+    return len(text)
 
 
 def _percent_edits(text: bytes) -> Iterator[Edit]:
@@ -204,6 +243,23 @@ class _Spent:
                 self.deadline.check()
             yield edit
 
+    def counted_runs(self, runs: Iterator[Run]) -> Iterator[Run]:
+        for run in runs:
+            self.edits += len(run[1])
+            if self.edits > self.limits.edits:
+                raise Withheld("edit-limit")
+            self.deadline.check()
+            yield run
+
+
+def _below(view: View, spent: _Spent) -> DecodedView | None:
+    """The view with its next layer undone, None where there is none."""
+    if _has_only_backslashes(view.text):
+        return DecodedView(view, runs=spent.counted_runs(_backslash_runs(view.text)))
+    edits = spent.counted(_edits(view.text))
+    first = next(edits, None)
+    return None if first is None else DecodedView(view, chain((first,), edits))
+
 
 def layers(view: View, limits: Limits, deadline: Deadline) -> Iterator[View]:
     """The view and every layer under it; raises Withheld("depth") where they do not end within the limit.
@@ -214,11 +270,10 @@ def layers(view: View, limits: Limits, deadline: Deadline) -> Iterator[View]:
     for _ in range(limits.layers):
         yield view
         deadline.check()
-        edits = spent.counted(_edits(view.text))
-        first = next(edits, None)
-        if first is None:
+        below = _below(view, spent)
+        if below is None:
             return
-        upper, view = view, DecodedView(view, chain((first,), edits))
+        upper, view = view, below
         spent.bytes += len(view.text)
         if spent.bytes > limits.kept_bytes and isinstance(upper, DecodedView):
             upper.forget()

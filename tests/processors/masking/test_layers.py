@@ -8,12 +8,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tachograph.processors.masking import layers as module
 from tachograph.processors.masking.errors import Withheld
 from tachograph.processors.masking.layers import layers, plain
 from tachograph.processors.masking.limits import Deadline, Limits
-from tachograph.processors.masking.views import ContentView, View
+from tachograph.processors.masking.views import ContentView, DecodedView, View
 
 SECRET = "s3cr3t-value-of-the-day"
+BITS = [
+    "\\n",
+    '\\"',
+    "\\\\",
+    "\\u00e9",
+    "\\ud83d\\ude00",
+    "\\x41",
+    "\\u{1f600}",
+    "\\",
+    "\\q",
+    "a",
+    "é",
+    '"',
+    "u",
+    "\n",
+]
 
 
 def read(data: bytes) -> list[View]:
@@ -93,3 +110,25 @@ def test_plain_undoes_json_escapes(text: str) -> None:
         assert (
             plain(orjson.dumps(text)[1:-1]) == plain(text.encode()) or "\x00" <= min(text, default="a") < " "
         )
+
+
+@given(st.lists(st.sampled_from(BITS), min_size=1, max_size=40), st.integers(1, 400), st.integers(1, 64))
+def test_runs_of_escapes_read_as_one_by_one(bits: list[str], times: int, size: int) -> None:
+    """Wherever a text is cut into runs, it reads the same and every byte leads back to the same place."""
+    text = ("".join(bits) * times).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_RUN_BYTES", size)
+        runs = list(module._backslash_runs(text))
+    assert b"".join(b"".join(parts) for parts, _ in runs) == text
+    slow = DecodedView(ContentView(text), module._backslash_edits(text))
+    fast = DecodedView(ContentView(text), runs=iter(runs))
+    assert fast.text == slow.text
+    for at in range(0, len(fast.text) - 1, 1 + len(fast.text) // 50):
+        for end in (at + 1, at + 3, len(fast.text)):
+            assert fast.to_content(at, end) == slow.to_content(at, end)
+
+
+def test_a_text_of_nothing_but_backslashes_is_cut_too() -> None:
+    """Memory stays bounded where no place is free of them."""
+    runs = module._backslash_runs(b"\\" * 200_001)
+    assert max(len(parts) for parts, _ in runs) < 40_000
