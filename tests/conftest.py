@@ -1,5 +1,6 @@
 """The real engines, started once a run; the environment may name running ones instead."""
 
+import importlib.util
 import logging
 import os
 import sys
@@ -14,6 +15,18 @@ from hypothesis import settings
 
 from tachograph.cli.stack.engines import Endpoints, Stack, StackConfig
 from tachograph.cli.stack.progress import Plain
+
+_spec = importlib.util.spec_from_file_location("leak_watch", Path(__file__).with_name("leak_watch.py"))
+leak_watch = importlib.util.module_from_spec(_spec)
+sys.modules["leak_watch"] = leak_watch
+_spec.loader.exec_module(leak_watch)
+WATCH = leak_watch.LeakWatch()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch the logs and metrics of the whole run for planted secrets."""
+    config.pluginmanager.register(WATCH, "leak-watch")
+
 
 # A busy machine is no failing test: how long one example takes says nothing about the code.
 settings.register_profile("tachograph", deadline=None)
@@ -36,7 +49,10 @@ def open_folder() -> Iterator[Path]:
     """A folder that other users can enter: the engines of root run as another, and tmp_path is private."""
     with tempfile.TemporaryDirectory(prefix="tacho-test-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
-        yield Path(name)
+        try:
+            yield Path(name)
+        finally:
+            WATCH.take_folder(Path(name))
 
 
 @pytest.fixture
