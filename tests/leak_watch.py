@@ -128,7 +128,7 @@ def _batches(values: Mapping[bytes, str]) -> Iterator[dict[bytes, tuple[str, str
         yield batch
 
 
-@dataclass
+@dataclass(eq=False)
 class LeakWatch:
     """Collects through the run, looks after each test and at the end."""
 
