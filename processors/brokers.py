@@ -15,7 +15,7 @@ import faust
 
 from tachograph.processors.errors import OperatorError
 from tachograph.schemas.config import Kafka
-from tachograph.schemas.connection import SecretSource
+from tachograph.schemas.secret_source import PlainSource
 
 __all__ = ["faust_settings", "rdkafka_settings", "secret_value"]
 
@@ -36,7 +36,7 @@ def faust_settings(kafka: Kafka, *, base: Path) -> dict[str, Any]:
     return {"broker": servers, "broker_credentials": _credentials(kafka, base=base)}
 
 
-def secret_value(source: SecretSource, *, base: Path) -> str:
+def secret_value(source: PlainSource, *, base: Path) -> str:
     """Read a secret from where the configuration says it is; raises `OperatorError`."""
     if source.env is not None:
         value = os.environ.get(source.env)

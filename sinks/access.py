@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from tachograph.schemas.config import Kafka
-from tachograph.schemas.connection import SecretSource
+from tachograph.schemas.secret_source import PlainSource
 from tachograph.sinks.errors import SecretUnreadable
 
 __all__ = ["kafka_client", "read_secret"]
 
 
-def read_secret(source: SecretSource, *, base: Path) -> str:
+def read_secret(source: PlainSource, *, base: Path) -> str:
     """The secret's text without a trailing line feed. Raises `SecretUnreadable`, naming the place only."""
     if source.env is not None:
         value = os.environ.get(source.env)
