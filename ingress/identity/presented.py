@@ -1,7 +1,8 @@
 """Where an agent may present its gateway credential, and how that is taken out again. No I/O.
 
-In this order: `x-tacho-key`, `proxy-authorization`, `authorization` (Bearer, or Basic with the credential as
-password), `x-api-key`, `api-key`. Agents that can set one variable only must find a place among them.
+In this order: `x-tacho-key`, `proxy-authorization`, `authorization` (Bearer; Basic with the credential as
+password, or as user without one), `x-api-key`, `api-key`. Agents that can set one variable only must find a
+place among them.
 """
 
 from __future__ import annotations
@@ -92,8 +93,9 @@ def _texts(place: str, value: str) -> Iterator[str]:
 
 
 def _password(value: str) -> str:
-    """RFC 7617, 2: base64 of user-id ":" password; the user-id holds no colon."""
-    return _decoded(value).partition(":")[2]
+    """RFC 7617, 2: base64 of user-id ":" password; `http://KEY@host` gives a user without one."""
+    user, _, password = _decoded(value).partition(":")
+    return password or user
 
 
 def _decoded(value: str) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.cli.api_keys import ApiKeys
+from tachograph.cli.api_keys import MAX_SCOPE, ApiKeys, Scope
 from tachograph.cli.errors import Refused, WrongUse
 from tachograph.identity.api_keys import KEY_PATTERN, ApiKeyFile
 from tachograph.identity.errors import Unproven
@@ -57,6 +58,66 @@ def test_a_name_is_used_once_at_a_time(tmp_path: Path) -> None:
     keys.revoke(first.entry.id, now=NOW)
     keys.create("a", randomness=os.urandom, now=NOW)
     assert len(keys.entries()) == 2
+
+
+def test_an_expired_keys_name_is_free(tmp_path: Path) -> None:
+    """What opens nothing stands in nobody's way."""
+    keys = ApiKeys(tmp_path / "keys.yaml")
+    keys.create("a", randomness=os.urandom, now=NOW, expires=NOW)
+    keys.create("a", randomness=os.urandom, now=NOW)
+    assert [entry.valid(NOW) for entry in keys.entries()] == [False, True]
+
+
+def test_a_rotated_key_overlaps_with_its_successor(tmp_path: Path) -> None:
+    """Both open the same for a while, then the successor alone; no name is free in between."""
+    path = tmp_path / "keys.yaml"
+    scope = Scope(connections=("api",), groups=("ops",))
+    old = ApiKeys(path).create("a", randomness=os.urandom, now=NOW, scope=scope)
+    new = ApiKeys(path).rotate("a", randomness=os.urandom, now=NOW, ends="2026-01-02T05:00:00Z")
+    for made in (old, new):
+        proof = _file(path).verify(made.text)
+        assert (proof.principal.id, proof.groups, proof.connections) == ("a", {"ops"}, {"api"})
+    with pytest.raises(Unproven, match="expired"):
+        _file(path, datetime(2026, 1, 2, 5, tzinfo=UTC)).verify(old.text)
+    assert _file(path, datetime(2029, 1, 2, tzinfo=UTC)).verify(new.text).principal.id == "a"
+
+
+def test_an_overlap_never_prolongs_a_key(tmp_path: Path) -> None:
+    """A key that ends sooner ends sooner; one that has ended has no successor."""
+    keys = ApiKeys(tmp_path / "keys.yaml")
+    keys.create("a", randomness=os.urandom, now=NOW, expires="2026-01-02T04:00:00Z")
+    keys.rotate(
+        "a", randomness=os.urandom, now=NOW, ends="2026-02-02T00:00:00Z", expires="2026-01-02T06:00:00Z"
+    )
+    assert [entry.expires for entry in keys.entries()] == ["2026-01-02T04:00:00Z", "2026-01-02T06:00:00Z"]
+    with pytest.raises(Refused, match="expired"):
+        keys.rotate("a", randomness=os.urandom, now="2026-01-03T00:00:00Z", ends="2026-02-02T00:00:00Z")
+
+
+def test_a_revocation_by_name_reaches_every_key_of_it(tmp_path: Path) -> None:
+    """In the overlap as well; by id it reaches the one."""
+    keys = ApiKeys(tmp_path / "keys.yaml")
+    first = keys.create("a", randomness=os.urandom, now=NOW)
+    keys.rotate("a", randomness=os.urandom, now=NOW, ends="2027-01-01T00:00:00Z")
+    assert [entry.id for entry in keys.revoke(first.entry.id, now=NOW)] == [first.entry.id]
+    keys.rotate("a", randomness=os.urandom, now=NOW, ends="2027-01-01T00:00:00Z")
+    assert len(keys.revoke("a", now=NOW)) == 2
+    assert not any(entry.valid(NOW) for entry in keys.entries())
+
+
+def test_two_commands_at_once_lose_nothing(tmp_path: Path) -> None:
+    """Each waits for the other between its reading and its writing."""
+    keys = ApiKeys(tmp_path / "keys.yaml")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: keys.create(f"k{n}", randomness=os.urandom, now=NOW), range(24)))
+    assert {entry.name for entry in keys.entries()} == {f"k{n}" for n in range(24)}
+
+
+@pytest.mark.parametrize("scope", [Scope(groups=("",)), Scope(("a\n",)), Scope(("a",) * (MAX_SCOPE + 1))])
+def test_a_scope_that_cannot_be_meant_is_refused(tmp_path: Path, scope: Scope) -> None:
+    """Empty and unprintable names, and more than a bound."""
+    with pytest.raises(WrongUse):
+        ApiKeys(tmp_path / "keys.yaml").create("a", randomness=os.urandom, now=NOW, scope=scope)
 
 
 def test_what_is_not_there_cannot_be_revoked(tmp_path: Path) -> None:

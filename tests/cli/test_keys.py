@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from tachograph.cli.api_keys import ApiKey
@@ -30,13 +31,36 @@ def test_a_key_is_shown_once(config: str) -> None:
     assert len(made.stdout.split()) == 1
     listed = _keys(config, "list", "--json").stdout
     assert made.stdout.strip() not in listed
-    assert {"id", "name", "status", "created", "expires", "revoked"} == set(json.loads(listed)[1])
+    shown = {"id", "name", "status", "created", "expires", "revoked", "connections", "groups"}
+    assert shown == set(json.loads(listed)[1])
 
 
 def test_a_key_can_be_bounded_in_time(config: str) -> None:
     """--days sets the expiry."""
     made = json.loads(_keys(config, "create", "b", "--days", "3", "--json").stdout)
     assert made["expires"].endswith("Z")
+
+
+def test_a_key_can_be_bounded_in_scope(config: str) -> None:
+    """To connections that are there, and with groups for policies; both are listed."""
+    text = Path(config).read_text()
+    name = yaml.safe_load(text)["connections"][0]["name"]
+    made = json.loads(_keys(config, "create", "b", "--connection", name, "--group", "ops", "--json").stdout)
+    assert (made["connections"], made["groups"]) == ([name], ["ops"])
+    assert "ops" in _keys(config, "list").stdout
+    refused = _keys(config, "create", "c", "--connection", "typo")
+    assert "typo" in str(refused.exception)
+
+
+def test_a_key_can_be_rotated(config: str) -> None:
+    """The successor is shown once, both are listed as valid, and the old one has an end."""
+    made = _keys(config, "rotate", "first", "--overlap", "2")
+    assert made.stdout.startswith("tacho_")
+    rows = json.loads(_keys(config, "list", "--json").stdout)
+    assert [(row["name"], row["status"], row["expires"] is None) for row in rows] == [
+        ("first", "valid", False),
+        ("first", "valid", True),
+    ]
 
 
 def test_a_revoked_key_is_listed_as_such(config: str) -> None:

@@ -1,11 +1,16 @@
 """Conversations at the door: what the agent shows, who it is then, what the target and the record see."""
 
+import base64
 import hashlib
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
+from joserfc import jwt
+from joserfc.jwk import ECKey
 
+from tachograph.identity.oidc import TokenVerifier
 from tachograph.ingress.errors import KeysUnreadable, Unauthenticated
 from tachograph.ingress.identity.authenticator import ANONYMOUS, Authenticator
 from tachograph.schemas.config import Identity, OidcIssuer
@@ -69,6 +74,66 @@ async def test_no_good_credential_is_no_identity(
     with pytest.raises(Unauthenticated, match=reason) as refusal:
         await authenticator.authenticate(headers)
     assert not [value for _, value in headers if value in str(refusal.value)]
+
+
+@pytest.mark.parametrize("place", ["Authorization", "Proxy-Authorization"])
+@pytest.mark.parametrize("user", ["agent", "", "a b"])
+async def test_a_user_and_password_carry_the_gateway_credential(
+    authenticator: Authenticator, place: str, user: str
+) -> None:
+    """Where an agent can be given a proxy URL only; target and record see nothing of the key."""
+    value = "Basic " + base64.b64encode(f"{user}:{KEY}".encode()).decode()
+    who = await authenticator.authenticate(((place, value), ("Accept", "*/*")))
+    assert who.principal.id == "bot"
+    assert who.forward == (("Accept", "*/*"),)
+    assert who.recorded == ((place, "Basic [gateway-credential]"), ("Accept", "*/*"))
+
+
+async def test_a_keys_scope_comes_with_it(tmp_path: Path) -> None:
+    """Its groups are for policies, its connections for the door."""
+    scope = {"connections": ["api"], "groups": ["ops"]}
+    entry = {"id": "abcd2345", "name": "bot", "created": "2026-01-01T00:00:00Z"} | scope
+    entry["hash"] = hashlib.sha256(KEY.encode()).hexdigest()
+    (tmp_path / "keys.yaml").write_text(yaml.safe_dump([entry]))
+    authenticator = Authenticator(Identity(api_keys_file="keys.yaml"), base=tmp_path)
+    who = await authenticator.authenticate((("X-Tacho-Key", KEY),))
+    assert (who.groups, who.connections, who.actors) == ({"ops"}, {"api"}, ())
+
+
+async def test_a_token_says_groups_and_actors(tmp_path: Path) -> None:
+    """Also as the password of a proxy's user; verified once, then remembered."""
+    key = ECKey.generate_key("P-256", {"kid": "k"})
+    issuer = OidcIssuer(
+        issuer="https://issuer.test", audience="a", algorithms=("ES256",), groups_claim="groups"
+    )
+    authenticator = Authenticator(Identity(oidc=(issuer,)), base=tmp_path)
+    published = {"keys": [key.as_dict(private=False)]}
+    answers = {"/.well-known/openid-configuration": {"issuer": issuer.issuer, "jwks_uri": "https://k.test/k"}}
+    await authenticator.tokens.close()
+    authenticator.tokens = TokenVerifier(
+        [issuer],
+        lambda _: httpx.AsyncClient(
+            transport=httpx.MockTransport(
+                lambda request: httpx.Response(200, json=answers.get(request.url.path, published))
+            )
+        ),
+        now=lambda: 1_900_000_000.0,
+        monotonic=lambda: 1000.0,
+    )
+    claims = {"iss": issuer.issuer, "aud": "a", "sub": "ada", "exp": 1_900_000_060, "groups": ["ops"]}
+    token = jwt.encode({"alg": "ES256", "kid": "k"}, claims | {"act": {"sub": "agent"}}, key)
+    basic = "Basic " + base64.b64encode(f"u:{token}".encode()).decode()
+    for header in (
+        ("Authorization", f"Bearer {token}"),
+        ("Proxy-Authorization", basic),
+        ("X-Api-Key", token),
+    ):
+        who = await authenticator.authenticate((header,))
+        assert (who.principal.id, who.groups, who.actors) == ("ada", {"ops"}, ("agent",))
+        assert who.forward == ()
+        assert token not in repr(who.recorded)
+    assert authenticator.tokens.remembered(token) is not None
+    await authenticator.close()
 
 
 def test_a_refused_request_is_recorded_without_its_credentials(authenticator: Authenticator) -> None:

@@ -16,6 +16,7 @@ from tachograph.ingress.identity.presented import (
 
 KEY = "tacho_abcd2345_" + "k" * 43
 BASIC = "Basic " + base64.b64encode(f"agent:{KEY}".encode()).decode()
+ALONE = "Basic " + base64.b64encode(f"{KEY}:".encode()).decode()
 PLACEHOLDER_BASIC = f"Basic {PLACEHOLDER}"
 NAMES = st.sampled_from(
     ["Authorization", "x-api-key", "API-Key", "X-Tacho-Key", "Proxy-Authorization", "Cookie"]
@@ -35,6 +36,8 @@ VALUES = st.one_of(
         ("Authorization", f"Bearer {KEY}"),
         ("authorization", f"bearer  {KEY} "),
         ("Authorization", BASIC),
+        ("Authorization", ALONE),
+        ("Proxy-Authorization", ALONE),
         ("X-Api-Key", KEY),
         ("api-key", KEY),
     ],
