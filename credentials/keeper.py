@@ -113,6 +113,11 @@ class Keeper:
         """Every value by its source that must stay hidden: in use, coming, and used before."""
         return {source: self.known(source) for source in tuple(self._held)}
 
+    def look(self, source: SecretSource) -> None:
+        """Look at a place on this machine now, however lately it was: before what may hold its secret."""
+        if source.vault is None:
+            self._look(source, self._local)
+
     def known(self, source: SecretSource) -> frozenset[str]:
         """Those of one source."""
         return frozenset(_texts(self._current(source)))

@@ -1,15 +1,22 @@
-"""The maskers of one configuration: one for each connection, by its field rules; built once, at the start."""
+"""The maskers of one configuration: one for each connection, by its field rules; they learn new credentials.
+
+The targets' credentials are masked by value, so a rotated one must be known before anything that holds it is
+masked. The gateway cannot have used what was not at its place yet, so the place of a record's own connection
+is looked at before each record, and the others' once a second. Earlier values stay known.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 import structlog
 
-from tachograph.processors.brokers import secret_value
+from tachograph.credentials.errors import CredentialsError
+from tachograph.credentials.keeper import Keeper
+from tachograph.credentials.opening import keeper_of, sources_of
 from tachograph.processors.errors import OperatorError
 from tachograph.processors.masking.errors import ConfigurationError
 from tachograph.processors.masking.limits import Limits
@@ -17,41 +24,100 @@ from tachograph.processors.masking.masker import FieldRules, Masker, PseudonymKe
 from tachograph.processors.masking.ruleset import load
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.connection import FieldNames
+from tachograph.schemas.secret_source import SecretSource
 
-__all__ = ["MASK_SECONDS", "build_maskers"]
+__all__ = ["MASK_SECONDS", "Maskers", "build_maskers"]
 
 MASK_SECONDS = 30.0
 """For one record. So far above what any record takes that a busy machine does not decide what is withheld."""
+LOOK_SECONDS = 1.0
+"""How often the credentials of all connections are looked at."""
 
 _log = structlog.get_logger(__name__)
 
 
-def build_maskers(
-    config: Configuration, *, base: Path, pseudonym_key: bytes
-) -> Callable[[str | None], Masker]:
+class Maskers:
     """The masker by a connection's name; an unknown name gets the one with the rules of all of them."""
+
+    def __init__(
+        self,
+        make: Callable[[FieldRules, Sequence[bytes]], Masker],
+        keeper: Keeper,
+        config: Configuration,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._make = make
+        self._keeper = keeper
+        self._config = config
+        self._monotonic = monotonic
+        self._sources = dict(sources_of(config))
+        self._seen: Mapping[SecretSource, frozenset[str]] | None = None
+        self._looked = float("-inf")
+        self._other: Masker
+        self._named: dict[str, Masker] = {}
+        self._look()
+
+    def __call__(self, connection: str | None) -> Masker:
+        """The masker for one record, which knows every credential that the record may hold."""
+        source = self._sources.get(connection or "")
+        if source is not None:
+            self._keeper.look(source)
+        stale = self._monotonic() - self._looked >= LOOK_SECONDS
+        if stale or (source is not None and self._seen and self._keeper.known(source) != self._seen[source]):
+            self._look()
+        return self._named.get(connection or "", self._other)
+
+    def _look(self) -> None:
+        """Learn what there is; new maskers where that is something else than before."""
+        self._looked = self._monotonic()
+        for source in self._sources.values():
+            self._keeper.look(source)
+        values = self._keeper.values()
+        if values == self._seen:
+            return
+        if self._named:
+            _log.info("a target's credential was changed; old and new are masked")
+        self._seen = values
+        self._build(tuple(sorted(set(_spelled(self._config, values)))))
+
+    def _build(self, known: tuple[bytes, ...]) -> None:
+        @cache  # connections with the same rules share a masker
+        def masker(rules: FieldRules) -> Masker:
+            return self._make(rules, known)
+
+        own = {connection.name: connection.masking for connection in self._config.connections}
+        self._named = {name: masker(_rules(self._config, [names])) for name, names in own.items()}
+        self._other = masker(_rules(self._config, list(own.values())))
+
+
+def build_maskers(
+    config: Configuration,
+    *,
+    base: Path,
+    pseudonym_key: bytes,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Maskers:
+    """The maskers of a configuration; raises `OperatorError` for rules or a place that cannot be used."""
     try:
         ruleset = load([base / name for name in config.masking.rules])
         key = PseudonymKey.named(pseudonym_key)
-    except ConfigurationError as error:
+        keeper = keeper_of(config, base=base)
+    except (ConfigurationError, CredentialsError) as error:
         raise OperatorError(str(error)) from None
-    secrets = tuple(_credentials(config, base))
+    limits = Limits(body_bytes=config.processor.hold_bytes, seconds=MASK_SECONDS)
 
-    @cache  # connections with the same rules share a masker: each compiles the whole rule set
-    def masker(rules: FieldRules) -> Masker:
+    def make(rules: FieldRules, known: Sequence[bytes]) -> Masker:
         return Masker(
-            ruleset,
-            key,
-            connection_rules=rules,
-            known_secrets=secrets,
-            limits=Limits(body_bytes=config.processor.hold_bytes, seconds=MASK_SECONDS),
-            clock=time.monotonic,
+            ruleset, key, connection_rules=rules, known_secrets=known, limits=limits, clock=time.monotonic
         )
 
-    own = {connection.name: connection.masking for connection in config.connections}
-    named = {name: masker(_rules(config, [names])) for name, names in own.items()}
-    other = masker(_rules(config, list(own.values())))
-    return lambda connection: named.get(connection or "", other)
+    keeper.start()
+    for connection, source in sources_of(config):
+        if problem := keeper.problem(source):
+            # Only the gateway must have it; without it, a rule has to know it where a target repeats it.
+            _log.warning("a target's credential is not known here", connection=connection, reason=problem)
+    return Maskers(make, keeper, config, monotonic=monotonic)
 
 
 def _rules(config: Configuration, own: Sequence[FieldNames]) -> FieldRules:
@@ -67,20 +133,14 @@ def _together(every: Iterable[str], own: Iterable[Iterable[str]]) -> tuple[str, 
     return tuple(sorted({*every, *(name for names in own for name in names)}))
 
 
-def _credentials(config: Configuration, base: Path) -> Iterator[bytes]:
-    """The targets' own credentials, where this process may read them: they must not survive anywhere."""
+def _spelled(config: Configuration, values: Mapping[SecretSource, frozenset[str]]) -> Iterator[bytes]:
+    """The targets' own credentials as a target may repeat them: they must not survive anywhere."""
     for connection in config.connections:
         if connection.credential is None:
             continue
-        try:
-            value = secret_value(connection.credential.source, base=base)
-        except OperatorError as error:
-            # Only the gateway must have it; without it, a rule has to know it where a target repeats it.
-            _log.warning(
-                "a target's credential is not known here", connection=connection.name, reason=str(error)
-            )
-            continue
-        if value:
+        for value in values.get(connection.credential.source, ()):
             yield value.encode()
-        if connection.credential.type == "basic":  # `user:password` (RFC 7617, 2); a target repeats either
-            yield value.partition(":")[2].encode()
+            if (
+                connection.credential.type == "basic"
+            ):  # `user:password` (RFC 7617, 2); a target repeats either
+                yield value.partition(":")[2].encode()

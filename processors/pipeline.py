@@ -167,9 +167,9 @@ class Pipeline:
             return _stub(piece, named, f"meta:{MASKER_ERROR}")
 
     def _masker(self, connection: str | None) -> Named:
+        masker = self._masker_for(connection)
         named = self._named.get(connection)
-        if named is None:
-            masker = self._masker_for(connection)
+        if named is None or named.masker is not masker:
             named = self._named[connection] = Named(masker, masker.digest)
         return named
 

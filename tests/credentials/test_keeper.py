@@ -80,6 +80,19 @@ def test_a_rotated_file_is_in_use_within_a_second(clock: Clock, tmp_path: Path) 
     assert kept.problem(FILE) == ""
 
 
+def test_who_must_know_now_looks_now(clock: Clock, tmp_path: Path) -> None:
+    """Within the second too: the masker asks before it masks what may hold the new value."""
+    path = tmp_path / "secret"
+    path.touch(0o600)
+    path.write_text("first")
+    kept = Keeper([SecretSource(file="secret")], Plain(base=tmp_path), stale_seconds=STALE, monotonic=clock)
+    (source,) = kept.values()
+    path.write_text("the second")
+    assert kept.known(source) == {"first"}
+    kept.look(source)
+    assert kept.known(source) == {"first", "the second"}
+
+
 def test_what_has_not_changed_is_not_read_again(clock: Clock) -> None:
     """A look at the stamp is enough, and counts as good however long ago the reading was."""
     local = Place("first")

@@ -87,3 +87,79 @@ def test_a_credential_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     with structlog.testing.capture_logs() as logs:
         build_maskers(config, base=tmp_path, pseudonym_key=bytes(32))
     assert [(entry["connection"], entry["log_level"]) for entry in logs] == [("far", "warning")]
+
+
+class Rotating:
+    """A target's credential in a file, and a clock that stands still."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.now = home, 0.0
+        self.write("one", "the first word")
+        self.write("two", "another word")
+        text = "".join(
+            f"  - {{name: {name}, protocol: http, upstream: 'https://{name}.example.com',"
+            f" credential: {{source: {{file: {name}}}}}}}\n"
+            for name in ("one", "two")
+        )
+        config = load_configuration(f"connections:\n{text}", file="test")
+        self.maskers = build_maskers(config, base=home, pseudonym_key=bytes(32), monotonic=lambda: self.now)
+
+    def write(self, name: str, secret: str) -> None:
+        new = self.home / f"{name}.new"
+        new.touch(0o600)
+        new.write_text(secret)
+        new.replace(self.home / name)
+
+    def told(self, connection: str, text: bytes) -> bytes:
+        data = masked(self.maskers(connection), b'{"note":"%s"}' % text)
+        assert data is not None
+        return data
+
+
+def test_a_rotated_credential_is_known_before_what_may_hold_it(tmp_path: Path) -> None:
+    """At the next record of its connection, without a second's wait; the old one stays known."""
+    site = Rotating(tmp_path)
+    assert b"the second word" in site.told("one", b"the second word")
+    site.write("one", "the second word")
+    assert b"the second word" not in site.told("one", b"so: the second word")
+    assert b"the first word" not in site.told("one", b"so: the first word")
+
+
+def test_the_other_connections_know_it_within_a_second(tmp_path: Path) -> None:
+    """What one target uses may turn up at another."""
+    site = Rotating(tmp_path)
+    site.write("two", "the second word")
+    site.now = 1.0
+    assert b"the second word" not in site.told("one", b"so: the second word")
+
+
+def test_nothing_new_makes_no_new_masker(tmp_path: Path) -> None:
+    """A look that finds what is known costs a file's status."""
+    site = Rotating(tmp_path)
+    before = site.maskers("one")
+    site.now = 5.0
+    assert site.maskers("one") is before
+
+
+def test_a_credential_that_comes_later_is_learned(tmp_path: Path) -> None:
+    """A file that was not there at the start, as where the gateway's machine is set up last."""
+    site = Rotating(tmp_path)
+    (tmp_path / "one").unlink()
+    assert b"the first word" not in site.told("one", b"so: the first word")  # what was known stays known
+    site.write("one", "the third word")
+    assert b"the third word" not in site.told("one", b"so: the third word")
+
+
+def test_many_rotations_keep_a_bounded_number_of_old_values(tmp_path: Path) -> None:
+    """The last sixteen; and the log says that something was learned, never what."""
+    site = Rotating(tmp_path)
+    with structlog.testing.capture_logs() as logs:
+        for number in range(20):
+            site.write("one", f"word number {number:04}")
+            site.told("one", b"x")
+    shown = [
+        number for number in range(20) if b"word number" in site.told("one", b"word number %04d" % number)
+    ]
+    assert shown == [0, 1, 2]
+    assert "word" not in repr(logs)
+    assert len(logs) == 20
