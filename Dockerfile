@@ -19,6 +19,8 @@ COPY identity /src/identity
 COPY ingress /src/ingress
 COPY processors /src/processors
 COPY sinks /src/sinks
+COPY console /src/console
+COPY forensics /src/forensics
 COPY cli /src/cli
 RUN python -m venv /opt/build \
     && /opt/build/bin/pip install hatchling==1.33.0 \

@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("schemas", "credentials", "identity", "ingress", "processors", "sinks", "cli")
+ROOMS = (
+    *("schemas", "credentials", "identity", "ingress", "processors", "sinks"),
+    *("console", "forensics", "cli"),
+)
 BUILD_SECONDS = 180
 
 

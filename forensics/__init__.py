@@ -1,0 +1,1 @@
+"""The auditors' room: what was recorded is told, proven, replayed and lawfully deleted."""
