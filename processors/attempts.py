@@ -20,8 +20,10 @@ import structlog
 
 from tachograph.processors.lanes import Place
 
-__all__ = ["BARE_TRIES", "HANG_S", "WHOLE_TRIES", "Attempts", "Deaths"]
+__all__ = ["BARE_TRIES", "HANG_S", "KILLED", "WHOLE_TRIES", "Attempts", "Deaths"]
 
+KILLED = "masker-killed"
+"""Why the body of a record that ends processes is withheld."""
 WHOLE_TRIES = 2
 """A process may end by chance in the middle of a record; twice in the same one is the record's doing."""
 BARE_TRIES = 1

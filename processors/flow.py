@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
 import structlog
 
 from tachograph.processors.assemble import Assembly, Piece, Ready
+from tachograph.processors.attempts import BARE_TRIES, KILLED, WHOLE_TRIES, Attempts
 from tachograph.processors.deadletter import Budget, Origin, letter_headers
 from tachograph.processors.errors import BrokerFault, KeyMissing, Poisoned
 from tachograph.processors.faults import Faults
@@ -73,6 +74,7 @@ class FlowParts:
     metrics: Metrics
     look_into: Callable[[Place, int], Gap]
     recall: Callable[[Place, Piece], Ready | None]
+    attempts: Attempts
     faults: Faults
 
 
@@ -124,7 +126,7 @@ class Flow:
     ) -> None:
         for ready in assembly.ready:
             try:
-                told = await self._told(lane, ready)
+                told = await self._told(lane, self._spared(lane.place, message.offset, ready), message.offset)
             except Poisoned as error:
                 self._dead_letter(ticket, message, record, error)
                 continue
@@ -133,29 +135,45 @@ class Flow:
                 self._send(ticket, event, lane.messages)
                 await self._parts.publisher.room()
 
-    async def _told(self, lane: Lane, ready: Ready) -> Told:
+    def _spared(self, place: Place, offset: int, ready: Ready) -> Ready:
+        """Without its body where it has ended processes; raises `Poisoned` where it did so even then."""
+        deaths = self._parts.attempts.deaths(place, offset)
+        if deaths < WHOLE_TRIES:
+            return ready
+        if deaths < WHOLE_TRIES + BARE_TRIES:
+            return replace(ready, withheld=KILLED)
+        raise Poisoned(KILLED, f"{deaths} processes ended while they masked it")
+
+    async def _told(self, lane: Lane, ready: Ready, offset: int) -> Told:
         """The events of one record, masked also by what its exchange held before."""
         exchange, meta = ready.piece.header.exchange, ready.piece.meta
-        carried = await self._carried(lane, ready.piece) if isinstance(meta, ResponseMeta) else NOTHING
+        carried = await self._carried(lane, ready, offset) if isinstance(meta, ResponseMeta) else NOTHING
         run = partial(self._parts.pipeline.run, ready, known=lane.messages, carried=carried)
-        told = await asyncio.to_thread(run) if _size(ready) > ASIDE_BYTES else run()
+        with self._parts.attempts.at(lane.place, offset):
+            told = await asyncio.to_thread(run) if _size(ready) > ASIDE_BYTES else run()
         if isinstance(meta, RequestMeta) and exchange is not None:
             lane.exchanges.keep(exchange, told.carried)
         return told
 
-    async def _carried(self, lane: Lane, answer: Piece) -> Carried:
+    async def _carried(self, lane: Lane, ready: Ready, offset: int) -> Carried:
         """What the request of this answer held: from memory, else from the raw topic itself (ADR 0017)."""
+        answer, attempts = ready.piece, self._parts.attempts
         exchange = answer.header.exchange
         if exchange is None:
             return Carried(refused=REQUEST_UNKNOWN)
         carried = lane.exchanges.take(exchange)
         if carried is not None:
             return carried
+        if ready.withheld == KILLED:  # masking its request again may be what does it
+            return Carried(refused=KILLED)
         self._parts.metrics.recalled.inc()
         request = await asyncio.to_thread(self._parts.recall, lane.place, answer)
         if request is None:
             return Carried(refused=REQUEST_UNKNOWN)
-        return await asyncio.to_thread(self._parts.pipeline.carried, request)
+        if attempts.deaths(lane.place, request.piece.offset) >= WHOLE_TRIES:
+            return Carried(refused=KILLED)
+        with attempts.at(lane.place, offset):
+            return await asyncio.to_thread(self._parts.pipeline.carried, request)
 
     def _send(self, ticket: Ticket, event: Emitted, known: Recent[uuid.UUID]) -> None:
         if event.type == "message" and not known.add(event.uid):

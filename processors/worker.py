@@ -27,6 +27,7 @@ from confluent_kafka.admin import AdminClient
 from faust.types import TP
 
 from tachograph.processors.assemble import Assembler
+from tachograph.processors.attempts import Attempts
 from tachograph.processors.brokers import faust_settings, rdkafka_settings
 from tachograph.processors.deadletter import Budget
 from tachograph.processors.enrichment.enrich import enrich
@@ -111,6 +112,7 @@ class Worker:
             count_withheld=lambda reason: self.metrics.withheld.labels(reason).inc(),
         )
         self._slot = Slot(self._data)
+        self._attempts = Attempts(self._data, slot=self._slot.number)
         self._keys = KeysReader(self._settings, self._topics.keys, KeyTable(kek))
         self._lanes = Lanes(self._assembler)
         self._alarm = Alarm(ALARM_S, clock=time.monotonic)
@@ -155,6 +157,7 @@ class Worker:
                 metrics=self.metrics,
                 look_into=partial(look_into, self._settings),
                 recall=Recall(self._settings, self._keys.table.cipher, self._assembler),
+                attempts=self._attempts,
                 faults=Faults.of(os.environ),
             )
         )
@@ -197,6 +200,7 @@ class Worker:
 
     async def _end(self, app: faust.App, publisher: Publisher) -> None:
         _log.info("stopping")
+        self._attempts.pardon()
         # Faust may swallow a cancellation, so the bound is a timer's: uncommitted is unread, not lost.
         overdue = threading.Timer(STOP_S, _flush_and_exit, (0,))
         overdue.daemon = True

@@ -310,12 +310,20 @@ class Site:
         raise AssertionError("nothing was committed")
 
     def start(
-        self, *, group: str = "first", fault: str | None = None, start_s: float = BOUND_S
+        self, *, group: str = "first", fault: str | None = None, start_s: float = BOUND_S, patch: str = ""
     ) -> subprocess.Popen[str]:
+        """A worker; `patch` is code that runs in it first."""
         environment = {**os.environ, **({"TACHO_FAULT": fault} if fault else {})}
         log = (self.home / f"worker-{len(self.processes)}.log").open("w")
         process = subprocess.Popen(
-            [sys.executable, "-c", _RUN, str(self.config()), f"{self.topics.prefix}.{group}", str(start_s)],
+            [
+                sys.executable,
+                "-c",
+                patch + _RUN,
+                str(self.config()),
+                f"{self.topics.prefix}.{group}",
+                str(start_s),
+            ],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,

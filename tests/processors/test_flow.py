@@ -11,6 +11,7 @@ import pytest
 
 from tachograph.processors import flow as flow_module
 from tachograph.processors.assemble import Assembler, Piece, Ready
+from tachograph.processors.attempts import Attempts
 from tachograph.processors.deadletter import Budget
 from tachograph.processors.errors import BrokerFault, DeadLetterFlood
 from tachograph.processors.faults import Faults
@@ -86,6 +87,7 @@ class Bench:
         self.asked: list[int] = []
         self.lanes = Lanes(lambda: Assembler(hold_bytes=1000, hold_seconds=10))
         self.lanes.assign(1, {PLACE: mark or Mark(0, 0)})
+        self.attempts = Attempts(home, slot=0)
         parts: Any = FlowParts(
             topics=Topics("t"),
             lanes=self.lanes,
@@ -96,6 +98,7 @@ class Bench:
             metrics=self.metrics,
             look_into=lambda place, expected: self.gap,
             recall=self.recall,
+            attempts=self.attempts,
             faults=Faults(),
         )
         self.flow = Flow(parts)
@@ -126,9 +129,11 @@ class _Telling(Pipeline):
     def __init__(self) -> None:
         self.by: dict[uuid.UUID, Carried] = {}
         """What each record was masked by."""
+        self.withheld: dict[uuid.UUID, str | None] = {}
 
     def run(self, ready: Any, *, known: Any = (), carried: Carried = NOTHING) -> Told:
         header = ready.piece.header
+        self.withheld[header.uid] = ready.withheld
         kinds = [header.type.value] + (["message"] * 2 if header.type == "request" else [])
         self.by[header.uid] = carried
         events = tuple(
@@ -359,3 +364,61 @@ async def test_what_a_restart_replays_is_not_masked_again(
     request, answer = strand.exchange(b"Zq9Pfoo77", b"I set it")
     await bench.take(request, answer)
     assert (len(bench.sent.messages), bench.asked) == (1, [1])
+
+
+@pytest.mark.parametrize(
+    ("deaths", "withheld", "topic"),
+    [
+        (0, None, "t.masked"),
+        (1, None, "t.masked"),
+        (2, "masker-killed", "t.masked"),
+        (3, None, "t.deadletter"),
+    ],
+)
+async def test_a_record_that_ended_processes_is_spared_the_next(
+    kek: KeyEncryptionKey,
+    tmp_path: Path,
+    new_strand: Callable[..., Any],
+    deaths: int,
+    withheld: str | None,
+    topic: str,
+) -> None:
+    """Tried twice, then told without its body, then buried; the record after it is told as always."""
+    (tmp_path / "attempts-0.json").write_text(f'{{"t.raw/0/0": {deaths}}}')
+    bench = Bench(kek, tmp_path)
+    strand = new_strand()
+    bench.put(strand)
+    bad, good = strand.open(), strand.open()
+    await bench.take(bad, good)
+    assert bench.topics() == [topic, "t.masked"]
+    assert bench.pipeline.withheld.get(bad.header.uid) == withheld
+    assert bench.pipeline.withheld[good.header.uid] is None
+
+
+async def test_the_answer_to_a_record_that_ends_processes_does_not_mask_it_again(
+    kek: KeyEncryptionKey, tmp_path: Path, new_strand: Callable[..., Any]
+) -> None:
+    """Read again after the restart, the request would end this process too."""
+    (tmp_path / "attempts-0.json").write_text('{"t.raw/0/0": 2}')
+    bench = Bench(kek, tmp_path, mark=Mark(0, 1))
+    strand = new_strand()
+    bench.put(strand)
+    request, answer = strand.exchange(b"ask", b"said")
+    sealed = parse_sealed(request.value)
+    payload = decode_payload(open_sealed(sealed, cipher=strand.cipher))
+    bench.recalled = Ready(Piece(0, sealed.header, payload.meta, payload.body))
+    await bench.take(request, answer)
+    assert bench.pipeline.by[answer.header.uid] == Carried(refused="masker-killed")
+
+
+async def test_an_answer_that_ends_processes_has_no_request_read_again(
+    kek: KeyEncryptionKey, tmp_path: Path, new_strand: Callable[..., Any]
+) -> None:
+    """It may be the request's masking that does it."""
+    (tmp_path / "attempts-0.json").write_text('{"t.raw/0/0": 2}')
+    bench = Bench(kek, tmp_path)
+    strand = new_strand()
+    bench.put(strand)
+    answer = strand.response(b"said", exchange=strand.new_exchange())
+    await bench.take(answer)
+    assert (bench.pipeline.by[answer.header.uid], bench.asked) == (Carried(refused="masker-killed"), [])
