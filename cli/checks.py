@@ -15,6 +15,11 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from tachograph.cli.api_keys import ApiKeys
 from tachograph.cli.errors import CliError
 from tachograph.cli.settings import Settings
+from tachograph.credentials.errors import CredentialsError
+from tachograph.credentials.keeper import Keeper
+from tachograph.credentials.opening import keeper_of, kept, sources_of
+from tachograph.credentials.provider import place
+from tachograph.schemas.secret_source import SecretSource
 from tachograph.schemas.topics import TopicSpec, topic_specs
 from tachograph.sinks.access import kafka_client
 from tachograph.sinks.client import Cluster
@@ -99,18 +104,27 @@ def _approvals_key(path: Path) -> Check:
 
 
 def _credentials(settings: Settings) -> Iterator[Check]:
-    for connection in settings.configuration.connections:
-        if connection.credential is None:
-            continue
-        source = connection.credential.source
-        name = f"credential of {connection.name}"
+    """Each connection's credential is read as its ingress would read it; what it is shows nowhere."""
+    try:
+        keeper = keeper_of(settings.configuration, base=settings.base)
+    except CredentialsError as error:
+        yield Check("credentials", Verdict.BAD, error.detail, "correct credentials.vault")
+        return
+    with kept(keeper):
+        for connection, source in sources_of(settings.configuration):
+            yield _credential(connection, source, keeper)
+
+
+def _credential(connection: str, source: SecretSource, keeper: Keeper) -> Check:
+    name = f"credential of {connection}"
+    try:
+        keeper.value(source)
+    except CredentialsError as error:
         if source.env is not None and not os.environ.get(source.env):
-            remedy = f"set {source.env} where `tacho ingress` runs, if agents are to use {connection.name}"
-            yield Check(name, Verdict.WARNING, f"{source.env} is not set here", remedy)
-        elif source.file is not None:
-            yield _private(name, settings.base / source.file)
-        else:
-            yield Check(name, Verdict.OK, f"from {source.env}")
+            remedy = f"set {source.env} where `tacho ingress` runs, if agents are to use {connection}"
+            return Check(name, Verdict.WARNING, f"{source.env} is not set here", remedy)
+        return Check(name, Verdict.BAD, error.detail, f"until then {connection} answers 502")
+    return Check(name, Verdict.OK, f"from {place(source)}")
 
 
 def _spool(settings: Settings) -> Check:

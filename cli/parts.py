@@ -24,24 +24,30 @@ def register(app: typer.Typer) -> None:
 def ingress(config: ConfigOption = None, _json: JsonOption = False) -> None:
     """Run the proxy that agents talk to. Prints `ready {json}` when it serves."""
     told = settings.load(config)
+    from tachograph.credentials.process import keep_memory_private
     from tachograph.ingress import serve
 
+    keep_memory_private()
     serve.run(told.configuration, base=told.base, on_ready=_ready)
 
 
 def process(config: ConfigOption = None, _json: JsonOption = False) -> None:
     """Run the masker: raw topic in, masked OCSF events out."""
     told = settings.load(config)
+    from tachograph.credentials.process import keep_memory_private
     from tachograph.processors import worker
 
+    keep_memory_private()
     worker.run(told.configuration, base=told.base)
 
 
 def sink(config: ConfigOption = None, _json: JsonOption = False) -> None:
     """Run the worker that writes masked events into OpenSearch."""
     told = settings.load(config)
+    from tachograph.credentials.process import keep_memory_private
     from tachograph.sinks import worker
 
+    keep_memory_private()
     worker.run(told.configuration, base=told.base)
 
 

@@ -63,6 +63,32 @@ def test_a_credential_that_is_not_set_is_a_warning(told: Settings, monkeypatch: 
     assert "private" not in str(found)
 
 
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("{file: keys/openai}", "keys/openai: mode 0644 lets others at it; run `chmod 600"),
+        ("{file: keys/gone}", "keys/gone: No such file"),
+        ("{store: openai}", "has no entry openai: `tacho credentials set openai`"),
+        ("{vault: {path: team/openai}}", "Vault at http://127.0.0.1:9: cannot be reached"),
+    ],
+    ids=["shared", "gone", "store", "vault"],
+)
+def test_a_credential_that_cannot_be_read_is_bad(told: Settings, source: str, reason: str) -> None:
+    """The connection that lacks it, and why; the checks go on."""
+    (told.base / "keys" / "openai").write_text("private")
+    (told.base / "keys" / "openai").chmod(0o644)
+    text = told.file.read_text().replace("{env: OPENAI_API_KEY}", source)
+    vault = "credentials: {vault: {address: 'http://127.0.0.1:9', auth: {secret: {env: HOME}}}}\n"
+    told.file.write_text(text + vault)
+    found = _found(settings.load(told.file))
+    check = found["credential of openai"]
+    assert check.verdict is Verdict.BAD
+    assert reason in check.found
+    assert "openai answers 502" in check.remedy
+    assert "private" not in str(found)
+    assert "Kafka" in found
+
+
 def test_a_spool_that_fills_up_is_a_warning(told: Settings) -> None:
     """From half of its bound on."""
     spool = told.base / "spool"

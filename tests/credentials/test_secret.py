@@ -1,5 +1,8 @@
 """What counts as a secret, and that none shows."""
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,3 +62,33 @@ def test_whatever_is_taken_is_safe_in_a_header(data: bytes) -> None:
 def test_no_repr_shows_a_value() -> None:
     """Neither the current one nor those before it."""
     assert repr(Secret("s3cret", "version 2", ("older",))) == "Secret(version='version 2')"
+
+
+_LOGGING = """
+import logging, structlog, sys
+from tachograph.{room}.logs import log_to_stderr
+from tachograph.credentials.secret import Secret
+log_to_stderr()
+
+def inject(value, secret):
+    headers = [("authorization", "Bearer " + value)]
+    raise ValueError("expected a header, got none") from KeyError(len(headers))
+
+secret = Secret("".join(["s3", "cret", "-value"]))
+try:
+    inject(secret.text, secret)
+except ValueError:
+    structlog.get_logger("ours").error("told", secret=secret, exc_info=True)
+    logging.getLogger("theirs").exception("failed %r", secret)
+inject(secret.text, secret)
+"""
+
+
+@pytest.mark.parametrize("room", ["ingress", "processors"])
+def test_no_traceback_shows_what_variables_held(room: str) -> None:
+    """Neither in a log line of ours, nor in a library's, nor where an exception ends the process."""
+    done = subprocess.run(
+        [sys.executable, "-c", _LOGGING.replace("{room}", room)], capture_output=True, text=True, check=False
+    )
+    assert "s3cret-value" not in done.stdout + done.stderr
+    assert done.stderr.count("ValueError") >= 2, done.stderr
