@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
+from operator import eq
 
 Validator = Callable[[bytes], bool]
 
@@ -40,8 +41,13 @@ LONG_RUN = 10
 _RUN = re.compile(rb"(.)\1{5,}", re.DOTALL)
 _NOT_DIGIT = re.compile(rb"[^0-9]")
 _DIGIT = re.compile(rb"[0-9]")
+_NEXT = bytes((*range(1, 256), 0))
+_NOT_DIGITS = bytes(range(48)) + bytes(range(58, 256))
 _NOT_LOWER = bytes(range(97)) + bytes(range(123, 256))
 _NOT_ALNUM = re.compile(rb"[^A-Za-z0-9]+")
+
+
+_WEIGHT = (0.0, *(n * math.log2(n) for n in range(1, 64)))
 
 
 def entropy(value: bytes) -> float:
@@ -49,7 +55,8 @@ def entropy(value: bytes) -> float:
     if not value:
         return 0.0
     size = len(value)
-    return math.log2(size) - sum(n * math.log2(n) for n in Counter(value).values() if n > 1) / size
+    weights = [_WEIGHT[n] if n < len(_WEIGHT) else n * math.log2(n) for n in Counter(value).values()]
+    return math.log2(size) - sum(weights) / size
 
 
 def is_hollow(value: bytes) -> bool:
@@ -69,7 +76,7 @@ def is_expression(value: bytes) -> bool:
 
 def _climbing(text: bytes) -> float:
     """The share of neighbours in text that follow one another in the alphabet."""
-    return sum(b - a == 1 for a, b in pairwise(text)) / max(1, len(text) - 1)
+    return sum(map(eq, text[1:], text.translate(_NEXT))) / max(1, len(text) - 1)
 
 
 def unrun(value: bytes) -> bool:
@@ -96,7 +103,7 @@ def is_filler(value: bytes) -> bool:
         return True
     plain = _NOT_ALNUM.sub(b"", value).lower()
     alpha = plain.translate(None, _NOT_LOWER)
-    digits = _NOT_DIGIT.sub(b"", plain)
+    digits = plain.translate(None, _NOT_DIGITS)
     return (len(alpha) >= 8 and _climbing(alpha) > 0.6) or (len(digits) >= 8 and _climbing(digits) > 0.7)
 
 
