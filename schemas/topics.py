@@ -46,6 +46,10 @@ class Topics:
         return f"{self.prefix}.deadletter"
 
     @property
+    def stops(self) -> str:
+        return f"{self.prefix}.stops"
+
+    @property
     def approvals(self) -> str:
         return f"{self.prefix}.approvals"
 
@@ -99,6 +103,7 @@ def topic_specs(
             1,
             delete | {"retention.ms": str(14 * 24 * _HOUR_MS), "segment.ms": str(24 * _HOUR_MS)},
         ),
+        TopicSpec(topics.stops, 1, {"cleanup.policy": "compact", "segment.ms": str(24 * _HOUR_MS)} | bound),
         # One partition is one order, and the broker's stamp is one clock for all who ask and decide.
         TopicSpec(
             topics.approvals,

@@ -22,9 +22,9 @@ def specs(**settings: int) -> dict[str, TopicSpec]:
 
 
 def test_every_topic_is_named_under_one_prefix() -> None:
-    """Five topics, no other."""
+    """These topics, no other."""
     topics = Topics("t")
-    wanted = {"raw", "masked", "leaves", "checkpoints", "keys", "deadletter", "approvals"}
+    wanted = {"raw", "masked", "leaves", "checkpoints", "keys", "deadletter", "approvals", "stops"}
     assert specs().keys() == {f"t.{name}" for name in wanted}
     assert {getattr(topics, name) for name in wanted} == specs().keys()
     assert Topics().raw == "tacho.raw"
@@ -41,9 +41,10 @@ def test_raw_data_lives_its_retention_and_little_more(hours: int) -> None:
 
 def test_keys_are_compacted_and_never_expire() -> None:
     """A key that expired would shred what nobody asked to shred."""
-    config = specs()["t.keys"].config
-    assert config["cleanup.policy"] == "compact"
-    assert "retention.ms" not in config
+    for name in ("t.keys", "t.stops"):  # a stop that expired would set a leak free
+        config = specs()[name].config
+        assert config["cleanup.policy"] == "compact"
+        assert "retention.ms" not in config
 
 
 def test_every_topic_takes_our_largest_record() -> None:
@@ -64,6 +65,7 @@ def test_partitions_are_those_of_the_configuration() -> None:
         "t.keys": 1,
         "t.deadletter": 1,
         "t.approvals": 1,
+        "t.stops": 1,
     }
 
 
