@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from tachograph.ingress.errors import ApprovalDenied
 from tachograph.ingress.recording.recorder import ExchangeRecord
 from tachograph.schemas.connection import Connection
 from tachograph.schemas.event import Principal
@@ -27,6 +28,7 @@ __all__ = [
     "Effect",
     "Holder",
     "Judge",
+    "NoApprovals",
 ]
 
 MAX_JUDGED_BODY = 4 << 20
@@ -141,3 +143,20 @@ class Holder(Protocol):
         `ApprovalDenied`, `ApprovalTimeout`, `ClientGone` or an `Overload`.
         """
         ...
+
+
+class NoApprovals:
+    """A `Holder` where nobody can be asked."""
+
+    async def hold(
+        self,
+        asked: Asked,  # noqa: ARG002 - the protocol's signature
+        decision: Decision,
+        record: ExchangeRecord,  # noqa: ARG002 - the protocol's signature
+        *,
+        alive: Callable[[], None],  # noqa: ARG002 - the protocol's signature
+        gone: Callable[[], bool],  # noqa: ARG002 - the protocol's signature
+    ) -> None:
+        """Raises `ApprovalDenied`."""
+        asks = ", ".join(f"`{need.policy}`" for need in decision.needs)
+        raise ApprovalDenied(f"policy {asks} asks for an approval, and approvals are not configured here")

@@ -3,6 +3,7 @@
 IngressError
 |-- AgentError              the agent must change something
 |   |-- BadRequest          not HTTP as we take it; `status` says which kind of not
+|   |   `-- Ambiguous        HTTP as we take it, but two readers could take it differently
 |   |-- Unauthenticated     no identity, or one that we do not know
 |   |-- Forbidden           a known identity that may not use this connection
 |   |   |-- PolicyDenied     a policy forbids this request, or none permits it
@@ -22,10 +23,12 @@ IngressError
 |   |-- CredentialMissing   the connection's credential cannot be read
 |   |-- SpoolBroken         the spool's disk fails, or its files are damaged
 |   |-- KeysUnreadable      a key file is missing, malformed, or readable by others
+|   |-- PoliciesUnusable    a policy file cannot be read, or its policies cannot be used
 |   |-- ListenFailed        an address of the ingress cannot be listened on
 |   |-- WorkersFailed       worker processes end as fast as they are started
 |   `-- GatewayFault        a defect of ours
 `-- Overload                nobody's fault; try again later
+    |-- JudgementFull       too many bodies are held in memory for a decision
     |-- RecorderFull        nothing can be recorded just now, so nothing is forwarded
     `-- TooManyConnections  `ingress.max_connections` is reached
 
@@ -41,6 +44,7 @@ from tachograph.schemas.payload import ErrorCode, ExchangeError
 
 __all__ = [
     "AgentError",
+    "Ambiguous",
     "ApprovalDenied",
     "ApprovalTimeout",
     "BadRequest",
@@ -50,10 +54,12 @@ __all__ = [
     "Forbidden",
     "GatewayFault",
     "IngressError",
+    "JudgementFull",
     "KeysUnreadable",
     "ListenFailed",
     "OperatorError",
     "Overload",
+    "PoliciesUnusable",
     "PolicyDenied",
     "RecorderFull",
     "SpoolBroken",
@@ -94,11 +100,15 @@ class AgentError(IngressError):
 
 
 class BadRequest(AgentError):
-    """Not HTTP as we take it. `status` is 400 unless a narrower one says more: 417, 431, 501, 505."""
+    """Not HTTP as we take it. `status` is 400 unless a narrower one says more: 413, 417, 431, 501, 505."""
 
     def __init__(self, detail: str = "", *, status: int = 400) -> None:
         super().__init__(detail)
         self.status = status
+
+
+class Ambiguous(BadRequest):
+    """HTTP as we take it, but two readers could take it differently; it has been read to its end."""
 
 
 class Unauthenticated(AgentError):
@@ -226,6 +236,10 @@ class KeysUnreadable(OperatorError):
     """A key file is missing, malformed, or readable by others."""
 
 
+class PoliciesUnusable(OperatorError):
+    """A policy file cannot be read, or its policies cannot be used."""
+
+
 class ListenFailed(OperatorError):
     """An address of the ingress cannot be listened on."""
 
@@ -245,6 +259,12 @@ class Overload(IngressError):
     status = 503
     retry_after: int = 5
     """Seconds, for Retry-After."""
+
+
+class JudgementFull(Overload):
+    """Too many bodies are held in memory for a decision."""
+
+    code: ClassVar[ErrorCode] = "gateway-error"
 
 
 class RecorderFull(Overload):

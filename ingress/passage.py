@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from tachograph.ingress.admission import Decision, Effect
 from tachograph.ingress.errors import (
+    Ambiguous,
     BadRequest,
     ClientGone,
     ClientTimeout,
@@ -23,6 +25,7 @@ from tachograph.ingress.errors import (
     UpstreamTimeout,
 )
 from tachograph.ingress.faults import log_fault
+from tachograph.ingress.gate import Gate, Room, check_length
 from tachograph.ingress.http.agent import AgentConnection
 from tachograph.ingress.http.fields import end_to_end, trailer_fields
 from tachograph.ingress.http.requests import IncomingRequest
@@ -30,6 +33,7 @@ from tachograph.ingress.http.responses import ReceivedHead, ResponseParser
 from tachograph.ingress.http.serialize import (
     CONTINUE,
     LAST_CHUNK,
+    PROCESSING,
     chunk,
     last_chunk,
     request_head,
@@ -93,11 +97,17 @@ class Passage:
         self._answering = False
         self._close_delimited = False
 
-    async def run(self, decide: Callable[[], Onward]) -> None:
-        """Forward the request and relay its response. Raises nothing but cancellation."""
+    async def run(self, way: Callable[[], Onward], gate: Gate | None = None) -> None:
+        """Forward the request, if its gate lets it pass, and relay its response.
+
+        `way` is asked last, once the request may go. Raises nothing but cancellation.
+        """
         try:
-            onward = decide()
-            await self._forward(onward)
+            if gate is None:
+                onward = way()
+                await self._forward(onward)
+            else:
+                onward = await self._pass(gate, way)
             await self._relay(onward)
         except IngressError as error:
             await self._fail(error)
@@ -114,11 +124,79 @@ class Passage:
         """Answer without forwarding anything; the record holds the head and our answer."""
         await self._fail(error)
 
+    # --- the gate ---
+
+    async def _pass(self, gate: Gate, way: Callable[[], Onward]) -> Onward:
+        """Have the request judged, from its head or as a whole, then send it on."""
+        decision = None if gate.needs_body else self._judge(gate)
+        if decision is not None and decision.effect is Effect.ALLOW:
+            onward = way()
+            await self._forward(onward)
+            return onward
+        check_length(self._incoming.length)
+        with gate.waiting.room() as room:
+            body, last = await self._collect(room)
+            self._first_piece = body
+            await self._settle(gate.with_body(body), decision, last)
+            onward = way()
+            await self._send_whole(onward, body)
+        return onward
+
+    def _judge(self, gate: Gate) -> Decision:
+        decision, facts = gate.decide()
+        self._record.judged(facts)
+        gate.obey(decision)
+        return decision
+
+    async def _collect(self, room: Room) -> tuple[bytes, bytes]:
+        """The whole body, and its last piece, which is the only one that is not on record yet."""
+        self._invite()
+        pieces: list[bytes] = []
+        end = False
+        while not end:
+            if pieces:
+                await self._record_request(pieces[-1], end=False)
+            data, end = await self._next_piece()
+            room.take(len(data))
+            pieces.append(data)
+        return b"".join(pieces), pieces[-1]
+
+    async def _settle(self, gate: Gate, decision: Decision | None, last: bytes) -> None:
+        """Return when the request may go: it is on record with the decision, and whoever must agree has."""
+        if decision is None:
+            decision, facts = gate.decide()
+            self._record.judged(facts)
+        await self._record_request(last, end=True)
+        gate.obey(decision)
+        if decision.effect is Effect.APPROVAL:
+            await gate.holder.hold(
+                gate.asked, decision, self._record, alive=self._stay, gone=lambda: self._agent.gone
+            )
+        self._check_agent()
+
+    def _stay(self) -> None:
+        """Tell a client that waits for people that we are still here (RFC 2518, 10.1)."""
+        if self._incoming.http_version == "1.1":
+            self._agent.write(PROCESSING)
+
+    async def _send_whole(self, onward: Onward, body: bytes) -> None:
+        await self._send(onward, body[:MAX_PIECE_BYTES], end=len(body) <= MAX_PIECE_BYTES, fresh=False)
+        for start in range(MAX_PIECE_BYTES, len(body), MAX_PIECE_BYTES):
+            await self._drain_upstream(onward.connection.timeouts.write)
+            if self._answered():
+                return
+            data, end = body[start : start + MAX_PIECE_BYTES], start + MAX_PIECE_BYTES >= len(body)
+            self._stream().write(self._framed(data, end=end))
+            self._request_sent = end
+
     # --- the request's way ---
 
-    async def _forward(self, onward: Onward) -> None:
+    def _invite(self) -> None:
         if self._incoming.expects_continue and not self._incoming.body.size:
             self._agent.write(CONTINUE)
+
+    async def _forward(self, onward: Onward) -> None:
+        self._invite()
         data, end = await self._next_piece()
         self._first_piece = data
         await self._record_request(data, end=end)
@@ -304,7 +382,9 @@ class Passage:
 
     def _answer(self, error: IngressError) -> None:
         self._incoming.body.discard()
-        self._agent.reusable = self._will_keep() and not isinstance(error, BadRequest)
+        self._agent.reusable = self._will_keep() and (
+            not isinstance(error, BadRequest) or isinstance(error, Ambiguous)
+        )
         refusal = refuse(
             error,
             protocol=self._protocol,

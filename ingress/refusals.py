@@ -13,7 +13,7 @@ from uuid import UUID
 
 import orjson
 
-from tachograph.ingress.errors import IngressError, Overload
+from tachograph.ingress.errors import Ambiguous, IngressError, Overload, PolicyDenied
 from tachograph.schemas.event import Protocol
 from tachograph.schemas.payload import ErrorCode, HeaderField
 
@@ -35,6 +35,7 @@ _NEXT: dict[ErrorCode, str] = {
     "forbidden": "Ask the operator to add this principal to the connection's allow list.",
     "policy-denied": "Do not retry unchanged: ask the gateway's operator whether a policy should permit it.",
     "approval-denied": "Do not retry unchanged: the answer was no. Ask the reviewers, or do something else.",
+    "approval-unavailable": "Retry after the time in Retry-After; the operator should look at Kafka and clocks.",
     "approval-timeout": "Ask a reviewer to look at it, then send the same request again.",
     "unknown-connection": "Call /c/<connection>/..., with a connection that the configuration names.",
     "credential-missing": "Ask the operator to provide the connection's credential.",
@@ -73,7 +74,7 @@ def refuse(
     rpc: str | int | None = None,
 ) -> Refusal:
     """The answer to a request that ends in `error`; `target` chooses the dialect of an LLM connection."""
-    advice = _NEXT[error.code]
+    advice = _advice(error)
     if protocol is Protocol.LLM and "/v1/messages" in target:
         value, media = _anthropic(error, advice, exchange), "application/json"
     elif protocol is Protocol.LLM:
@@ -96,6 +97,19 @@ def rpc_id(body: bytes) -> str | int | None:
         return None
     found = value.get("id") if isinstance(value, dict) else None
     return found if isinstance(found, str | int) and not isinstance(found, bool) else None
+
+
+def _advice(error: IngressError) -> str:
+    if isinstance(error, Ambiguous):
+        return "Write it so that every server reads it alike; then send it again."
+    if isinstance(error, PolicyDenied) and error.ask:
+        return f"Do not retry unchanged: ask {error.ask} whether a policy should permit it."
+    return _NEXT[error.code]
+
+
+def _policies(error: IngressError) -> dict[str, Any]:
+    """Which rules said no, for those who look them up."""
+    return {"policies": list(error.policies)} if isinstance(error, PolicyDenied) else {}
 
 
 def _sentence(error: IngressError, advice: str) -> str:
@@ -123,7 +137,12 @@ def _openai(error: IngressError, advice: str) -> dict[str, Any]:
 def _json_rpc(
     error: IngressError, advice: str, exchange: UUID | None, rpc: str | int | None
 ) -> dict[str, Any]:
-    data = {"code": error.code, "exchange": str(exchange) if exchange else None, "next": advice}
+    data: dict[str, Any] = {
+        "code": error.code,
+        "exchange": str(exchange) if exchange else None,
+        "next": advice,
+    }
+    data |= _policies(error)
     return {
         "jsonrpc": "2.0",
         "id": rpc,
@@ -138,7 +157,7 @@ def _problem(error: IngressError, advice: str, exchange: UUID | None) -> dict[st
         "status": error.status,
         "detail": error.detail or error.code,
         "next": advice,
-    }
+    } | _policies(error)
     return value | ({"instance": exchange.urn} if exchange else {})
 
 

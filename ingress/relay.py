@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from tachograph.ingress.admission import Asked, Holder, Judge
 from tachograph.ingress.credentials import CredentialStore
 from tachograph.ingress.errors import BadRequest, Forbidden, GatewayFault, IngressError, UnknownConnection
 from tachograph.ingress.faults import log_fault
+from tachograph.ingress.gate import Gate, Waiting
 from tachograph.ingress.http.agent import AgentConnection
 from tachograph.ingress.http.fields import end_to_end
 from tachograph.ingress.http.requests import IncomingRequest
 from tachograph.ingress.http.serialize import response_head
-from tachograph.ingress.identity.authenticator import ANONYMOUS, Authenticator
+from tachograph.ingress.identity.authenticator import ANONYMOUS, Authenticated, Authenticator
 from tachograph.ingress.identity.presented import scrubbed
 from tachograph.ingress.passage import Onward, Passage
 from tachograph.ingress.recording.recorder import ExchangeRecord, Recorder, RequestHead
@@ -23,10 +25,9 @@ from tachograph.ingress.refusals import refuse
 from tachograph.ingress.routing import Route, Routes
 from tachograph.ingress.upstream.pool import UpstreamPool
 from tachograph.schemas.connection import Connection
-from tachograph.schemas.event import Principal, PrincipalKind
-from tachograph.schemas.payload import HeaderField
+from tachograph.schemas.event import PrincipalKind
 
-__all__ = ["Relay"]
+__all__ = ["Registered", "Relay"]
 
 _OURS = frozenset({"host", "expect", "x-tacho-session", "x-tacho-agent", "x-tacho-parent"})
 """End-to-end fields that the gateway writes or consumes itself."""
@@ -34,10 +35,53 @@ _OURS = frozenset({"host", "expect", "x-tacho-session", "x-tacho-agent", "x-tach
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    principal: Principal
-    forward: tuple[HeaderField, ...]
-    recorded: tuple[HeaderField, ...]
+    who: Authenticated
     error: IngressError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """An identified request for a connection that takes it."""
+
+    agent: AgentConnection
+    incoming: IncomingRequest
+    connection: Connection
+    target: str
+    who: Authenticated
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """All that is made from connections and policies, to be swapped as one.
+
+    An exchange keeps the one that it began with.
+    """
+
+    routes: Routes
+    pools: Mapping[str, UpstreamPool]
+    credentials: CredentialStore
+    judge: Judge | None
+    """None where no policy is configured: then the connections' `allow` decides alone."""
+    contact: str = ""
+    """Whom an agent that a policy refuses may ask."""
+
+    def onward(self, exchange: _Exchange) -> Onward:
+        """The request as the target gets it. Raises `BadRequest` and `CredentialMissing`."""
+        connection, incoming = exchange.connection, exchange.incoming
+        pool = self.pools[connection.name]
+        if pool.target.escapes(exchange.target):
+            raise BadRequest("expected a path below the connection's own, got one with `..`")
+        fields = end_to_end(exchange.who.forward, incoming.control)
+        kept = tuple(field for field in fields if field[0].lower() not in _OURS)
+        target, headers = self.credentials.inject(connection, exchange.target, kept)
+        framing = (("Transfer-Encoding", "chunked"),) if incoming.length == -1 else ()
+        return Onward(
+            connection=connection,
+            pool=pool,
+            target=pool.target.path(target),
+            headers=(("Host", pool.target.authority), *headers, *framing),
+            conceal=lambda answered: self.credentials.conceal(connection, answered),
+        )
 
 
 class Relay:
@@ -45,25 +89,24 @@ class Relay:
 
     def __init__(
         self,
+        registered: Registered,
         *,
-        routes: Routes,
-        pools: Mapping[str, UpstreamPool],
         authenticator: Authenticator,
-        credentials: CredentialStore,
+        holder: Holder,
         recorder: Recorder,
         clock_ns: Callable[[], int],
     ) -> None:
-        self._routes = routes
-        self._pools = pools
+        self.registered = registered
         self._authenticator = authenticator
-        self._credentials = credentials
+        self._holder = holder
         self._recorder = recorder
         self._clock_ns = clock_ns
+        self._waiting = Waiting()
 
     async def handle(self, agent: AgentConnection, incoming: IncomingRequest) -> None:
         """One exchange, to its end."""
-        started = self._clock_ns()
-        route = self._routes.find(incoming.target, incoming.host)
+        started, registered = self._clock_ns(), self.registered
+        route = registered.routes.find(incoming.target, incoming.host)
         verdict = await self._judge(incoming, route)
         try:
             record = await self._open(agent, incoming, route=route, verdict=verdict, started=started)
@@ -75,9 +118,33 @@ class Relay:
         if verdict.error is not None or connection is None:
             await passage.refuse(verdict.error or UnknownConnection())
             return
+        exchange = _Exchange(agent, incoming, connection, route.target, verdict.who)
         await passage.run(
-            lambda: self._onward(incoming, connection, target=route.target, forward=verdict.forward)
+            lambda: registered.onward(exchange), self._gate(registered, exchange, record, started)
         )
+
+    def _gate(
+        self, registered: Registered, exchange: _Exchange, record: ExchangeRecord, started: int
+    ) -> Gate | None:
+        if registered.judge is None:
+            return None
+        connection, who, incoming = exchange.connection, exchange.who, exchange.incoming
+        asked = Asked(
+            exchange=record.exchange,
+            session=record.session,
+            connection=connection,
+            principal=who.principal,
+            groups=who.groups,
+            actors=who.actors,
+            method=incoming.method,
+            target=exchange.target,
+            headers=who.forward,
+            client=exchange.agent.peer,
+            started_ns=started,
+            body=None,
+        )
+        ask = connection.labels.get("owner") or registered.contact
+        return Gate(registered.judge, self._holder, self._waiting, asked, ask)
 
     async def _judge(self, incoming: IncomingRequest, route: Route) -> _Verdict:
         connection = route.connection
@@ -88,16 +155,17 @@ class Relay:
             who = await self._authenticator.authenticate(incoming.headers)
         except Exception as error:  # noqa: BLE001 - who cannot be verified is not let in, whatever the reason
             return self._stranger(incoming, unknown or _known(error))
-        if connection is not None and not _permits(connection, who.principal):
+        if connection is not None and not _permits(connection, who):
             detail = f"{who.principal.id} may not use the connection {connection.name}"
-            return _Verdict(who.principal, who.forward, who.recorded, Forbidden(detail))
+            return _Verdict(who, Forbidden(detail))
         if connection is not None and scrubbed(route.target) != route.target:
             detail = "a gateway key stands in the URL, where targets log it: send it as x-tacho-key"
-            return _Verdict(who.principal, who.forward, who.recorded, BadRequest(detail))
-        return _Verdict(who.principal, who.forward, who.recorded, unknown)
+            return _Verdict(who, BadRequest(detail))
+        return _Verdict(who, unknown)
 
     def _stranger(self, incoming: IncomingRequest, error: IngressError) -> _Verdict:
-        return _Verdict(ANONYMOUS, (), self._authenticator.redact(incoming.headers), error)
+        recorded = self._authenticator.redact(incoming.headers)
+        return _Verdict(Authenticated(ANONYMOUS, (), recorded), error)
 
     async def _open(
         self,
@@ -110,40 +178,16 @@ class Relay:
     ) -> ExchangeRecord:
         return await self._recorder.open(
             connection=route.connection,
-            principal=verdict.principal,
+            principal=verdict.who.principal,
             head=RequestHead(
                 method=incoming.method,
                 target=scrubbed(route.target),
                 http_version=incoming.http_version,
-                headers=verdict.recorded,
+                headers=verdict.who.recorded,
                 client=agent.peer,
             ),
             upstream=route.connection.upstream if route.connection else "",
             started_ns=started,
-        )
-
-    def _onward(
-        self,
-        incoming: IncomingRequest,
-        connection: Connection,
-        *,
-        target: str,
-        forward: tuple[HeaderField, ...],
-    ) -> Onward:
-        pool = self._pools[connection.name]
-        if pool.target.escapes(target):
-            raise BadRequest("expected a path below the connection's own, got one with `..`")
-        kept = tuple(
-            field for field in end_to_end(forward, incoming.control) if field[0].lower() not in _OURS
-        )
-        target, headers = self._credentials.inject(connection, target, kept)
-        framing = (("Transfer-Encoding", "chunked"),) if incoming.length == -1 else ()
-        return Onward(
-            connection=connection,
-            pool=pool,
-            target=pool.target.path(target),
-            headers=(("Host", pool.target.authority), *headers, *framing),
-            conceal=lambda fields: self._credentials.conceal(connection, fields),
         )
 
 
@@ -154,10 +198,12 @@ def _known(error: Exception) -> IngressError:
     return GatewayFault("a defect of the gateway; its log says where")
 
 
-def _permits(connection: Connection, principal: Principal) -> bool:
-    return principal.kind is not PrincipalKind.ANONYMOUS and (
-        "*" in connection.allow or principal.id in connection.allow
-    )
+def _permits(connection: Connection, who: Authenticated) -> bool:
+    if who.principal.kind is PrincipalKind.ANONYMOUS:
+        return False
+    if who.connections is not None and connection.name not in who.connections:  # the key's own scope
+        return False
+    return "*" in connection.allow or who.principal.id in connection.allow
 
 
 def _answer_unrecorded(

@@ -22,6 +22,7 @@ from tachograph.ingress.listening import bind, join, url
 from tachograph.ingress.logs import log_to_stderr
 from tachograph.ingress.metrics import Metrics
 from tachograph.ingress.operations import Operations, Readiness
+from tachograph.ingress.policy.load import load_judge
 from tachograph.ingress.recording.recorder import Recorder
 from tachograph.ingress.supervisor import Place, Supervisor
 from tachograph.ingress.worker import DataPlane, Services
@@ -48,6 +49,7 @@ def run(config: Configuration, *, base: Path, on_ready: Callable[[dict[str, obje
     """
     log_to_stderr()
     read_key(base / config.keys.kek_file)  # once here, so that its error comes before any worker does
+    load_judge(config, base=base)  # likewise
     workers = config.ingress.workers
     with bind(config.ingress.listen, shared=workers > 1) as sock:
         ready = _ready(config, sock)
@@ -82,7 +84,13 @@ async def _serve(config: Configuration, *, base: Path, sock: socket.socket, plac
         credentials = CredentialStore(config.connections, keeper)
         for problem in credentials.check():
             _log.warning("credential_missing", problem=problem)
-        services = Services(recorder, authenticator, credentials, on_refused=lambda _: metrics.malformed())
+        services = Services(
+            recorder,
+            authenticator,
+            credentials,
+            on_refused=lambda _: metrics.malformed(),
+            judge=load_judge(config, base=base),
+        )
         plane = DataPlane(config, services, base=base)
         opened.push_async_callback(plane.stop, min(config.ingress.drain_timeout, MAX_DRAIN_SECONDS))
         if config.ingress.metrics is not None:

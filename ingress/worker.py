@@ -7,15 +7,16 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from tachograph.ingress.admission import Holder, Judge, NoApprovals
 from tachograph.ingress.credentials import CredentialStore
 from tachograph.ingress.errors import IngressError
 from tachograph.ingress.http.agent import AgentConnection, AgentLimits, Agents
 from tachograph.ingress.identity.authenticator import Authenticator
 from tachograph.ingress.recording.recorder import Recorder
-from tachograph.ingress.relay import Relay
+from tachograph.ingress.relay import Registered, Relay
 from tachograph.ingress.routing import Routes
 from tachograph.ingress.upstream.pool import UpstreamPool
 from tachograph.ingress.upstream.target import parse_target
@@ -39,6 +40,9 @@ class Services:
     credentials: CredentialStore
     on_refused: Callable[[IngressError], None]
     """Told of each refusal that has no record, because no request could be read."""
+    judge: Judge | None = None
+    """None where no policy is configured."""
+    holder: Holder = field(default_factory=NoApprovals)
     clock_ns: Callable[[], int] = time.time_ns
 
 
@@ -48,11 +52,17 @@ class DataPlane:
     def __init__(self, config: Configuration, services: Services, *, base: Path) -> None:
         self._loop = asyncio.get_running_loop()
         self.pools = {item.name: _pool(item, base=base, loop=self._loop) for item in config.connections}
+        registered = Registered(
+            Routes(config.connections),
+            self.pools,
+            services.credentials,
+            services.judge,
+            config.policy.contact,
+        )
         relay = Relay(
-            routes=Routes(config.connections),
-            pools=self.pools,
+            registered,
             authenticator=services.authenticator,
-            credentials=services.credentials,
+            holder=services.holder,
             recorder=services.recorder,
             clock_ns=services.clock_ns,
         )

@@ -15,6 +15,7 @@ from tachograph.schemas.approval_settings import Approval
 from tachograph.schemas.canonical import canonical_json, sha256_hex
 from tachograph.schemas.connection import Connection
 from tachograph.schemas.identity_settings import Identity, OidcIssuer
+from tachograph.schemas.policy_settings import Policies
 from tachograph.schemas.secret_source import CredentialSources, PlainSource
 from tachograph.schemas.topics import Topics
 
@@ -161,9 +162,9 @@ class Keys(_Config):
     """The key-encryption key of the raw records; the ingress and the processor hold it."""
     pseudonym_file: str = "keys/pseudonym"
     """The key of the pseudonyms; only the processor holds it."""
-    pseudonym_previous: tuple[str, ...] = ()
     approvals_file: str = "keys/approvals"
     """The key that signs who asked and who decided; the ingress and whoever takes decisions hold it."""
+    pseudonym_previous: tuple[str, ...] = ()
     """Earlier keys of the pseudonyms: masking does not use them, `tacho keys pseudonym` compares by them."""
 
 
@@ -228,6 +229,8 @@ class Configuration(_Config):
     """Who may come in."""
     credentials: CredentialSources = CredentialSources()
     """Where the targets' credentials lie."""
+    policy: Policies = Policies()
+    """Who may do what."""
     masking: Masking = Masking()
     """What is hidden on every connection."""
     processor: Processor = Processor()

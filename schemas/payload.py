@@ -17,6 +17,8 @@ from tachograph.schemas.errors import MalformedRecord
 
 __all__ = [
     "SALT_BYTES",
+    "ApprovalMeta",
+    "ApprovalNeeded",
     "BodyTotals",
     "ChunkMeta",
     "DecisionMeta",
@@ -25,10 +27,12 @@ __all__ = [
     "HeaderField",
     "Meta",
     "Payload",
+    "PolicyDecision",
     "RequestContext",
     "RequestLine",
     "RequestMeta",
     "ResponseMeta",
+    "ReviewerDecision",
     "SessionCloseMeta",
     "SessionOpenMeta",
     "Timing",
@@ -60,6 +64,7 @@ ErrorCode = Literal[
     "policy-denied",
     "approval-denied",
     "approval-timeout",
+    "approval-unavailable",
     "unknown-connection",
     "credential-missing",
     "recorder-full",
@@ -115,6 +120,21 @@ class ExchangeError(_Wire):
     detail: str = ""
 
 
+class PolicyDecision(_Wire):
+    """What the policies said about a request, before anything of it was forwarded."""
+
+    effect: Literal["allow", "deny", "approval"]
+    policies: tuple[str, ...] = ()
+    """`@id` of those that determined it; none where none matched."""
+    reason: str = ""
+    digest: str
+    """SHA-256 of the policy set."""
+    inputs: str
+    """SHA-256 of exactly the inputs that the policies read."""
+    micros: int
+    """How long it took, reading the request included."""
+
+
 class RequestMeta(_Wire):
     kind: Literal["request"] = "request"
     line: RequestLine
@@ -125,6 +145,8 @@ class RequestMeta(_Wire):
     body: BodyTotals
     credential: str | None = None
     """The injected credential's name (never its value), where one was injected."""
+    decision: PolicyDecision | None = None
+    """None where no policy is configured, and where the request was refused before it was judged."""
 
 
 class ResponseMeta(_Wire):
@@ -155,11 +177,51 @@ class ChunkMeta(_Wire):
     content_encoding: str | None = None
 
 
+class ApprovalNeeded(_Wire):
+    """So many distinct reviewers of a group, because a policy asks for them."""
+
+    group: str
+    reviewers: int
+    policy: str = ""
+
+
+class ReviewerDecision(_Wire):
+    """What one reviewer said, when (RFC 3339, the log's clock), and on the strength of what."""
+
+    verdict: Literal["approve", "deny"]
+    reviewer: str
+    issuer: str | None = None
+    groups: tuple[str, ...] = ()
+    """Those of the groups that were asked which the reviewer is in."""
+    via: Literal["console", "webhook", "local"]
+    comment: str = ""
+    at: str
+    shown: str | None = None
+    """SHA-256 of the masked document that the reviewer saw."""
+    grant_minutes: int = 0
+
+
+class ApprovalMeta(_Wire):
+    """How the approval of one exchange came out, as its event log tells it."""
+
+    id: str
+    outcome: Literal["approved", "denied", "expired", "granted", "used"]
+    """`granted`: by an approval from before that is still in force; `used`: another took this one first."""
+    request_digest: str
+    asked: str
+    needs: tuple[ApprovalNeeded, ...]
+    decisions: tuple[ReviewerDecision, ...] = ()
+    waited_ms: int
+    granted_until: str | None = None
+
+
 class DecisionMeta(_Wire):
     kind: Literal["decision"] = "decision"
     decision: Literal["allow", "deny"]
     reason: str
     line: RequestLine
+    approval: ApprovalMeta | None = None
+    """Where people decided, or should have."""
 
 
 class SessionOpenMeta(_Wire):

@@ -11,7 +11,7 @@ from typing import Literal
 
 import orjson
 
-from tachograph.schemas.payload import ExchangeError, HeaderField, RequestContext
+from tachograph.schemas.payload import ExchangeError, HeaderField, PolicyDecision, RequestContext
 
 __all__ = [
     "NO_ANSWER",
@@ -91,7 +91,13 @@ def chunk_meta(*, index: int, offset: int, sha256: str, kind: tuple[str | None, 
 
 
 def request_meta(
-    head: RequestHead, *, line: Fields, context: Fields, body: Fields, credential: str | None
+    head: RequestHead,
+    *,
+    line: Fields,
+    context: Fields,
+    body: Fields,
+    credential: str | None,
+    decision: PolicyDecision | None = None,
 ) -> bytes:
     """`RequestMeta`"""
     fields: Fields = {
@@ -105,6 +111,8 @@ def request_meta(
     }
     if credential is not None:
         fields["credential"] = credential
+    if decision is not None:
+        fields["decision"] = decision.model_dump()
     return orjson.dumps(fields)
 
 

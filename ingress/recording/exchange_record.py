@@ -35,7 +35,14 @@ from tachograph.ingress.spool.frames import SpoolEntry
 from tachograph.schemas.connection import Connection
 from tachograph.schemas.errors import MalformedRecord
 from tachograph.schemas.event import Direction, EventType
-from tachograph.schemas.payload import ExchangeError, HeaderField
+from tachograph.schemas.payload import (
+    ApprovalMeta,
+    DecisionMeta,
+    ExchangeError,
+    HeaderField,
+    PolicyDecision,
+    RequestLine,
+)
 
 __all__ = ["MAX_PIECE_BYTES", "PIECE_SECONDS", "ExchangeRecord", "Journal", "Opening", "RequestHead"]
 
@@ -109,6 +116,8 @@ class ExchangeRecord:
         head = opening.head
         self.exchange: UUID = opening.exchange
         self.session: UUID = held.strand.session
+        self.request_uid: UUID | None = None
+        """Of the `request` record, once it is written."""
         self._journal = journal
         self._held = held
         self._scope = Scope(opening.exchange, opening.connection, opening.claims)
@@ -121,6 +130,7 @@ class ExchangeRecord:
         self._request_end: int | None = None
         self._seen: list[bytes] = []
         self._context: Fields = {}
+        self._decision: PolicyDecision | None = None
         self._answer = NO_ANSWER
         self._trailers: tuple[HeaderField, ...] = ()
         self._response = _Body((None, None))
@@ -131,6 +141,10 @@ class ExchangeRecord:
         self._ended = False
 
     # -- the request -------------------------------------------------------------------------------
+
+    def judged(self, decision: PolicyDecision) -> None:
+        """Take note of what the policies said; to be called before the request's last piece is recorded."""
+        self._decision = decision
 
     async def request(self, data: bytes, *, end: bool, complete: bool = True) -> None:
         """Record one piece of the request's body; durable when it returns.
@@ -147,6 +161,16 @@ class ExchangeRecord:
             raise BadRequest("the request's head is too long to be recorded", status=431) from None
         self._request_end = self._elapsed()
         await self._journal.durable(count)
+
+    async def decided(
+        self, decision: Literal["allow", "deny"], *, reason: str, approval: ApprovalMeta
+    ) -> None:
+        """Record what people decided about the request; durable when it returns. Raises `RecorderFull`."""
+        await self._journal.admit()
+        line = RequestLine.model_validate(self._line)
+        meta = DecisionMeta(decision=decision, reason=reason, line=line, approval=approval)
+        data = meta.model_dump_json(exclude_none=True).encode()
+        await self._journal.durable(self._add(EventType.DECISION, data, b"", Direction.REQUEST))
 
     def _request_chunk(self, data: bytes) -> int:
         self._remember(data)
@@ -166,6 +190,7 @@ class ExchangeRecord:
             context=self._context,
             body=self._request.totals(complete=complete),
             credential=self._credential(),
+            decision=self._decision,
         )
         count = self._add(EventType.REQUEST, meta, data, Direction.REQUEST, incomplete=not complete)
         self._request_closed = True
@@ -298,6 +323,8 @@ class ExchangeRecord:
         entry = self._held.strand.record(
             type_, meta, body, scope=self._scope, direction=direction, incomplete=incomplete
         )
+        if type_ is EventType.REQUEST:
+            self.request_uid = UUID(dict(entry.headers)["uid"].decode())
         return self._journal.add(entry)
 
     def _mark_first_byte(self) -> None:

@@ -24,6 +24,7 @@ import uvloop
 from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from tachograph.ingress.admission import Holder, Judge, NoApprovals
 from tachograph.ingress.errors import IngressError, RecorderFull, Unauthenticated
 from tachograph.ingress.identity.authenticator import Authenticated
 from tachograph.ingress.recording.recorder import RequestHead
@@ -31,7 +32,7 @@ from tachograph.ingress.worker import DataPlane, Services
 from tachograph.schemas.config import Configuration, Kafka
 from tachograph.schemas.connection import Connection
 from tachograph.schemas.event import Principal, PrincipalKind
-from tachograph.schemas.payload import ExchangeError, HeaderField
+from tachograph.schemas.payload import ExchangeError, HeaderField, PolicyDecision
 from tachograph.schemas.topics import topic_specs
 
 SECONDS = 10.0
@@ -185,6 +186,12 @@ class FakeRecord:
     trailers: tuple[HeaderField, ...] = ()
     error: ExchangeError | None = None
     complete: bool | None = None
+    decision: PolicyDecision | None = None
+
+    def judged(self, decision: PolicyDecision) -> None:
+        assert self.decision is None, "judged twice"
+        assert self.request_end is None, "judged after it was recorded"
+        self.decision = decision
 
     async def request(self, data: bytes, *, end: bool, complete: bool = True) -> None:
         assert self.request_end is None, "the request was closed twice"
@@ -299,7 +306,10 @@ class FakeCredentials:
 class Gateway:
     """The engine on uvloop in its own thread."""
 
-    def __init__(self, config: Configuration, base: Path) -> None:
+    def __init__(
+        self, config: Configuration, base: Path, *, judge: Judge | None = None, holder: Holder | None = None
+    ) -> None:
+        self._judges = {"judge": judge, "holder": holder or NoApprovals()}
         self.recorder = FakeRecorder()
         self.credentials = FakeCredentials()
         self.refused: list[IngressError] = []
@@ -315,7 +325,9 @@ class Gateway:
         recorder: Any = self.recorder
         authenticator: Any = FakeAuthenticator()
         credentials: Any = self.credentials
-        services = Services(recorder, authenticator, credentials, on_refused=self.refused.append)
+        services = Services(
+            recorder, authenticator, credentials, on_refused=self.refused.append, **self._judges
+        )
         plane = DataPlane(config, services, base=base)
         await plane.start(self.sock)
         return plane
@@ -406,7 +418,7 @@ def make_world(tmp_path: Path) -> Iterator[WorldMaker]:
             port: int | None = None,
             **extra: Any,
         ) -> World:
-            context = extra.pop("context", None)
+            context, judge, holder = (extra.pop(name, None) for name in ("context", "judge", "holder"))
             upstream = Upstream(context)
             stack.callback(upstream.close)
             base = f"{scheme}://127.0.0.1:{port or upstream.port}"
@@ -416,7 +428,7 @@ def make_world(tmp_path: Path) -> Iterator[WorldMaker]:
                 {"name": "mcp", "protocol": "mcp", "upstream": f"{base}/base"} | extra | {"hosts": ()},
             ]
             config = Configuration.model_validate({"ingress": ingress or {}, "connections": connections})
-            gateway = Gateway(config, tmp_path)
+            gateway = Gateway(config, tmp_path, judge=judge and judge(base), holder=holder)
             stack.callback(gateway.stop)
             return World(gateway, upstream)
 

@@ -23,6 +23,7 @@ from tachograph.schemas.payload import (
     BodyTotals,
     ChunkMeta,
     ExchangeError,
+    PolicyDecision,
     RequestContext,
     RequestLine,
     RequestMeta,
@@ -51,6 +52,16 @@ times = st.builds(
 )
 errors = st.none() | st.builds(ExchangeError, code=st.just("client-gone"), detail=text)
 
+decisions = st.builds(
+    PolicyDecision,
+    effect=st.sampled_from(["allow", "deny", "approval"]),
+    policies=st.lists(text, max_size=3).map(tuple),
+    reason=text,
+    digest=text,
+    inputs=text,
+    micros=numbers,
+)
+
 
 def written(model: Any) -> bytes:
     return bytes(model.model_dump_json(exclude_none=True), "utf-8")
@@ -74,6 +85,7 @@ def total_fields(body: BodyTotals) -> Fields:
         context=contexts,
         body=totals,
         credential=st.none() | text,
+        decision=st.none() | decisions,
     )
 )
 def test_a_request_is_written_as_its_model_would(meta: RequestMeta) -> None:
@@ -85,6 +97,7 @@ def test_a_request_is_written_as_its_model_would(meta: RequestMeta) -> None:
         context=context_fields(meta.context),
         body=total_fields(meta.body),
         credential=meta.credential,
+        decision=meta.decision,
     )
 
 

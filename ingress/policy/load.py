@@ -1,0 +1,39 @@
+"""Reads the policy files that the configuration names. The only file of this room that does I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tachograph.ingress.errors import PoliciesUnusable
+from tachograph.ingress.policy.errors import PoliciesRefused
+from tachograph.ingress.policy.judge import CedarJudge
+from tachograph.ingress.policy.policies import MAX_FILE_CHARS, PolicyFile, read_policies
+from tachograph.schemas.config import Configuration
+
+__all__ = ["load_judge", "read_files"]
+
+
+def load_judge(config: Configuration, *, base: Path) -> CedarJudge | None:
+    """The judge of a configuration; None where it names no policy files. Raises `PoliciesUnusable`."""
+    if not config.policy.files:
+        return None
+    files = read_files([base / name for name in config.policy.files])
+    try:
+        policies = read_policies(files, issuers=len(config.identity.oidc))
+    except PoliciesRefused as error:
+        raise PoliciesUnusable("\n".join(map(str, error.problems))) from None
+    return CedarJudge(policies, config.connections)
+
+
+def read_files(paths: Sequence[Path]) -> list[PolicyFile]:
+    """Policy files as text, named as they were given. Raises `PoliciesUnusable`."""
+    return [PolicyFile(str(path), _read(path)) for path in paths]
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.read(MAX_FILE_CHARS + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        raise PoliciesUnusable(f"{path}: cannot be read ({type(error).__name__})") from None
