@@ -76,7 +76,8 @@ def is_expression(value: bytes) -> bool:
 
 def _climbing(text: bytes) -> float:
     """The share of neighbours in text that follow one another in the alphabet."""
-    return sum(map(eq, text[1:], text.translate(_NEXT))) / max(1, len(text) - 1)
+    climbing: int = sum(map(eq, text[1:], text.translate(_NEXT)))
+    return climbing / max(1, len(text) - 1)
 
 
 def unrun(value: bytes) -> bool:
