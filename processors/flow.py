@@ -75,6 +75,8 @@ class FlowParts:
     look_into: Callable[[Place, int], Gap]
     recall: Callable[[Place, Piece], Ready | None]
     attempts: Attempts
+    stopped: Callable[[int], object | None]
+    """Why a partition stands still; None where it does not."""
     faults: Faults
 
 
@@ -90,6 +92,9 @@ class Flow:
         place = Place(message.topic, message.partition)
         lane = self._parts.lanes.find(place, message.generation_id)
         if lane is None:
+            return
+        if lane.stopped or self._parts.stopped(place.partition) is not None:
+            lane.stopped = True  # it is read again from here when it may go on
             return
         admission = lane.ledger.admit(message.offset)
         if admission is Admission.SEEN:

@@ -38,7 +38,16 @@ class Mark(NamedTuple):
 class Lane:
     """One assigned partition."""
 
-    __slots__ = ("assembler", "exchanges", "generation", "ledger", "messages", "place", "reached_s")
+    __slots__ = (
+        "assembler",
+        "exchanges",
+        "generation",
+        "ledger",
+        "messages",
+        "place",
+        "reached_s",
+        "stopped",
+    )
 
     def __init__(self, place: Place, generation: int, mark: Mark, assembler: Assembler) -> None:
         self.place = place
@@ -51,6 +60,8 @@ class Lane:
         them is committed before it is delivered; a crash or another owner begins without this memory."""
         self.reached_s: float | None = None
         """Kafka's time of the record last taken, in Unix seconds."""
+        self.stopped = False
+        """Whether records are let lie: a stop stands, or it was lifted and the place to go on is sought."""
 
 
 class Lanes:

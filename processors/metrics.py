@@ -18,6 +18,7 @@ class Metrics:
     tacho_processor_key_waits_total             records whose key came later than they did
     tacho_processor_recalled_total              requests read again, as their answer came after a restart
     tacho_processor_open_exchanges              requests whose answer is awaited
+    tacho_processor_stopped_partitions          partitions that stand still because a canary was readable
     tacho_processor_in_flight                   messages sent and not yet acknowledged
     tacho_processor_held_bodies                 long bodies waiting for their end
     tacho_processor_held_bytes                  ... and their bytes
@@ -35,6 +36,7 @@ class Metrics:
         self.key_waits = self._counter("key_waits", "Records whose key came later than they did")
         self.recalled = self._counter("recalled", "Requests read again from the raw topic")
         self.open_exchanges = self._gauge("open_exchanges", "Requests whose answer is awaited")
+        self.stopped = self._gauge("stopped_partitions", "Partitions that stand still for a leak")
         self.in_flight = self._gauge("in_flight", "Messages sent and not yet acknowledged")
         self.held_bodies = self._gauge("held_bodies", "Long bodies waiting for their end")
         self.held_bytes = self._gauge("held_bytes", "Bytes of long bodies waiting for their end")

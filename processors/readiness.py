@@ -27,6 +27,8 @@ class Vitals:
     """Equal to the one before where nothing was finished in between."""
     reachable: bool
     """Whether Kafka answered."""
+    stopped: tuple[int, ...] = ()
+    """Partitions of its own that stand still until somebody acknowledges a leak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Readiness:
             "partitions": vitals.partitions or 0,
             "kafka": "answers" if vitals.reachable else "does not answer",
             "waiting": vitals.waiting,
+            "stopped": list(vitals.stopped),
             "seconds_since_progress": round(now - self._moved, 1) if vitals.waiting else 0.0,
         }
         return Verdict(self._refusing(vitals, now), details)
@@ -73,6 +76,11 @@ class Readiness:
             return "Kafka does not answer"
         if vitals.partitions is None:
             return "not yet in the consumer group"
+        if vitals.stopped:
+            numbers = ", ".join(map(str, vitals.stopped))
+            return (
+                f"partition {numbers} stopped: a canary could be read behind the masker; tacho canary stops"
+            )
         if vitals.waiting and now - self._moved > STUCK_S:
             return f"{vitals.waiting} records wait and none was finished for {now - self._moved:.0f} s"
         return ""

@@ -48,6 +48,8 @@ from tachograph.processors.publish import Publisher
 from tachograph.processors.readiness import Readiness, Vitals
 from tachograph.processors.recall import Recall
 from tachograph.processors.slots import Slot
+from tachograph.processors.standstill import Standstill
+from tachograph.processors.stops import StopsReader
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.keys import KeyEncryptionKey
 
@@ -115,6 +117,8 @@ class Worker:
         self._attempts = Attempts(self._data, slot=self._slot.number)
         self._keys = KeysReader(self._settings, self._topics.keys, KeyTable(kek))
         self._lanes = Lanes(self._assembler)
+        self._stops = StopsReader(self._settings, self._topics.stops)
+        self._standstill = Standstill(self._lanes, self._stops.stopped)
         self._alarm = Alarm(ALARM_S, clock=time.monotonic)
         self._readiness = Readiness(time.monotonic)
         self._url: str | None = None
@@ -129,6 +133,8 @@ class Worker:
         await asyncio.to_thread(_wait_for_topics, self._settings, self._needed())
         self._keys.start()
         await self._until(lambda: self._keys.ready, "the keys topic could not be read")
+        self._stops.start()
+        await self._until(lambda: self._stops.ready, "the stops topic could not be read")
         publisher = Publisher(self._settings, on_fatal=_die)
         publisher.start()
         app = self._app(self._flow(publisher))
@@ -139,7 +145,8 @@ class Worker:
         await self._end(app, publisher)
 
     def _needed(self) -> tuple[str, ...]:
-        return (self._topics.raw, self._topics.masked, self._topics.keys, self._topics.deadletter)
+        topics = self._topics
+        return (topics.raw, topics.masked, topics.keys, topics.deadletter, topics.stops)
 
     def _assembler(self) -> Assembler:
         bounds = self._config.processor
@@ -158,6 +165,7 @@ class Worker:
                 look_into=partial(look_into, self._settings),
                 recall=Recall(self._settings, self._keys.table.cipher, self._assembler),
                 attempts=self._attempts,
+                stopped=self._stops.stopped,
                 faults=Faults.of(os.environ),
             )
         )
@@ -211,6 +219,7 @@ class Worker:
         await app.stop()
         publisher.stop()
         self._keys.stop()
+        self._stops.stop()
         self._slot.release()
         overdue.cancel()
         _log.info("stopped")
@@ -234,6 +243,7 @@ class Worker:
 
     async def _watch(self, app: faust.App, publisher: Publisher) -> None:
         while True:
+            standing = await self._standstill.look(app.consumer)
             lag = self._look_at_lanes(app)
             reachable = await asyncio.to_thread(publisher.reachable, self._topics.masked)
             done = tuple(lane.ledger.done for lane in self._lanes)
@@ -243,8 +253,10 @@ class Worker:
                     waiting=lag + publisher.in_flight,
                     progress=(publisher.acknowledged, done),
                     reachable=reachable,
+                    stopped=standing,
                 )
             )
+            self.metrics.stopped.set(len(standing))
             self.metrics.in_flight.set(publisher.in_flight)
             self.metrics.held_bodies.set(sum(lane.ledger.held for lane in self._lanes))
             self.metrics.open_exchanges.set(sum(len(lane.exchanges) for lane in self._lanes))

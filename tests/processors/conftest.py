@@ -371,7 +371,13 @@ class Site:
             process.wait(BOUND_S)
             if process.stdout:
                 process.stdout.close()
-        names = [self.topics.raw, self.topics.masked, self.topics.keys, self.topics.deadletter]
+        names = [
+            self.topics.raw,
+            self.topics.masked,
+            self.topics.keys,
+            self.topics.deadletter,
+            self.topics.stops,
+        ]
         AdminClient({"bootstrap.servers": self.bootstrap}).delete_topics(names)
 
 

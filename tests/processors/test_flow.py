@@ -82,6 +82,7 @@ class Bench:
         self.keys = Keys(KeyTable(kek))
         self.metrics = Metrics()
         self.gap = Gap(0, 0)
+        self.stop: object | None = None
         self.pipeline = _Telling()
         self.recalled: Ready | None = None
         self.asked: list[int] = []
@@ -98,6 +99,7 @@ class Bench:
             metrics=self.metrics,
             look_into=lambda place, expected: self.gap,
             recall=self.recall,
+            stopped=lambda _: self.stop,
             attempts=self.attempts,
             faults=Faults(),
         )
@@ -422,3 +424,19 @@ async def test_an_answer_that_ends_processes_has_no_request_read_again(
     answer = strand.response(b"said", exchange=strand.new_exchange())
     await bench.take(answer)
     assert (bench.pipeline.by[answer.header.uid], bench.asked) == (Carried(refused="masker-killed"), [])
+
+
+async def test_a_stopped_partition_is_let_lie(bench: Bench, new_strand: Callable[..., Any]) -> None:
+    """Nothing is taken, told or committed; not even after the stop, before its place is sought."""
+    strand = new_strand()
+    bench.put(strand)
+    records = [strand.open() for _ in range(3)]
+    await bench.take(records[0])
+    bench.stop = "a leak"
+    await bench.take(records[1], first=1)
+    bench.stop = None
+    await bench.take(records[2], first=2)
+    assert (len(bench.sent.messages), bench.lane.ledger.next_offset) == (1, 1)
+    bench.lane.stopped = False
+    await bench.take(*records[1:], first=1)
+    assert len(bench.sent.messages) == 3
