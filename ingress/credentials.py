@@ -14,17 +14,18 @@ import structlog
 
 from tachograph.credentials.errors import CredentialsError
 from tachograph.credentials.keeper import Keeper
+from tachograph.ingress.concealment import MIN_CONCEALED, BodyConcealment, spellings
 from tachograph.ingress.errors import CredentialMissing
 from tachograph.schemas.connection import Connection, Credential, SecretSource
 from tachograph.schemas.payload import HeaderField
 
 __all__ = ["CONCEALED", "CredentialStore"]
 
-MIN_CONCEALED = 8
-"""A secret shorter than this is not looked for in answers: it would be found in innocent words."""
 CONCEALED = "[target-credential]"
 AGENTS_OWN = frozenset({"authorization", "x-api-key", "api-key"})
 """Dropped where the gateway injects the real credential."""
+
+AS_IT_IS = ("Accept-Encoding", "identity")
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +65,8 @@ class CredentialStore:
             return target, headers
         secret = self._secret_of(connection.name, credential.source)
         kept = tuple(item for item in headers if item[0].lower() not in AGENTS_OWN)
+        if connection.conceal_body:  # nothing is found in what is compressed
+            kept = (*(item for item in kept if item[0].lower() != "accept-encoding"), AS_IT_IS)
         if credential.type == "query":
             return _with_query(target, credential.name or "", secret), kept
         name, value = _header(credential, secret)
@@ -81,6 +84,17 @@ class CredentialStore:
         if not any(pattern.search(value) for _, value in headers):
             return headers
         return tuple((name, pattern.sub(CONCEALED, value)) for name, value in headers)
+
+    def conceal_body(
+        self, connection: Connection, headers: tuple[HeaderField, ...]
+    ) -> BodyConcealment | None:
+        """What takes the credential out of the body with these header fields; None where nothing does."""
+        if not connection.conceal_body or connection.credential is None:
+            return None
+        codings = [value for name, value in headers if name.lower() == "content-encoding"]
+        values = spellings(self._keeper.known(connection.credential.source))
+        encoded = any(coding.strip().lower() not in {"", "identity"} for coding in codings)
+        return BodyConcealment(values) if values and not encoded else None
 
     def _secret_of(self, connection: str, source: SecretSource) -> str:
         """The secret, or a refusal that names no file or variable of the gateway; the log does."""

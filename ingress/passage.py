@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from tachograph.ingress.admission import Decision, Effect
+from tachograph.ingress.concealment import BodyConcealment
 from tachograph.ingress.errors import (
     Ambiguous,
     BadRequest,
@@ -70,6 +71,8 @@ class Onward:
     headers: tuple[HeaderField, ...]
     conceal: Callable[[tuple[HeaderField, ...]], tuple[HeaderField, ...]]
     """Takes the target's credential out of what the target sends back."""
+    conceal_body: Callable[[tuple[HeaderField, ...]], BodyConcealment | None]
+    """Likewise out of a body with these header fields, where the connection wants it."""
 
     def __repr__(self) -> str:
         return f"Onward(connection={self.connection.name!r})"  # the headers hold the target's credential
@@ -306,9 +309,12 @@ class Passage:
         self._close_delimited = head.length in {None, -1} and not chunked
         out = response_head(head.status, head.reason, self._response_fields(head, chunked=chunked))
         self._answering = True
+        concealment = onward.conceal_body(head.headers)
         while True:
             data = upstream.take(MAX_PIECE_BYTES)
             done = response.body.exhausted
+            if concealment is not None:
+                data = concealment.feed(data, end=done)
             if data:
                 out += chunk(data) if chunked else data
             if done and chunked:

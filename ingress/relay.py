@@ -81,6 +81,7 @@ class Registered:
             target=pool.target.path(target),
             headers=(("Host", pool.target.authority), *headers, *framing),
             conceal=lambda answered: self.credentials.conceal(connection, answered),
+            conceal_body=lambda answered: self.credentials.conceal_body(connection, answered),
         )
 
 

@@ -99,6 +99,8 @@ class Connection(_Config):
     """TLS towards the target."""
     credential: Credential | None = None
     """The target's credential. Without one the agent's own goes through, less the gateway key."""
+    conceal_body: bool = False
+    """Fill up the credential with `*` where a body repeats it; the target is asked for bodies as they are."""
     timeouts: Timeouts = Timeouts()
     """Bounds of one exchange."""
     masking: FieldNames = FieldNames()

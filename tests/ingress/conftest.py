@@ -25,6 +25,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from tachograph.ingress.admission import Holder, Judge, NoApprovals
+from tachograph.ingress.concealment import BodyConcealment
 from tachograph.ingress.errors import IngressError, RecorderFull, Unauthenticated
 from tachograph.ingress.identity.authenticator import Authenticated
 from tachograph.ingress.recording.recorder import RequestHead
@@ -301,6 +302,11 @@ class FakeCredentials:
         if connection.credential is None:
             return headers
         return tuple((name, value.replace("real", "[target-credential]")) for name, value in headers)
+
+    def conceal_body(
+        self, connection: Connection, headers: tuple[HeaderField, ...]
+    ) -> BodyConcealment | None:
+        return BodyConcealment((b"real-credential",)) if connection.conceal_body else None
 
 
 class Gateway:

@@ -173,6 +173,20 @@ def test_a_password_is_concealed_without_its_user() -> None:
     assert made.conceal(item, (("X", "pass-word of user"),)) == (("X", f"{CONCEALED} of user"),)
 
 
+def test_a_body_is_concealed_where_the_connection_wants_it() -> None:
+    """It asks for bodies as they are; one that is encoded all the same passes."""
+    wants = connection(type="bearer").model_copy(update={"conceal_body": True})
+    made = store(wants)
+    sent = made.inject(wants, "/", (("Accept-Encoding", "gzip"), KEPT[0]))[1]
+    assert [value for name, value in sent if name.lower() == "accept-encoding"] == ["identity"]
+    body = made.conceal_body(wants, (("Content-Type", "text/plain"), ("Content-Encoding", "identity")))
+    assert body is not None
+    assert body.feed(f"is {SECRET} it?".encode(), end=True) == f"is {'*' * len(SECRET)} it?".encode()
+    assert made.conceal_body(wants, (("content-encoding", "gzip"),)) is None
+    for plain in (connection(type="bearer"), connection().model_copy(update={"conceal_body": True})):
+        assert store(plain).conceal_body(plain, ()) is None
+
+
 def test_nothing_to_conceal_changes_nothing() -> None:
     """Without a credential, or with one so short that innocent words hold it, fields stay the same."""
     plain, item = connection(), connection(type="bearer")

@@ -163,6 +163,24 @@ def test_an_injected_credential_does_not_come_back(make_world: Any) -> None:
     assert "real" not in repr((record.headers, record.trailers))
 
 
+@pytest.mark.parametrize("framing", ["Content-Length: 24", "Transfer-Encoding: chunked"])
+def test_an_injected_credential_does_not_come_back_in_a_body(make_world: Any, framing: str) -> None:
+    """Where the connection wants it: at the same length, over any cut; the record holds what is seen."""
+    world = make_world(credential={"type": "bearer", "source": {"env": "UNUSED"}}, conceal_body=True)
+    agent = world.get("/c/up/")
+    target = world.upstream.accept()
+    target.head()
+    target.send(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n")
+    chunked = framing.startswith("Transfer")
+    for piece in ("it is re", "al-crede", "ntial!!\n"):
+        target.send(f"8\r\n{piece}\r\n" if chunked else piece)
+    if chunked:
+        target.send("0\r\n\r\n")
+    assert agent.response()[1] == b"it is ***************!!\n"
+    (record,) = world.recorder.ended()
+    assert bytes(record.body) == b"it is ***************!!\n"
+
+
 REFUSED = {
     "no identity": ("GET /c/up/ HTTP/1.1\r\nHost: g\r\n\r\n", 401, "unauthenticated"),
     "an unknown identity": (
