@@ -117,7 +117,7 @@ def _classes(value: bytes) -> int:
     return (value != value.upper()) + (value != value.lower()) + has_digit(value)
 
 
-_WORDS = re.compile(rb"(?:[a-z]{3,}|[A-Z]{3,6})?(?:[A-Z][a-z]{2,}|[A-Z]{3,6}(?=[A-Z][a-z]|\Z))+")
+_WORDS = re.compile(rb"(?:[a-z]{3,}+|[A-Z]{3,6})?(?:[A-Z][a-z]{2,}+|[A-Z]{3,6}(?=[A-Z][a-z]|\Z))++")
 _WORD = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _VOWEL = re.compile(rb"(?i)[aeiouy]")
 
