@@ -9,6 +9,7 @@ from typing import Any
 __all__ = ["Line", "line"]
 
 _ARROWS = {"request": "→", "response": "←", "session.open": "┌", "session.close": "└", "decision": "?"}
+_EFFECTS = {"allow": "allowed", "deny": "denied", "approval": "needs approval"}
 MAX_TEXT = 160
 
 
@@ -55,11 +56,20 @@ def _what(source: Mapping[str, Any], tacho: Mapping[str, Any], kind: str) -> str
 
 
 def _status(source: Mapping[str, Any], tacho: Mapping[str, Any], kind: str) -> str:
+    if kind == "request":
+        return _policy(tacho.get("policy") or {})
     if kind != "response":
         return ""
     code = source.get("http_response", {}).get("code")
     error = (tacho.get("error") or {}).get("code")
     return " ".join(str(part) for part in (code, tacho.get("stop_reason"), error) if part)
+
+
+def _policy(said: Mapping[str, Any]) -> str:
+    if not said:
+        return ""
+    by = f" by {', '.join(map(str, said['ids']))}" if said.get("ids") else ""
+    return f"{_EFFECTS.get(str(said.get('effect')), '')}{by}"
 
 
 def _numbers(source: Mapping[str, Any], tacho: Mapping[str, Any]) -> str:

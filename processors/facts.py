@@ -1,9 +1,10 @@
 """Which of a record's facts somebody else chose, as parts for the masker, and the same facts put back masked.
 
 Everything that a client or a target can write goes through: target, headers, trailers, reason phrase, error
-detail, method, content types and the context's strings. What the gateway or the operator wrote stays: status,
-timing, lengths, connection, upstream. The hash of the raw body stays behind: a short secret could be guessed
-from it (the header's commitment is salted and goes on).
+detail, method, content types and the context's strings; so do the words of people: the reason of a policy and
+of a decision. What the gateway or the operator wrote stays: status, timing, lengths, connection, upstream,
+policy ids. The hashes of the raw body and of a decision's inputs stay behind: a short secret could be guessed
+from them (the header's commitment is salted and goes on).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tachograph.schemas.payload import (
     DecisionMeta,
     HeaderField,
     Meta,
+    PolicyDecision,
     RequestContext,
     RequestLine,
     RequestMeta,
@@ -100,7 +102,14 @@ def stub_meta(meta: Meta) -> Meta:
     bare = line.model_copy(update={"target": "", "method": ""}) if line is not None else None
     if isinstance(meta, RequestMeta):
         body = meta.body.model_copy(update={"sha256": ""})
-        update = {"line": bare, "headers": (), "context": RequestContext(), "body": body}
+        decision = _plain_decision(meta, "")
+        update = {
+            "line": bare,
+            "headers": (),
+            "context": RequestContext(),
+            "body": body,
+            "decision": decision,
+        }
         return meta.model_copy(update=update)
     if isinstance(meta, ResponseMeta):
         body = meta.body.model_copy(update={"sha256": ""})
@@ -134,6 +143,8 @@ def _texts(meta: Meta) -> Iterator[tuple[str, str]]:
         yield "method", line.method
     if isinstance(meta, RequestMeta | ResponseMeta):
         yield from _given(meta.context, _CONTEXT)
+    if isinstance(meta, RequestMeta) and meta.decision is not None and meta.decision.reason:
+        yield "policy_reason", meta.decision.reason
     if isinstance(meta, ResponseMeta):
         if meta.reason and meta.reason != _PHRASES.get(meta.status):
             yield "reason", meta.reason
@@ -191,11 +202,18 @@ def _context_back(context: RequestContext, texts: Mapping[str, str]) -> RequestC
     return context.model_copy(update=update) if update else context
 
 
+def _plain_decision(meta: RequestMeta, reason: str) -> PolicyDecision | None:
+    if meta.decision is None:
+        return None
+    return meta.decision.model_copy(update={"reason": reason, "inputs": ""})
+
+
 def _request(meta: RequestMeta, masked: Mapping[str, bytes], texts: Mapping[str, str]) -> dict[str, Any]:
     return {
         "headers": _fields_back(meta.headers, masked, "headers"),
         "context": _context_back(meta.context, texts),
         "body": meta.body.model_copy(update={"sha256": ""}),
+        "decision": _plain_decision(meta, texts.get("policy_reason", "")),
     }
 
 

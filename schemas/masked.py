@@ -334,6 +334,19 @@ class RpcError(_Event):
     message: str
 
 
+class PolicySaid(_Event):
+    """What the policies said about a request before it was forwarded, if it was."""
+
+    effect: Literal["allow", "deny", "approval"]
+    ids: Annotated[tuple[str, ...], Field(strict=False)]
+    """`@id` of the policies that determined it; none where none matched."""
+    reason: str
+    digest: str
+    """Digest of the policy set."""
+    micros: Long
+    """How long the decision took."""
+
+
 class Tacho(_Event):
     """Our own facts. The first block is the capture header, verbatim; `message` documents have no header."""
 
@@ -382,6 +395,8 @@ class Tacho(_Event):
     """Who answered: the target, the gateway in its place, or nobody."""
     credential: str | None = None
     """Name of the credential that the gateway injected, never its value."""
+    policy: PolicySaid | None = None
+    """The decision of the policies on this request."""
     trailers: Annotated[tuple[HttpHeader, ...], Field(strict=False)] | None = None
     """Trailer fields of a chunked answer."""
     method: str | None = None
@@ -454,6 +469,14 @@ class Unmapped(_Event):
 # --- OCSF classes ------------------------------------------------------------------------------------
 
 
+class Policy(_Event):
+    name: str
+    uid: str
+    version: str
+    desc: str | None = None
+    is_applied: bool
+
+
 class _Base(_Event):
     category_uid: int
     category_name: str
@@ -482,6 +505,7 @@ class _Base(_Event):
     action: str | None = None
     disposition_id: Literal[0, 1, 2] | None = None
     disposition: str | None = None
+    policy: Policy | None = None
     is_alert: bool | None = None
     unmapped: Unmapped
 
@@ -524,7 +548,7 @@ _PROFILE_FIELDS: Mapping[str, tuple[str, ...]] = {
     "ai_operation": ("ai_agent", "ai_model", "message_context"),
     "host": ("actor",),
     "record_integrity": ("attestation_list",),
-    "security_control": ("action_id", "disposition_id"),
+    "security_control": ("action_id", "disposition_id", "policy"),
     "trace": ("trace",),
 }
 

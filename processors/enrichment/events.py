@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tachograph.processors.enrichment import ai, http, ocsf
+from tachograph.processors.enrichment.bounds import ID_BYTES, LINE_BYTES, clip
 from tachograph.processors.enrichment.clock import day_of, unix_ms
 from tachograph.processors.enrichment.conversation import Link, place
 from tachograph.processors.enrichment.facts import Facts
@@ -26,6 +27,7 @@ from tachograph.schemas.ocsf import ACTIONS, AI_ROLES, DISPOSITIONS, OTHER, UNKN
 from tachograph.schemas.payload import (
     ChunkMeta,
     DecisionMeta,
+    PolicyDecision,
     RequestMeta,
     ResponseMeta,
     SessionCloseMeta,
@@ -38,8 +40,18 @@ Event = dict[str, Any]
 _SUCCESS, _FAILURE = 1, 2
 _INFORMATIONAL, _LOW, _MEDIUM = 1, 2, 3
 _ALLOWED, _DENIED = 1, 2
+_EFFECTS = {"allow": _ALLOWED, "deny": _DENIED}
 _START, _STOP = 3, 4
-_DENIALS = frozenset({"unauthenticated", "forbidden", "unknown-connection"})
+_DENIALS = frozenset(
+    {
+        "unauthenticated",
+        "forbidden",
+        "unknown-connection",
+        "policy-denied",
+        "approval-denied",
+        "approval-timeout",
+    }
+)
 _FIRST_FAILURE = 400
 _ROLES = {"user": 1, "assistant": 2, "tool": 3, "function": 3}
 
@@ -112,6 +124,8 @@ def _request(record: MaskedRecord, meta: RequestMeta, facts: Facts) -> Event:
         client=meta.client,
     )
     event |= ocsf.state(status=UNKNOWN) | _ai(facts, header, is_response=False)
+    if meta.decision is not None:
+        event |= _policy(meta.decision)
     event["http_request"] = http.http_request(meta, header.exchange)
     event |= present(dst_endpoint=http.target(line, header.connection))
     return _with_api(event, ai.api(header, operation, facts=facts))
@@ -134,6 +148,16 @@ def _response(record: MaskedRecord, meta: ResponseMeta, facts: Facts) -> Event:
     if event["class_uid"] == ocsf.HTTP_ACTIVITY:
         event |= present(http_status=http.small(meta.status))
     return _with_api(event, ai.api(header, operation, code=meta.status, facts=facts))
+
+
+def _policy(decision: PolicyDecision) -> Event:
+    """OCSF names one policy: the first of those that determined the decision."""
+    control = {} if decision.effect == "approval" else _control(_EFFECTS[decision.effect])
+    if not decision.policies:
+        return control
+    name = clip(decision.policies[0], ID_BYTES)
+    policy = {"name": name, "uid": name, "version": clip(decision.digest, ID_BYTES), "is_applied": True}
+    return control | {"policy": policy | present(desc=clip(decision.reason, LINE_BYTES) or None)}
 
 
 def _decision(record: MaskedRecord, meta: DecisionMeta) -> Event:

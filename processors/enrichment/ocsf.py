@@ -62,7 +62,7 @@ _PROFILES: Mapping[str, frozenset[str]] = {
     "ai_operation": frozenset({"ai_agent", "ai_model", "message_context"}),
     "host": frozenset({"actor"}),
     "record_integrity": frozenset({"attestation_list"}),
-    "security_control": frozenset({"action_id"}),
+    "security_control": frozenset({"action_id", "policy"}),
     "trace": frozenset({"trace"}),
 }
 

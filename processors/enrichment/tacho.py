@@ -16,13 +16,22 @@ from tachograph.schemas.payload import (
     BodyTotals,
     ChunkMeta,
     DecisionMeta,
+    PolicyDecision,
     RequestMeta,
     ResponseMeta,
     SessionCloseMeta,
     SessionOpenMeta,
 )
 
-__all__ = ["header_block", "masking_block", "message_block", "meta_block", "part_block", "present"]
+__all__ = [
+    "header_block",
+    "masking_block",
+    "message_block",
+    "meta_block",
+    "part_block",
+    "policy_block",
+    "present",
+]
 
 _VERSION = 1
 
@@ -54,6 +63,7 @@ def meta_block(record: MaskedRecord) -> dict[str, Any]:
                 wire_body=_totals(meta.body),
                 method=clip(meta.line.method, ID_BYTES),
                 credential=clip(meta.credential, ID_BYTES) if meta.credential else None,
+                policy=policy_block(meta.decision) if meta.decision else None,
             )
         case ResponseMeta() as meta:
             return _response(meta)
@@ -71,6 +81,17 @@ def meta_block(record: MaskedRecord) -> dict[str, Any]:
             }
         case SessionCloseMeta() as meta:
             return {"records": meta.records, "reason": meta.reason}
+
+
+def policy_block(decision: PolicyDecision) -> dict[str, Any]:
+    """What the policies said about a request."""
+    return {
+        "effect": decision.effect,
+        "ids": [clip(id_, ID_BYTES) for id_ in decision.policies[:MAX_RULES]],
+        "reason": clip(decision.reason, LINE_BYTES),
+        "digest": clip(decision.digest, ID_BYTES),
+        "micros": decision.micros,
+    }
 
 
 def part_block(header: Header, uid: uuid.UUID, *, index: int, count: int, body: str) -> dict[str, Any]:

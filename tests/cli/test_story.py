@@ -65,6 +65,20 @@ def test_an_error_stands_beside_the_status() -> None:
     assert told.status == "200 client-gone"
 
 
+@pytest.mark.parametrize(
+    ("policy", "status"),
+    [
+        ({"effect": "allow", "ids": ["read"]}, "allowed by read"),
+        ({"effect": "deny", "ids": ["no-admin", "night"]}, "denied by no-admin, night"),
+        ({"effect": "deny", "ids": []}, "denied"),
+        ({"effect": "approval", "ids": ["rm"]}, "needs approval by rm"),
+    ],
+)
+def test_a_request_shows_what_the_policies_said(policy: dict[str, Any], status: str) -> None:
+    """And which of them."""
+    assert line(_document({"type": "request", "policy": policy})).status == status
+
+
 def test_a_plain_http_body_is_shown() -> None:
     """It is all there is to read; the bodies of other protocols are read for what they say."""
     assert line(_document({"type": "request", "protocol": "http", "body": "a=1"})).text == "a=1"

@@ -14,6 +14,7 @@ from tachograph.schemas.payload import (
     DecisionMeta,
     ExchangeError,
     Meta,
+    PolicyDecision,
     RequestContext,
     RequestLine,
     RequestMeta,
@@ -29,8 +30,17 @@ CONTEXT = RequestContext(
 )
 BODY = BodyTotals(length=7, sha256="a" * 64, chunks=2)
 FIELDS = (("X-Key", SECRET), ("accept", "*/*"))
+JUDGED = PolicyDecision(
+    effect="deny", policies=("no-rm",), reason=f"never {SECRET}", digest="c" * 64, inputs="d" * 64, micros=90
+)
 REQUEST = RequestMeta(
-    line=LINE, http_version="1.1", headers=FIELDS, client="10.0.0.1:9", context=CONTEXT, body=BODY
+    line=LINE,
+    http_version="1.1",
+    headers=FIELDS,
+    client="10.0.0.1:9",
+    context=CONTEXT,
+    body=BODY,
+    decision=JUDGED,
 )
 RESPONSE = ResponseMeta(
     status=500,
@@ -68,6 +78,14 @@ def test_every_foreign_fact_is_masked(meta: Meta) -> None:
 def test_a_stub_holds_no_foreign_fact(meta: Meta) -> None:
     """What is left when nothing can be masked is only our own."""
     assert SECRET not in stub_meta(meta).model_dump_json()
+
+
+@pytest.mark.parametrize("make", [masked, stub_meta])
+def test_the_hash_of_what_a_policy_read_stays_behind(make: Any) -> None:
+    """A short secret could be guessed from it; which policies decided, and how, goes on."""
+    told = make(REQUEST).decision
+    assert told.inputs == ""
+    assert (told.effect, told.policies, told.digest, told.micros) == ("deny", ("no-rm",), "c" * 64, 90)
 
 
 def test_our_own_facts_stay() -> None:
@@ -135,12 +153,14 @@ def test_content_is_named_by_its_headers() -> None:
     headers=st.lists(st.tuples(st.text(max_size=8), st.text(max_size=20)), max_size=4),
 )
 def test_facts_without_secrets_come_back_as_they_were(target: str, headers: list[tuple[str, str]]) -> None:
-    """Through the parts and back again changes nothing but the hash."""
+    """Through the parts and back again changes nothing but the hashes."""
     encodable = [(name, value) for name, value in headers if _encodable(name) and _encodable(value)]
     line = LINE.model_copy(update={"target": target})
     meta = REQUEST.model_copy(update={"line": line, "headers": tuple(encodable)})
     back = with_masked(meta, {part.name: part.data for part in meta_parts(meta)})
-    assert back == meta.model_copy(update={"body": BODY.model_copy(update={"sha256": ""})})
+    decision = JUDGED.model_copy(update={"inputs": ""})
+    hashless = {"body": BODY.model_copy(update={"sha256": ""}), "decision": decision}
+    assert back == meta.model_copy(update=hashless)
 
 
 def _encodable(text: str) -> bool:

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jsonschema
 import orjson
@@ -37,6 +37,7 @@ from tachograph.schemas.payload import (
     ExchangeError,
     HeaderField,
     Meta,
+    PolicyDecision,
     RequestContext,
     RequestLine,
     RequestMeta,
@@ -94,6 +95,7 @@ class Records:
             context=fields.pop("context", RequestContext()),
             body=BodyTotals(length=len(data), sha256="0" * 64, chunks=fields.pop("chunks", 0)),
             credential=fields.pop("credential", None),
+            decision=fields.pop("decision", None),
         )
         return self.record(meta, protocol, data, **fields)
 
@@ -210,10 +212,25 @@ def all_kinds(records: Records) -> tuple[MaskedRecord, ...]:
                 who.record(chunk, protocol, b"a slice"),
                 who.record(DecisionMeta(decision="deny", reason="rule 7", line=line), protocol, None),
                 who.record(DecisionMeta(decision="allow", reason="rule 8", line=line), protocol, None),
+                *(who.request(protocol, "/x", decision=_decision(effect)) for effect in _EFFECTS),
                 who.request(protocol, "/x", b"", masked_body=None, withheld="body-too-large"),
                 who.response(protocol, "/x", b"\x00\xff\xfe", trailers=(("grpc-status", "0"),)),
             ]
     return tuple(found)
+
+
+_EFFECTS: tuple[Literal["allow", "deny", "approval"], ...] = ("allow", "deny", "approval")
+
+
+def _decision(effect: Literal["allow", "deny", "approval"]) -> PolicyDecision:
+    return PolicyDecision(
+        effect=effect,
+        policies=() if effect == "deny" else ("rule-9",),
+        reason="because",
+        digest="a" * 64,
+        inputs="",
+        micros=90,
+    )
 
 
 # --- judges --------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 
 from tachograph.processors.enrichment.conversation import chain
@@ -13,9 +14,11 @@ from tachograph.processors.enrichment.events import bare_event, message_event, p
 from tachograph.processors.enrichment.facts import Facts, RpcFailure, Turn
 from tachograph.processors.enrichment.reading import read
 from tachograph.schemas.event import Protocol
+from tachograph.schemas.masked import masked_event_adapter
 from tachograph.schemas.payload import (
     DecisionMeta,
     ExchangeError,
+    PolicyDecision,
     RequestLine,
     SessionCloseMeta,
     SessionOpenMeta,
@@ -78,7 +81,9 @@ def test_how_an_exchange_ended(
     assert (found["status"], found["severity"], found.get("status_detail")) == expected
 
 
-@pytest.mark.parametrize("code", ["unauthenticated", "forbidden", "unknown-connection"])
+@pytest.mark.parametrize(
+    "code", ["unauthenticated", "forbidden", "policy-denied", "approval-denied", "approval-timeout"]
+)
 def test_a_refusal_is_a_denial(records: Any, code: Any) -> None:
     """What the gateway did not let through is told as a security control."""
     found = event(
@@ -109,6 +114,36 @@ def test_a_decision(records: Any, decision: Any, action: str, status: str) -> No
         status,
         f"{decision} DELETE /x: rule 7",
     )
+
+
+@pytest.mark.parametrize(
+    ("effect", "policies", "control", "named"),
+    [
+        ("allow", ("read",), ("Allowed", "Allowed"), "read"),
+        ("deny", ("no-admin", "night"), ("Denied", "Blocked"), "no-admin"),
+        ("deny", (), ("Denied", "Blocked"), None),
+        ("approval", ("rm",), (None, None), "rm"),
+    ],
+)
+def test_a_judged_request(
+    records: Any, effect: Any, policies: tuple[str, ...], control: Any, named: str | None
+) -> None:
+    """OCSF's policy object names the first policy; all of them stand among our own facts."""
+    record = records.request(Protocol.HTTP, "/things", method="GET")
+    decision = PolicyDecision(
+        effect=effect, policies=policies, reason="because", digest="a" * 64, inputs="", micros=7
+    )
+    found = event(replace(record, meta=record.meta.model_copy(update={"decision": decision})))
+    assert (found.get("action"), found.get("disposition")) == control
+    assert found.get("policy", {}).get("uid") == named
+    assert found["unmapped"]["tacho"]["policy"] == {
+        "effect": effect,
+        "ids": list(policies),
+        "reason": "because",
+        "digest": "a" * 64,
+        "micros": 7,
+    }
+    masked_event_adapter.validate_json(orjson.dumps(found))
 
 
 def test_times_of_an_exchange(records: Any) -> None:
