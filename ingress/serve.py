@@ -15,6 +15,9 @@ import uvloop
 from prometheus_client import generate_latest
 
 from tachograph.credentials.opening import keeper_of
+from tachograph.ingress.admission import NoApprovals
+from tachograph.ingress.approval.desk import Desk
+from tachograph.ingress.approval.opening import open_desk
 from tachograph.ingress.credentials import CredentialStore
 from tachograph.ingress.identity.authenticator import Authenticator
 from tachograph.ingress.keyfile import read_key
@@ -84,15 +87,20 @@ async def _serve(config: Configuration, *, base: Path, sock: socket.socket, plac
         credentials = CredentialStore(config.connections, keeper)
         for problem in credentials.check():
             _log.warning("credential_missing", problem=problem)
+        judge = load_judge(config, base=base)
+        desk = await _desk(config, base=base, kek=kek, opened=opened) if judge is not None else None
         services = Services(
             recorder,
             authenticator,
             credentials,
             on_refused=lambda _: metrics.malformed(),
-            judge=load_judge(config, base=base),
+            judge=judge,
+            holder=desk or NoApprovals(),
         )
         plane = DataPlane(config, services, base=base)
         opened.push_async_callback(plane.stop, min(config.ingress.drain_timeout, MAX_DRAIN_SECONDS))
+        if desk is not None:
+            opened.callback(desk.close)  # before the drain: who waits for people would only be cut at its end
         if config.ingress.metrics is not None:
             operations = _operations(recorder, metrics)
             opened.callback(operations.stop)
@@ -101,6 +109,17 @@ async def _serve(config: Configuration, *, base: Path, sock: socket.socket, plac
         _settle_heap()
         place.ready()
         await stop.wait()
+
+
+async def _desk(
+    config: Configuration, *, base: Path, kek: KeyEncryptionKey, opened: contextlib.AsyncExitStack
+) -> Desk | None:
+    """Where requests wait for people; None, and a word in the log, where there is no key to sign with."""
+    file = base / config.keys.approvals_file
+    if not file.exists():
+        _log.warning("approvals_off", reason=f"{file} is missing: what asks for an approval is denied")
+        return None
+    return await opened.enter_async_context(open_desk(config, base=base, kek=kek))
 
 
 def _settle_heap() -> None:

@@ -37,6 +37,7 @@ __all__ = [
     "DEFAULT_GRANT_MINUTES",
     "MAX_EVENT_BYTES",
     "MAX_GRANT_MINUTES",
+    "MAX_REASON",
     "MAX_WAIT_SECONDS",
     "ApprovalEvent",
     "ApprovalKey",
@@ -58,8 +59,8 @@ DEFAULT_GRANT_MINUTES = 30
 MAX_GRANT_MINUTES = 480
 """The longest that one decision may serve for; an operator may lower it."""
 MAX_COMMENT = 2000
+MAX_REASON = 1000
 MAX_NEEDS = 16
-MAX_ACTORS = 16
 MAX_GROUPS = 256
 
 Hex64 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -87,7 +88,7 @@ class Need(_Wire):
 
     group: Word
     reviewers: Annotated[int, Field(ge=1, le=16)] = 1
-    reason: Annotated[str, StringConstraints(max_length=1000), AfterValidator(_speakable)] = ""
+    reason: Annotated[str, StringConstraints(max_length=MAX_REASON), AfterValidator(_speakable)] = ""
     policy: Annotated[str, StringConstraints(max_length=256)] = ""
     """The policy's `@id`."""
 
@@ -118,8 +119,7 @@ class Requested(_Event):
     connection: Name
     protocol: Protocol
     requester: Principal
-    actors: Annotated[tuple[Word, ...], Field(max_length=MAX_ACTORS)] = ()
-    """Who acts for the requester (RFC 8693); none of them may review."""
+    """With who acts for them; none of all these may review."""
     needs: Annotated[tuple[Need, ...], Field(min_length=1, max_length=MAX_NEEDS)]
     request_digest: Hex64
     """Keyed digest of who asks for what, to the byte; an altered retry has another."""

@@ -75,6 +75,7 @@ class Void(StrEnum):
     OVER = "the approval has ended"
     DIGEST = "made for another request"
     SELF = "the reviewer is who asked"
+    PROXY = "nobody reviews without a name, or through another"
     GROUP = "the reviewer is in none of the groups that are asked"
     TWICE = "the reviewer has decided before"
     UNSEEN = "approved without the masked document"
@@ -100,7 +101,6 @@ class Grant:
 
     approval: uuid.UUID
     requester: Principal
-    actors: tuple[str, ...]
     connection: str
     scope_digest: str
     needs: tuple[Need, ...]
@@ -171,7 +171,6 @@ class Approval:
         return Grant(
             approval=self.id,
             requester=asked.requester,
-            actors=asked.actors,
             connection=asked.connection,
             scope_digest=asked.scope_digest,
             needs=asked.needs,
@@ -182,11 +181,11 @@ class Approval:
     def reviewable_by(self, reviewer: Reviewer) -> Void | None:
         """None where this reviewer may decide, else why not; four eyes and groups, not the state."""
         asked = self.requested
-        if reviewer.principal.kind is PrincipalKind.ANONYMOUS:
-            return Void.GROUP
+        if reviewer.principal.kind is PrincipalKind.ANONYMOUS or reviewer.principal.actors:
+            return Void.PROXY
         if same_person(reviewer.principal, asked.requester):
             return Void.SELF
-        if any(_same_name(reviewer.principal.id, actor) for actor in asked.actors):
+        if any(_same_name(reviewer.principal.id, actor) for actor in asked.requester.actors):
             return Void.SELF
         if not any(need.group in reviewer.groups for need in asked.needs):
             return Void.GROUP
@@ -257,17 +256,16 @@ class ApprovalBook:
         self,
         requester: Principal,
         *,
-        actors: tuple[str, ...],
         connection: str,
         scope_digest: str,
         needs: Iterable[Need],
         now_ms: int,
     ) -> Grant | None:
-        """A grant in force for just this principal, its actors, this scope and these needs."""
+        """A grant in force for just this principal and who acts for it, this scope and these needs."""
         wanted = tuple(needs)
         for grant in self.grants(now_ms):
-            same = (grant.requester, grant.actors, grant.connection, grant.scope_digest)
-            if same == (requester, actors, connection, scope_digest) and _answers(grant.needs, wanted):
+            same = (grant.requester, grant.connection, grant.scope_digest)
+            if same == (requester, connection, scope_digest) and _answers(grant.needs, wanted):
                 return grant
         return None
 

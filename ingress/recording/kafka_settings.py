@@ -8,7 +8,7 @@ from pathlib import Path
 from tachograph.ingress.secret_source import read_secret
 from tachograph.schemas.config import Kafka
 
-__all__ = ["Sparse", "producer_settings"]
+__all__ = ["Sparse", "client_settings", "producer_settings"]
 
 REPEAT_SECONDS = 30.0
 """Between two log lines of the Kafka client about the same kind of event."""
@@ -42,7 +42,12 @@ _REFUSED = {
 
 def producer_settings(kafka: Kafka, *, base: Path) -> dict[str, object]:
     """Settings for `confluent_kafka.Producer`. Raises `CredentialMissing` for an unreadable password."""
-    settings: dict[str, object] = {"bootstrap.servers": kafka.bootstrap_servers, **_OURS}
+    return {**_OURS, **client_settings(kafka, base=base)}
+
+
+def client_settings(kafka: Kafka, *, base: Path) -> dict[str, object]:
+    """What every Kafka client is told: where the brokers are, and how to prove who we are to them."""
+    settings: dict[str, object] = {"bootstrap.servers": kafka.bootstrap_servers}
     settings.update((name, value) for name, value in kafka.client.items() if name not in _REFUSED)
     if kafka.password is not None:
         settings["sasl.password"] = read_secret(kafka.password, base=base)

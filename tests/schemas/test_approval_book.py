@@ -49,7 +49,9 @@ def number(value: int) -> uuid.UUID:
 
 def person(name: str, *groups: str, issuer: str | None = ISSUER, **fields: Any) -> Reviewer:
     kind = fields.pop("kind", PrincipalKind.OIDC)
-    return Reviewer(principal=Principal(id=name, kind=kind, issuer=issuer), groups=groups, via="console")
+    return Reviewer(
+        principal=Principal(id=name, kind=kind, issuer=issuer, **fields), groups=groups, via="console"
+    )
 
 
 RUTH, OLAF, DORA = person("ruth", "ops"), person("olaf", "ops"), person("dora", "dba")
@@ -116,7 +118,6 @@ class Log:
     def granted(self, **fields: Any) -> Grant | None:
         asked: dict[str, Any] = {
             "requester": BOT,
-            "actors": (),
             "connection": "files",
             "scope_digest": DIGESTS[0],
             "needs": (OPS,),
@@ -194,14 +195,15 @@ def test_n_of_m_and_several_needs(log: Log) -> None:
         (person("agent-7", "ops"), Void.SELF),
         (person("dora", "dba"), Void.GROUP),
         (person("nobody"), Void.GROUP),
-        (person("anonymous", "ops", kind=PrincipalKind.ANONYMOUS), Void.GROUP),
+        (person("anonymous", "ops", kind=PrincipalKind.ANONYMOUS), Void.PROXY),
+        (person("ruth", "ops", actors=("agent-7",)), Void.PROXY),
         (person("alice", "ops", issuer="https://other.example"), None),
     ],
 )
 def test_four_eyes(log: Log, who: Reviewer, why: Void | None) -> None:
     """Neither who asked nor who acts for them may review, whatever their case or group; nor a stranger."""
-    alice = Principal(id="alice", kind=PrincipalKind.OIDC, issuer=ISSUER)
-    log.asks(requester=alice, actors=("agent-7",))
+    alice = Principal(id="alice", kind=PrincipalKind.OIDC, issuer=ISSUER, actors=("agent-7",))
+    log.asks(requester=alice)
     assert log.found().reviewable_by(who) is why
     assert log.decides(who) is why
     assert log.state is (State.PENDING if why else State.APPROVED)
@@ -339,19 +341,18 @@ def test_a_used_approval_is_not_joined(log: Log) -> None:
 
 def test_a_grant_is_for_its_time_its_scope_and_its_asker(log: Log) -> None:
     """Only the same principal, actors, connection, scope and needs, and only until it ends."""
-    log.asks(actors=("agent-7",)), log.decides(RUTH, grant_minutes=10)
-    same: dict[str, Any] = {"actors": ("agent-7",)}
-    assert log.granted(**same) is not None
+    log.asks(), log.decides(RUTH, grant_minutes=10)
+    assert log.granted() is not None
     for other in (
         {"requester": BOT.model_copy(update={"id": "other-bot"})},
-        {"actors": ()},
+        {"requester": BOT.model_copy(update={"actors": ("agent-7",)})},
         {"connection": "db"},
         {"scope_digest": DIGESTS[1]},
         {"needs": (DBA,)},
         {"needs": (Need(group="ops", reviewers=2),)},
         {"now_ms": log.ms + 10 * MINUTE + 1},
     ):
-        assert log.granted(**(same | other)) is None, other
+        assert log.granted(**other) is None, other
 
 
 def test_the_shortest_time_that_reviewers_agreed_to_counts(log: Log) -> None:
@@ -425,8 +426,7 @@ ANY_EVENT: st.SearchStrategy[ApprovalEvent] = st.one_of(
         at=st.just(0),
         connection=st.just("files"),
         protocol=st.just(Protocol.HTTP),
-        requester=st.just(BOT),
-        actors=st.sampled_from([(), ("agent-7",)]),
+        requester=st.sampled_from([BOT, BOT.model_copy(update={"actors": ("agent-7",)})]),
         needs=NEEDS,
         wait_seconds=st.sampled_from([60, 120]),
         scope_digest=st.just(DIGESTS[0]),
@@ -479,7 +479,7 @@ def decided_for(log: Written, asked: Requested, opened: int, ids: set[uuid.UUID]
         if not isinstance(event, Decided) or event.approval not in ids:
             continue
         who = event.reviewer.principal.id
-        mine = who in {BOT.id, *asked.actors} or event.request_digest != asked.request_digest
+        mine = who in {BOT.id, *asked.requester.actors} or event.request_digest != asked.request_digest
         late = ms > opened + asked.wait_seconds * 1000 or ms < opened
         if not mine and not late and event.verdict == "approve" and event.shown:
             for group in event.reviewer.groups:
