@@ -16,8 +16,10 @@ from tachograph.ingress.admission import MAX_JUDGED_BODY, Asked, Decision, Effec
 from tachograph.ingress.errors import Ambiguous, BadRequest, JudgementFull, PolicyDenied
 from tachograph.schemas.payload import PolicyDecision
 
-__all__ = ["MAX_WAITING_BYTES", "Gate", "Room", "Waiting", "check_length"]
+__all__ = ["MAX_GROUPS", "MAX_WAITING_BYTES", "Gate", "Room", "Waiting", "check_length"]
 
+MAX_GROUPS = 128
+"""Groups of one principal that the record of a decision names."""
 MAX_WAITING_BYTES = 256 << 20
 """Bodies that one worker holds in memory for a decision or an approval, all together."""
 
@@ -88,6 +90,7 @@ class Gate:
             digest=decision.digest,
             inputs=decision.inputs,
             micros=(self.clock_ns() - begun) // 1000,
+            groups=tuple(sorted(self.asked.groups)[:MAX_GROUPS]),
         )
 
     def obey(self, decision: Decision) -> None:

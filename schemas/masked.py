@@ -345,6 +345,8 @@ class PolicySaid(_Event):
     """Digest of the policy set."""
     micros: Long
     """How long the decision took."""
+    groups: Annotated[tuple[str, ...], Field(strict=False)]
+    """Groups of the principal at that time."""
 
 
 class Tacho(_Event):

@@ -133,6 +133,8 @@ class PolicyDecision(_Wire):
     """SHA-256 of exactly the inputs that the policies read."""
     micros: int
     """How long it took, reading the request included."""
+    groups: tuple[str, ...] = ()
+    """Groups of the principal at that time, sorted, the first 128 of them."""
 
 
 class RequestMeta(_Wire):

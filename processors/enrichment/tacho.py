@@ -91,6 +91,7 @@ def policy_block(decision: PolicyDecision) -> dict[str, Any]:
         "reason": clip(decision.reason, LINE_BYTES),
         "digest": clip(decision.digest, ID_BYTES),
         "micros": decision.micros,
+        "groups": [clip(name, ID_BYTES) for name in decision.groups],
     }
 
 

@@ -60,6 +60,7 @@ decisions = st.builds(
     digest=text,
     inputs=text,
     micros=numbers,
+    groups=st.lists(text, max_size=3).map(tuple),
 )
 
 

@@ -131,7 +131,13 @@ def test_a_judged_request(
     """OCSF's policy object names the first policy; all of them stand among our own facts."""
     record = records.request(Protocol.HTTP, "/things", method="GET")
     decision = PolicyDecision(
-        effect=effect, policies=policies, reason="because", digest="a" * 64, inputs="", micros=7
+        effect=effect,
+        policies=policies,
+        reason="because",
+        digest="a" * 64,
+        inputs="",
+        micros=7,
+        groups=("agents",),
     )
     found = event(replace(record, meta=record.meta.model_copy(update={"decision": decision})))
     assert (found.get("action"), found.get("disposition")) == control
@@ -142,6 +148,7 @@ def test_a_judged_request(
         "reason": "because",
         "digest": "a" * 64,
         "micros": 7,
+        "groups": ["agents"],
     }
     masked_event_adapter.validate_json(orjson.dumps(found))
 
