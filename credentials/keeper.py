@@ -17,7 +17,7 @@ from functools import partial
 import structlog
 
 from tachograph.credentials.errors import CredentialsError, SecretUnreadable
-from tachograph.credentials.provider import Provider
+from tachograph.credentials.provider import Provider, Remote
 from tachograph.credentials.secret import Secret
 from tachograph.schemas.secret_source import SecretSource
 
@@ -62,7 +62,7 @@ class Keeper:
         self,
         sources: Iterable[SecretSource],
         local: Provider,
-        vault: Provider | None = None,
+        vault: Remote | None = None,
         *,
         stale_seconds: float,
         refresh_seconds: float = 30.0,
@@ -98,6 +98,8 @@ class Keeper:
         self._stopped.set()
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
+        if self._vault is not None:
+            self._vault.close()
 
     def value(self, source: SecretSource) -> str:
         """The secret to use now. Raises `SecretUnreadable` where there is none, or none young enough."""

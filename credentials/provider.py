@@ -12,7 +12,7 @@ from tachograph.credentials.private_file import read_private, stamp
 from tachograph.credentials.secret import MAX_SECRET_BYTES, Secret, decoded
 from tachograph.schemas.secret_source import PlainSource, SecretSource
 
-__all__ = ["Plain", "Provider", "place", "read_plain"]
+__all__ = ["Plain", "Provider", "Remote", "place", "read_plain"]
 
 
 class Provider(Protocol):
@@ -24,6 +24,14 @@ class Provider(Protocol):
 
     def stamp(self, source: SecretSource) -> Hashable:
         """Differs from the last one if the secret may have changed; costs next to nothing."""
+        ...
+
+
+class Remote(Provider, Protocol):
+    """A place elsewhere, to which there are connections."""
+
+    def close(self) -> None:
+        """Close them."""
         ...
 
 

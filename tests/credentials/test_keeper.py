@@ -37,6 +37,10 @@ class Place:
         self.now: Secret | CredentialsError = Secret(text)
         self.reads = 0
         self.read_event = threading.Event()
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
 
     def read(self, source: SecretSource) -> Secret:
         self.reads += 1
@@ -214,6 +218,7 @@ def test_the_thread_asks_until_it_is_stopped(clock: Clock) -> None:
     finally:
         kept.stop()
     assert not [thread for thread in threading.enumerate() if thread.name == "vault"]
+    assert vault.closed
 
 
 def test_a_defect_in_a_round_is_logged_without_its_text(clock: Clock) -> None:

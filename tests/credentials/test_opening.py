@@ -1,5 +1,7 @@
 """From a configuration to its keeper."""
 
+import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -62,3 +64,28 @@ def test_what_lies_elsewhere_is_not_local(tmp_path: Path) -> None:
     local = Local(CredentialSources(), base=tmp_path)
     with pytest.raises(SecretUnreadable, match="got one in Vault"):
         local.read(SecretSource(vault=VaultSecret(path="p")))
+
+
+def test_a_rotation_in_a_real_vault_reaches_the_masker_before_it_is_in_use(bao: Any, tmp_path: Path) -> None:
+    """Both threads ask a server; within `refresh_seconds` the new value is in use, without a restart."""
+    path = f"team/{uuid.uuid4()}"
+    bao.call("POST", f"secret/data/{path}", {"data": {"value": "first-value"}})
+    vault = {
+        "address": bao.address,
+        "ca_file": str(bao.ca_file),
+        "auth": {"secret": {"env": "T"}},
+        "refresh_seconds": 3,
+    }
+    told = config({"vault": {"path": path}}, vault=vault)
+    ((_, source),) = sources_of(told)
+    with (
+        kept(keeper_of(told, base=tmp_path, environ={"T": "root"}, cautious=True)) as ingress,
+        kept(keeper_of(told, base=tmp_path, environ={"T": "root"})) as masker,
+    ):
+        assert ingress.value(source) == "first-value"
+        bao.call("POST", f"secret/data/{path}", {"data": {"value": "second-value"}})
+        until = time.monotonic() + 30  # three seconds on an idle machine
+        while ingress.value(source) == "first-value" and time.monotonic() < until:
+            time.sleep(0.01)
+        assert masker.values()[source] == {"first-value", "second-value"}
+        assert ingress.value(source) == "second-value"
