@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from tachograph.cli import canary, credentials, doctor, keys, parts, provision, sessions, up
+from tachograph.cli import canary, credentials, doctor, keys, login, parts, provision, sessions, up
 from tachograph.cli.demo import command as demo
 from tachograph.cli.lazy import LazyGroup
 from tachograph.cli.output import note
@@ -91,7 +91,7 @@ def main() -> None:
         sys.exit(exit_code(error))
 
 
-for group in (up, demo, parts, provision, keys, credentials, sessions, doctor, canary):
+for group in (up, demo, parts, provision, keys, login, credentials, sessions, doctor, canary):
     group.register(app)
 
 

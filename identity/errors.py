@@ -2,6 +2,7 @@
 
 IdentityError
 |-- Unproven             what was presented does not prove who it is; the caller must change something
+|-- LoginRefused         the person or the issuer said no to a login, or nobody answered in time
 |-- IssuerFailed         the issuer is away, or answers something that cannot be used
 `-- KeysUnreadable       the operator's key file is missing, malformed, or writable by others
 
@@ -10,7 +11,7 @@ IdentityError
 
 from __future__ import annotations
 
-__all__ = ["IdentityError", "IssuerFailed", "KeysUnreadable", "Unproven"]
+__all__ = ["IdentityError", "IssuerFailed", "KeysUnreadable", "LoginRefused", "Unproven"]
 
 
 class IdentityError(Exception):
@@ -23,6 +24,10 @@ class IdentityError(Exception):
 
 class Unproven(IdentityError):
     """What was presented does not prove who it is."""
+
+
+class LoginRefused(IdentityError):
+    """The person or the issuer said no, or nobody answered in time; the login may be begun again."""
 
 
 class IssuerFailed(IdentityError):

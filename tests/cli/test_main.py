@@ -18,6 +18,7 @@ COMMANDS = (
     *("up", "down", "status", "demo"),
     *("ingress", "process", "sink"),
     *("provision", "doctor", "keys"),
+    *("login", "logout", "whoami", "token"),
     *("sessions", "show", "search"),
     *("mask", "rules"),
 )
