@@ -17,8 +17,10 @@ from tachograph.cli.errors import CliError
 from tachograph.cli.settings import Settings
 from tachograph.credentials.errors import CredentialsError
 from tachograph.credentials.keeper import Keeper
-from tachograph.credentials.opening import keeper_of, kept, sources_of
+from tachograph.credentials.opening import identities_of, keeper_of, kept, sources_of
 from tachograph.credentials.provider import place
+from tachograph.processors.errors import BrokerFault
+from tachograph.processors.stops import read_stops
 from tachograph.schemas.secret_source import SecretSource
 from tachograph.schemas.topics import TopicSpec, topic_specs
 from tachograph.sinks.access import kafka_client
@@ -112,11 +114,13 @@ def _credentials(settings: Settings) -> Iterator[Check]:
         return
     with kept(keeper):
         for connection, source in sources_of(settings.configuration):
-            yield _credential(connection, source, keeper)
+            yield _credential("credential", connection, source, keeper)
+        for connection, source in identities_of(settings.configuration):
+            yield _credential("client certificate", connection, source, keeper)
 
 
-def _credential(connection: str, source: SecretSource, keeper: Keeper) -> Check:
-    name = f"credential of {connection}"
+def _credential(kind: str, connection: str, source: SecretSource, keeper: Keeper) -> Check:
+    name = f"{kind} of {connection}"
     try:
         keeper.value(source)
     except CredentialsError as error:
@@ -199,7 +203,20 @@ def _flow(settings: Settings, client: dict[str, Any]) -> Iterator[Check]:
             )
         else:
             yield Check(name, Verdict.OK, f"{lag} records")
+    yield _stops(client, kafka.topics.stops)
     yield _dead(_unread(client, "tacho-doctor", kafka.topics.deadletter), kafka.topics.deadletter)
+
+
+def _stops(client: dict[str, Any], topic: str) -> Check:
+    try:
+        standing = read_stops(client, topic)
+    except BrokerFault as error:
+        return Check("stops", Verdict.WARNING, str(error), f"allow the user to read {topic}")
+    if not standing:
+        return Check("stops", Verdict.OK, "no partition stands still")
+    numbers = ", ".join(map(str, sorted(standing)))
+    found = f"partition {numbers} stands still: a canary could be read behind the masker"
+    return Check("stops", Verdict.BAD, found, "tacho canary stops; mend it; then tacho canary acknowledge")
 
 
 def _dead(count: int | None, topic: str) -> Check:

@@ -16,7 +16,7 @@ from tachograph.credentials.vault import VaultProvider
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.secret_source import CredentialSources, SecretSource
 
-__all__ = ["Local", "keeper_of", "kept", "sources_of", "store_of"]
+__all__ = ["Local", "identities_of", "keeper_of", "kept", "sources_of", "store_of"]
 
 
 class Local:
@@ -54,11 +54,19 @@ def sources_of(config: Configuration) -> Iterator[tuple[str, SecretSource]]:
             yield connection.name, connection.credential.source
 
 
+def identities_of(config: Configuration) -> Iterator[tuple[str, SecretSource]]:
+    """Every source of a client certificate with the name of its connection."""
+    for connection in config.connections:
+        if connection.tls.client_identity is not None:
+            yield connection.name, connection.tls.client_identity
+
+
 def keeper_of(
     config: Configuration, *, base: Path, environ: Mapping[str, str] | None = None, cautious: bool = False
 ) -> Keeper:
-    """A keeper of every connection's credential; `cautious` for who injects. Raises `SecretUnreadable`."""
-    settings, sources = config.credentials, [source for _, source in sources_of(config)]
+    """A keeper of every connection's secrets; `cautious` for who injects. Raises `SecretUnreadable`."""
+    settings = config.credentials
+    sources = [source for _, source in (*sources_of(config), *identities_of(config))]
     environ = os.environ if environ is None else environ
     vault = None
     if settings.vault is not None and any(source.vault is not None for source in sources):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 import structlog
@@ -49,9 +49,9 @@ class CredentialStore:
         """What is wrong with which connection's credential, as it is now; empty when all can be read."""
         problems = []
         for connection in self._connections:
-            if connection.credential is not None:
+            for source in _sources(connection):
                 try:
-                    self._keeper.value(connection.credential.source)
+                    self._keeper.value(source)
                 except CredentialsError as error:
                     problems.append(f"connection {connection.name}: {error.detail}")
         return tuple(problems)
@@ -64,6 +64,8 @@ class CredentialStore:
         if credential is None:
             return target, headers
         secret = self._secret_of(connection.name, credential.source)
+        if "\n" in secret:  # PEM is no header
+            raise CredentialMissing(f"the credential of the connection {connection.name} is not one line")
         kept = tuple(item for item in headers if item[0].lower() not in AGENTS_OWN)
         if connection.conceal_body:  # nothing is found in what is compressed
             kept = (*(item for item in kept if item[0].lower() != "accept-encoding"), AS_IT_IS)
@@ -96,6 +98,11 @@ class CredentialStore:
         encoded = any(coding.strip().lower() not in {"", "identity"} for coding in codings)
         return BodyConcealment(values) if values and not encoded else None
 
+    def identity(self, connection: Connection) -> Callable[[], str] | None:
+        """What gives the PEM of the connection's `client_identity` as it is now, where it has one."""
+        source = connection.tls.client_identity
+        return None if source is None else lambda: self._secret_of(connection.name, source)
+
     def _secret_of(self, connection: str, source: SecretSource) -> str:
         """The secret, or a refusal that names no file or variable of the gateway; the log does."""
         try:
@@ -107,8 +114,6 @@ class CredentialStore:
             raise CredentialMissing(
                 f"the credential of the connection {connection} cannot be read; the gateway's log says why"
             ) from None
-        if "\n" in secret:  # PEM is no header
-            raise CredentialMissing(f"the credential of the connection {connection} is not one line")
         self._missing.pop(connection, None)
         return secret
 
@@ -118,6 +123,11 @@ class CredentialStore:
         if made is None or made[0] != values:
             made = self._patterns[source] = (values, _pattern(values))
         return made[1]
+
+
+def _sources(connection: Connection) -> tuple[SecretSource, ...]:
+    own = (connection.credential.source if connection.credential else None, connection.tls.client_identity)
+    return tuple(source for source in own if source is not None)
 
 
 def _pattern(secrets: frozenset[str]) -> re.Pattern[str]:

@@ -20,7 +20,7 @@ from tachograph.ingress.relay import Registered, Relay
 from tachograph.ingress.routing import Routes
 from tachograph.ingress.upstream.pool import UpstreamPool
 from tachograph.ingress.upstream.target import parse_target
-from tachograph.ingress.upstream.tls import client_context
+from tachograph.ingress.upstream.tls import Contexts
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.connection import Connection
 
@@ -51,7 +51,10 @@ class DataPlane:
 
     def __init__(self, config: Configuration, services: Services, *, base: Path) -> None:
         self._loop = asyncio.get_running_loop()
-        self.pools = {item.name: _pool(item, base=base, loop=self._loop) for item in config.connections}
+        self.pools = {
+            item.name: _pool(item, services.credentials, base=base, loop=self._loop)
+            for item in config.connections
+        }
         registered = Registered(
             Routes(config.connections),
             self.pools,
@@ -99,11 +102,13 @@ class DataPlane:
         return self.agents.emptied.is_set()
 
 
-def _pool(connection: Connection, *, base: Path, loop: asyncio.AbstractEventLoop) -> UpstreamPool:
-    target = parse_target(connection.upstream)
+def _pool(
+    connection: Connection, credentials: CredentialStore, *, base: Path, loop: asyncio.AbstractEventLoop
+) -> UpstreamPool:
+    target, identity = parse_target(connection.upstream), credentials.identity(connection)
     return UpstreamPool(
         target,
-        context=client_context(connection.tls, base=base) if target.tls else None,
+        context=Contexts(connection.tls, base=base, identity=identity) if target.tls else None,
         server_name=connection.tls.server_name,
         connect_timeout=connection.timeouts.connect,
         loop=loop,

@@ -257,7 +257,8 @@ class Configuration(_Config):
     def _vault_is_known(self) -> Configuration:
         for connection in self.connections:
             credential = connection.credential
-            if credential is not None and credential.source.vault is not None and not self.credentials.vault:
+            sources = (credential.source if credential else None, connection.tls.client_identity)
+            if any(source and source.vault for source in sources) and not self.credentials.vault:
                 raise ValueError(
                     f"connection {connection.name}: its credential is in Vault, and credentials.vault "
                     "does not say how to reach it"

@@ -50,6 +50,8 @@ class UpstreamTls(_Config):
     """PEM of the gateway's own certificate, for mutual TLS."""
     client_key_file: str | None = None
     """PEM of its key."""
+    client_identity: SecretSource | None = None
+    """Certificate, chain and key in one PEM, from any place of secrets, in the place of the two files."""
     server_name: str | None = None
     """The name that the certificate must carry, where it is not the upstream host."""
 
@@ -57,6 +59,8 @@ class UpstreamTls(_Config):
     def _pair(self) -> UpstreamTls:
         if (self.client_cert_file is None) != (self.client_key_file is None):
             raise ValueError("client_cert_file and client_key_file go together")
+        if self.client_cert_file is not None and self.client_identity is not None:
+            raise ValueError("expected client_identity or the two files, not both")
         return self
 
 

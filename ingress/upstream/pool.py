@@ -10,6 +10,7 @@ import asyncio
 import re
 import socket
 import ssl
+from collections.abc import Callable
 
 from tachograph.ingress.errors import UpstreamRefused, UpstreamTimeout, UpstreamTls, UpstreamUnresolved
 from tachograph.ingress.upstream.connection import UpstreamConnection
@@ -41,7 +42,7 @@ class UpstreamPool:
         self,
         target: Target,
         *,
-        context: ssl.SSLContext | None,
+        context: Callable[[], ssl.SSLContext] | None,
         server_name: str | None = None,
         connect_timeout: float,
         loop: asyncio.AbstractEventLoop,
@@ -96,14 +97,15 @@ class UpstreamPool:
     async def _connect(self) -> UpstreamConnection:
         target = self.target
         where = f"{target.host}:{target.port}"
+        context = self._context() if self._context is not None else None
         try:
             async with asyncio.timeout(self._connect_timeout):
                 _, connection = await self._loop.create_connection(
                     lambda: UpstreamConnection(self._lost),
                     target.host,
                     target.port,
-                    ssl=self._context,
-                    server_hostname=self._server_name if self._context is not None else None,
+                    ssl=context,
+                    server_hostname=self._server_name if context is not None else None,
                 )
         except TimeoutError:
             raise UpstreamTimeout(f"no connection to {where} within {self._connect_timeout:g} s") from None

@@ -89,6 +89,15 @@ def test_a_credential_that_cannot_be_read_is_bad(told: Settings, source: str, re
     assert "Kafka" in found
 
 
+def test_a_client_certificate_is_looked_at_too(told: Settings) -> None:
+    """It lies in the same places."""
+    credential = "    credential: {type: bearer, source: {env: OPENAI_API_KEY}}"
+    identity = "    tls: {client_identity: {file: keys/gone}}\n"
+    told.file.write_text(told.file.read_text().replace(credential, identity + credential))
+    check = _found(settings.load(told.file))["client certificate of openai"]
+    assert (check.verdict, "No such file" in check.found) == (Verdict.BAD, True)
+
+
 def test_a_spool_that_fills_up_is_a_warning(told: Settings) -> None:
     """From half of its bound on."""
     spool = told.base / "spool"

@@ -287,6 +287,7 @@ class FakeCredentials:
     """The credential of every connection that has one is `real`."""
 
     defect = False
+    pem = ""
 
     def inject(
         self, connection: Connection, target: str, headers: tuple[HeaderField, ...]
@@ -302,6 +303,9 @@ class FakeCredentials:
         if connection.credential is None:
             return headers
         return tuple((name, value.replace("real", "[target-credential]")) for name, value in headers)
+
+    def identity(self, connection: Connection) -> Callable[[], str] | None:
+        return (lambda: self.pem) if connection.tls.client_identity is not None else None
 
     def conceal_body(
         self, connection: Connection, headers: tuple[HeaderField, ...]

@@ -125,6 +125,29 @@ def test_a_rotated_file_counts_and_its_old_value_stays_concealed(
     assert held.conceal(item, answered) == (("X-Debug", f"{CONCEALED}, then {CONCEALED}"),)
 
 
+def test_a_client_certificate_comes_from_the_same_places(tmp_path: Path) -> None:
+    """A missing one is told of like any credential, and is a refusal where it is wanted."""
+    item = Connection.model_validate(
+        {
+            "name": "c",
+            "protocol": "http",
+            "upstream": "https://u",
+            "tls": {"client_identity": {"file": "identity"}},
+        }
+    )
+    made = store(item, base=tmp_path)
+    assert made.check() == (f"connection c: file {tmp_path / 'identity'}: No such file or directory",)
+    identity = made.identity(item)
+    assert identity is not None
+    with pytest.raises(CredentialMissing, match="credential of the connection c cannot be read"):
+        identity()
+    path = tmp_path / "identity"
+    path.touch(0o600)
+    path.write_text("-----BEGIN X-----\na\n-----END X-----\n")
+    assert store(item, base=tmp_path).identity(item)() == path.read_text().strip()  # type: ignore[misc]
+    assert made.identity(connection()) is None
+
+
 def test_pem_is_no_header(tmp_path: Path) -> None:
     """Its second line would be a header of its own."""
     (tmp_path / "key").write_text("-----BEGIN X-----\nx: y\n")

@@ -106,6 +106,9 @@ def test_a_client_certificate_needs_its_key() -> None:
         with pytest.raises(ValidationError, match="go together"):
             UpstreamTls.model_validate(half)
     assert UpstreamTls(client_cert_file="a", client_key_file="b").client_key_file == "b"
+    identity = SecretSource(store="gateway")
+    with pytest.raises(ValidationError, match="not both"):
+        UpstreamTls(client_cert_file="a", client_key_file="b", client_identity=identity)
 
 
 @pytest.mark.parametrize("field", ["connect", "response", "read", "write"])

@@ -88,7 +88,7 @@ def test_a_login_needs_a_role_and_a_token_has_none(method: str) -> None:
 
 def test_a_credential_in_vault_needs_a_vault() -> None:
     """The connection and the setting are named."""
-    connection = {
+    connection: dict[str, Any] = {
         "name": "tickets",
         "protocol": "http",
         "upstream": "https://u",
@@ -96,6 +96,9 @@ def test_a_credential_in_vault_needs_a_vault() -> None:
     }
     with pytest.raises(ValidationError, match=r"connection tickets: .*credentials\.vault"):
         Configuration.model_validate({"connections": [connection]})
+    identity = {"client_identity": connection["credential"]["source"]}
+    with pytest.raises(ValidationError, match=r"credentials\.vault"):
+        Configuration.model_validate({"connections": [connection | {"credential": None, "tls": identity}]})
     vault = {"address": "https://v", "auth": AUTH}
     assert Configuration.model_validate({"connections": [connection], "credentials": {"vault": vault}})
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tachograph.ingress.errors import KeysUnreadable
-from tachograph.ingress.upstream.tls import client_context
+from tachograph.ingress.upstream.tls import Contexts, client_context
 from tachograph.schemas.connection import UpstreamTls
 
 PEM = serialization.Encoding.PEM
@@ -111,6 +111,62 @@ def test_clear_text_target_is_no_tls_target(make_world: Any) -> None:
     target.send("HTTP/1.1 400 Bad Request\r\n\r\n")
     head, body = agent.response()
     assert (head.status, b"upstream-tls" in body) == (502, True)
+
+
+def _pem(path: Path) -> str:
+    return path.with_suffix(".crt").read_text() + path.with_suffix(".key").read_text()
+
+
+def _exchange(world: Any) -> Any:
+    """One exchange on a new connection; what the target knows of the gateway."""
+    agent = world.get()
+    target = world.upstream.accept()
+    target.head()
+    shown = target.sock.getpeercert()["subject"]
+    target.send("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+    assert agent.head().status == 204
+    return shown
+
+
+def test_a_rotated_client_certificate_is_shown_on_the_next_connection(
+    make_world: Any, tmp_path: Path
+) -> None:
+    """It comes from where secrets come from, and was never in a file of the gateway's."""
+    for name in ("first.example", "second.example"):
+        _certificate(tmp_path / name.partition(".")[0], name)
+    _certificate(tmp_path / "up", "127.0.0.1")
+    context = _server(tmp_path / "up", client_ca=tmp_path / "first")
+    context.load_verify_locations(tmp_path / "second.crt")
+    tls = {"ca_file": "up.crt", "client_identity": {"store": "gateway"}}
+    world = make_world(scheme="https", context=context, tls=tls)
+    for name in ("first", "second"):
+        world.gateway.credentials.pem = _pem(tmp_path / name)
+        assert _exchange(world) == ((("commonName", f"{name}.example"),),)
+
+
+def test_a_client_certificate_that_will_not_do_is_the_operators(make_world: Any, tmp_path: Path) -> None:
+    """The agent gets a 502 that shows nothing of it, and the target hears nothing."""
+    _certificate(tmp_path / "up", "127.0.0.1")
+    tls = {"ca_file": "up.crt", "client_identity": {"store": "gateway"}}
+    world = make_world(scheme="https", context=_server(tmp_path / "up"), tls=tls)
+    world.gateway.credentials.pem = "-----BEGIN CERTIFICATE-----\ns3cret"
+    head, body = world.get().response()
+    assert head.status == 502
+    assert b"credential-missing" in body
+    assert b"s3cret" not in body
+
+
+def test_a_context_is_made_once_for_a_certificate(tmp_path: Path) -> None:
+    """And anew for another."""
+    _certificate(tmp_path / "a", "a.example")
+    _certificate(tmp_path / "b", "b.example")
+    shown = [_pem(tmp_path / "a")]
+    contexts = Contexts(UpstreamTls(), base=tmp_path, identity=lambda: shown[0])
+    first = contexts()
+    assert contexts() is first
+    shown[0] = _pem(tmp_path / "b")
+    assert contexts() is not first
+    assert "BEGIN" not in repr(contexts)
 
 
 def test_unreadable_files_are_named(tmp_path: Path) -> None:
