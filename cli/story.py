@@ -58,6 +58,8 @@ def _what(source: Mapping[str, Any], tacho: Mapping[str, Any], kind: str) -> str
 def _status(source: Mapping[str, Any], tacho: Mapping[str, Any], kind: str) -> str:
     if kind == "request":
         return _policy(tacho.get("policy") or {})
+    if kind == "decision":
+        return str((tacho.get("approval") or {}).get("outcome") or tacho.get("decision") or "")
     if kind != "response":
         return ""
     code = source.get("http_response", {}).get("code")
@@ -74,6 +76,8 @@ def _policy(said: Mapping[str, Any]) -> str:
 
 def _numbers(source: Mapping[str, Any], tacho: Mapping[str, Any]) -> str:
     usage, found = tacho.get("usage") or {}, []
+    if (waited := (tacho.get("approval") or {}).get("waited_ms")) is not None:
+        found.append(f"waited {waited / 1000:.1f} s")
     if usage:
         found.append(f"{usage.get('input_tokens', 0)}+{usage.get('output_tokens', 0)} tokens")
     if cost := tacho.get("cost_usd"):
@@ -83,7 +87,22 @@ def _numbers(source: Mapping[str, Any], tacho: Mapping[str, Any]) -> str:
     return ", ".join(found)
 
 
+def _approval(said: Mapping[str, Any], tacho: Mapping[str, Any]) -> str:
+    """Who asked whom, who said what and when: the two people of every approval."""
+    asker = (tacho.get("principal") or {}).get("id", "")
+    groups = ", ".join(str(need.get("group", "")) for need in said.get("needs") or ())
+    words = [f"{asker} asked {groups}" if groups else str(asker)]
+    for each in said.get("decisions") or ():
+        minutes = f" for {each['grant_minutes']} min" if each.get("grant_minutes") else ""
+        verb = "approved" if each.get("verdict") == "approve" else "denied"
+        comment = f": {each['comment']}" if each.get("comment") else ""
+        words.append(f"{each.get('reviewer')} {verb}{minutes} at {str(each.get('at', ''))[11:19]}{comment}")
+    return "; ".join(words)
+
+
 def _text(source: Mapping[str, Any], tacho: Mapping[str, Any]) -> str:
+    if said := tacho.get("approval"):
+        return _approval(said, tacho)
     context = source.get("message_context", {})
     calls = ", ".join(f"{call['name']} ({call['id'][:14]})" for call in tacho.get("tool_calls") or ())
     body = tacho.get("body") if tacho.get("protocol") == "http" else None

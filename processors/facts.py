@@ -17,6 +17,7 @@ import orjson
 
 from tachograph.processors.masking.masker import Part
 from tachograph.schemas.payload import (
+    ApprovalMeta,
     ChunkMeta,
     DecisionMeta,
     HeaderField,
@@ -117,7 +118,7 @@ def stub_meta(meta: Meta) -> Meta:
         error = meta.error.model_copy(update={"detail": ""}) if meta.error else None
         return meta.model_copy(update={"request": bare, "body": body, "error": error, **gone})
     if isinstance(meta, DecisionMeta):
-        return meta.model_copy(update={"line": bare, "reason": ""})
+        return meta.model_copy(update={"line": bare, "reason": "", "approval": _with_comments(meta, {})})
     if isinstance(meta, ChunkMeta):
         return meta.model_copy(update={"sha256": "", "content_type": None, "content_encoding": None})
     return meta
@@ -151,6 +152,7 @@ def _texts(meta: Meta) -> Iterator[tuple[str, str]]:
         yield from _given(meta.error, ("detail",))
     elif isinstance(meta, DecisionMeta):
         yield "reason", meta.reason
+        yield from _comments(meta)
     elif isinstance(meta, ChunkMeta):
         yield from _given(meta, ("content_type", "content_encoding"))
 
@@ -237,7 +239,24 @@ def _chunk(meta: ChunkMeta, masked: Mapping[str, bytes], texts: Mapping[str, str
 
 def _decision(meta: DecisionMeta, masked: Mapping[str, bytes], texts: Mapping[str, str]) -> dict[str, Any]:
     del masked
-    return {"reason": texts.get("reason", meta.reason)}
+    return {"reason": texts.get("reason", meta.reason), "approval": _with_comments(meta, texts)}
+
+
+def _comments(meta: DecisionMeta) -> Iterator[tuple[str, str]]:
+    """What reviewers wrote may hold anything that they looked at."""
+    for index, said in enumerate(meta.approval.decisions if meta.approval else ()):
+        if said.comment:
+            yield f"comment{index}", said.comment
+
+
+def _with_comments(meta: DecisionMeta, texts: Mapping[str, str]) -> ApprovalMeta | None:
+    if meta.approval is None:
+        return None
+    decisions = tuple(
+        said.model_copy(update={"comment": texts.get(f"comment{index}", "")})
+        for index, said in enumerate(meta.approval.decisions)
+    )
+    return meta.approval.model_copy(update={"decisions": decisions})
 
 
 def _nothing(meta: Meta, masked: Mapping[str, bytes], texts: Mapping[str, str]) -> dict[str, Any]:

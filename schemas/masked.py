@@ -349,6 +349,46 @@ class PolicySaid(_Event):
     """Groups of the principal at that time."""
 
 
+class ApprovalAsked(_Event):
+    """So many distinct reviewers of a group, because a policy asks for them."""
+
+    group: str
+    reviewers: Long
+    policy: str
+
+
+class Reviewed(_Event):
+    """What one reviewer said. `at` is the approvals log's own time."""
+
+    verdict: Literal["approve", "deny"]
+    reviewer: str
+    issuer: str | None = None
+    groups: Annotated[tuple[str, ...], Field(strict=False)]
+    via: Literal["console", "webhook", "local"]
+    """`local` is whoever could read the approvals key."""
+    comment: str | None = None
+    """Masked."""
+    at: Timestamp
+    shown: str | None = None
+    """SHA-256 of the masked document that the reviewer saw, as it is stored."""
+    grant_minutes: Long
+
+
+class ApprovalSaid(_Event):
+    """How the approval of one exchange came out."""
+
+    id: str
+    outcome: Literal["approved", "denied", "expired", "granted", "used"]
+    """`granted`: by an earlier approval that is in force; `used`: another exchange took this one first."""
+    request_digest: str
+    """Keyed digest of the request; a decision is for this one only."""
+    asked: Timestamp
+    waited_ms: Long
+    granted_until: Timestamp | None = None
+    needs: Annotated[tuple[ApprovalAsked, ...], Field(strict=False)]
+    decisions: Annotated[tuple[Reviewed, ...], Field(strict=False)]
+
+
 class Tacho(_Event):
     """Our own facts. The first block is the capture header, verbatim; `message` documents have no header."""
 
@@ -462,6 +502,8 @@ class Tacho(_Event):
     """Why a session closed, or a decision fell."""
     decision: Literal["allow", "deny"] | None = None
     """The verdict."""
+    approval: ApprovalSaid | None = None
+    """Where people decided, or should have."""
 
 
 class Unmapped(_Event):

@@ -13,12 +13,14 @@ from tachograph.processors.enrichment.http import wire_headers
 from tachograph.processors.record import MaskedRecord
 from tachograph.schemas.event import Header
 from tachograph.schemas.payload import (
+    ApprovalMeta,
     BodyTotals,
     ChunkMeta,
     DecisionMeta,
     PolicyDecision,
     RequestMeta,
     ResponseMeta,
+    ReviewerDecision,
     SessionCloseMeta,
     SessionOpenMeta,
 )
@@ -71,8 +73,12 @@ def meta_block(record: MaskedRecord) -> dict[str, Any]:
             place = present(index=meta.index, offset=meta.offset, text_in=record.text_in)
             return {"chunk": place | _sha256(meta.sha256)}
         case DecisionMeta() as meta:
-            reason = clip(meta.reason, LINE_BYTES)
-            return {"decision": meta.decision, "reason": reason, "method": clip(meta.line.method, ID_BYTES)}
+            return present(
+                decision=meta.decision,
+                reason=clip(meta.reason, LINE_BYTES),
+                method=clip(meta.line.method, ID_BYTES),
+                approval=approval_block(meta.approval) if meta.approval else None,
+            )
         case SessionOpenMeta() as meta:
             return {
                 "basis": meta.basis,
@@ -93,6 +99,41 @@ def policy_block(decision: PolicyDecision) -> dict[str, Any]:
         "micros": decision.micros,
         "groups": [clip(name, ID_BYTES) for name in decision.groups],
     }
+
+
+def approval_block(approval: ApprovalMeta) -> dict[str, Any]:
+    """Who was asked, who said what, and how it came out; reviewers' comments are masked like a body."""
+    return present(
+        id=clip(approval.id, ID_BYTES),
+        outcome=approval.outcome,
+        request_digest=clip(approval.request_digest, ID_BYTES),
+        asked=approval.asked,
+        waited_ms=approval.waited_ms,
+        granted_until=approval.granted_until,
+        needs=[
+            {
+                "group": clip(need.group, ID_BYTES),
+                "reviewers": need.reviewers,
+                "policy": clip(need.policy, ID_BYTES),
+            }
+            for need in approval.needs[:MAX_RULES]
+        ],
+        decisions=[_reviewed(said) for said in approval.decisions[:MAX_RULES]],
+    )
+
+
+def _reviewed(said: ReviewerDecision) -> dict[str, Any]:
+    return present(
+        verdict=said.verdict,
+        reviewer=clip(said.reviewer, ID_BYTES),
+        issuer=clip(said.issuer, ID_BYTES) if said.issuer else None,
+        groups=[clip(name, ID_BYTES) for name in said.groups[:MAX_RULES]],
+        via=said.via,
+        comment=clip(said.comment, LINE_BYTES) or None,
+        at=said.at,
+        shown=clip(said.shown, ID_BYTES) if said.shown else None,
+        grant_minutes=said.grant_minutes,
+    )
 
 
 def part_block(header: Header, uid: uuid.UUID, *, index: int, count: int, body: str) -> dict[str, Any]:

@@ -107,3 +107,40 @@ def test_a_long_text_is_shortened() -> None:
 def test_no_document_breaks_the_story(tacho: dict[str, Any]) -> None:
     """What is missing is left out."""
     assert isinstance(line(_document(tacho)).what, str)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "decisions", "text"),
+    [
+        (
+            "approved",
+            [
+                {
+                    "verdict": "approve",
+                    "reviewer": "ruth",
+                    "at": "2026-01-02T03:04:05.000000000Z",
+                    "comment": "go on",
+                    "grant_minutes": 30,
+                }
+            ],
+            "bot asked ops; ruth approved for 30 min at 03:04:05: go on",
+        ),
+        (
+            "denied",
+            [{"verdict": "deny", "reviewer": "ruth", "at": "2026-01-02T03:04:05.000000000Z"}],
+            "bot asked ops; ruth denied at 03:04:05",
+        ),
+        ("expired", [], "bot asked ops"),
+    ],
+)
+def test_an_approval_names_both_people(outcome: str, decisions: list[dict[str, Any]], text: str) -> None:
+    """Who asked, who decided, when, with which comment, and how long the request waited."""
+    approval = {"outcome": outcome, "waited_ms": 4210, "needs": [{"group": "ops"}], "decisions": decisions}
+    told = line(
+        _document(
+            {"type": "decision", "principal": {"id": "bot"}, "approval": approval, "decision": "allow"},
+            http_request={"http_method": "DELETE", "url": {"path": "/a"}},
+        )
+    )
+    assert (told.arrow, told.what, told.status) == ("?", "DELETE /a", outcome)
+    assert (told.numbers, told.text) == ("waited 4.2 s", text)

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from tachograph.processors.facts import Unmaskable, content_of, meta_parts, stub_meta, with_masked
 from tachograph.schemas.payload import (
+    ApprovalMeta,
+    ApprovalNeeded,
     BodyTotals,
     ChunkMeta,
     DecisionMeta,
@@ -19,6 +21,7 @@ from tachograph.schemas.payload import (
     RequestLine,
     RequestMeta,
     ResponseMeta,
+    ReviewerDecision,
     SessionCloseMeta,
     Timing,
 )
@@ -56,7 +59,24 @@ RESPONSE = ResponseMeta(
     error=ExchangeError(code="upstream-reset", detail=f"after {SECRET}"),
 )
 CHUNK = ChunkMeta(index=3, offset=9, sha256="b" * 64, content_type=f"x/{SECRET}", content_encoding=SECRET)
-DECISION = DecisionMeta(decision="deny", reason=f"because {SECRET}", line=LINE)
+SAID = ReviewerDecision(
+    verdict="deny",
+    reviewer="ruth",
+    groups=("ops",),
+    via="console",
+    comment=f"the key is {SECRET}",
+    at="2026-11-23T00:00:00.000000000Z",
+)
+APPROVAL = ApprovalMeta(
+    id="1",
+    outcome="denied",
+    request_digest="d" * 64,
+    asked="2026-11-23T00:00:00.000000000Z",
+    needs=(ApprovalNeeded(group="ops", reviewers=1, policy="no-rm"),),
+    decisions=(SAID.model_copy(update={"comment": "", "verdict": "approve"}), SAID),
+    waited_ms=7,
+)
+DECISION = DecisionMeta(decision="deny", reason=f"because {SECRET}", line=LINE, approval=APPROVAL)
 CLOSE = SessionCloseMeta(records=4, reason="idle")
 ALL: tuple[Meta, ...] = (REQUEST, RESPONSE, CHUNK, DECISION, CLOSE)
 
@@ -86,6 +106,16 @@ def test_the_hash_of_what_a_policy_read_stays_behind(make: Any) -> None:
     told = make(REQUEST).decision
     assert told.inputs == ""
     assert (told.effect, told.policies, told.digest, told.micros) == ("deny", ("no-rm",), "c" * 64, 90)
+
+
+@pytest.mark.parametrize("make", [masked, stub_meta])
+def test_a_reviewers_comment_is_masked_and_who_said_it_stays(make: Any) -> None:
+    """People paste what they look at; the stub of a record that cannot be masked has no comment at all."""
+    told = make(DECISION).approval
+    assert [said.comment for said in told.decisions] == ["", "the key is [X]" if make is masked else ""]
+    bare = [said.model_copy(update={"comment": ""}) for said in told.decisions]
+    assert bare == [said.model_copy(update={"comment": ""}) for said in APPROVAL.decisions]
+    assert told.model_copy(update={"decisions": ()}) == APPROVAL.model_copy(update={"decisions": ()})
 
 
 def test_our_own_facts_stay() -> None:

@@ -31,6 +31,8 @@ from tachograph.schemas.event import (
 )
 from tachograph.schemas.masked import masked_event_adapter
 from tachograph.schemas.payload import (
+    ApprovalMeta,
+    ApprovalNeeded,
     BodyTotals,
     ChunkMeta,
     DecisionMeta,
@@ -42,6 +44,7 @@ from tachograph.schemas.payload import (
     RequestLine,
     RequestMeta,
     ResponseMeta,
+    ReviewerDecision,
     SessionCloseMeta,
     SessionOpenMeta,
     Timing,
@@ -175,6 +178,13 @@ def records() -> Records:
 
 
 @pytest.fixture(scope="session")
+def approved_record(records: Records) -> MaskedRecord:
+    """A decision that a person made."""
+    line = RequestLine(method="DELETE", target="/things/1", upstream=UPSTREAM)
+    return records.record(_approved(line), Protocol.HTTP, None)
+
+
+@pytest.fixture(scope="session")
 def all_kinds(records: Records) -> tuple[MaskedRecord, ...]:
     """At least one record of every kind, protocol and outcome."""
     line = RequestLine(method="DELETE", target="/things/1?force=yes", upstream=UPSTREAM)
@@ -212,6 +222,7 @@ def all_kinds(records: Records) -> tuple[MaskedRecord, ...]:
                 who.record(chunk, protocol, b"a slice"),
                 who.record(DecisionMeta(decision="deny", reason="rule 7", line=line), protocol, None),
                 who.record(DecisionMeta(decision="allow", reason="rule 8", line=line), protocol, None),
+                who.record(_approved(line), protocol, None),
                 *(who.request(protocol, "/x", decision=_decision(effect)) for effect in _EFFECTS),
                 who.request(protocol, "/x", b"", masked_body=None, withheld="body-too-large"),
                 who.response(protocol, "/x", b"\x00\xff\xfe", trailers=(("grpc-status", "0"),)),
@@ -220,6 +231,33 @@ def all_kinds(records: Records) -> tuple[MaskedRecord, ...]:
 
 
 _EFFECTS: tuple[Literal["allow", "deny", "approval"], ...] = ("allow", "deny", "approval")
+
+
+def _approved(line: RequestLine) -> DecisionMeta:
+    """Two were asked, one said yes with a comment, for ten minutes."""
+    at = "2026-11-23T00:00:01.000000000Z"
+    said = ReviewerDecision(
+        verdict="approve",
+        reviewer="ruth",
+        issuer="https://id.example",
+        groups=("ops",),
+        via="console",
+        comment="fine, [EMAIL:ab12]",
+        at=at,
+        shown="f" * 64,
+        grant_minutes=10,
+    )
+    approval = ApprovalMeta(
+        id="6f0c3b5e-5a53-4d0e-9a35-0d9a6f1c8a11",
+        outcome="approved",
+        request_digest="d" * 64,
+        asked="2026-11-23T00:00:00.000000000Z",
+        needs=(ApprovalNeeded(group="ops", reviewers=1, policy="deletions"),),
+        decisions=(said,),
+        waited_ms=1000,
+        granted_until="2026-11-23T00:10:01.000000000Z",
+    )
+    return DecisionMeta(decision="allow", reason="approved by ruth", line=line, approval=approval)
 
 
 def _decision(effect: Literal["allow", "deny", "approval"]) -> PolicyDecision:

@@ -90,3 +90,12 @@ def test_a_message_depends_on_no_request(records: Any) -> None:
 def test_absent_is_absent() -> None:
     """Only None is left out; zero, false and empty are values."""
     assert present(a=None, b=0, c=False, d="") == {"b": 0, "c": False, "d": ""}
+
+
+def test_an_approval_says_who_decided(approved_record: Any) -> None:
+    """Reviewer, group, comment, time, what was shown, and for how long it serves: all that an audit asks."""
+    found = meta_block(approved_record)["approval"]
+    (said,) = found["decisions"]
+    assert (found["outcome"], found["waited_ms"], found["needs"][0]["group"]) == ("approved", 1000, "ops")
+    assert (said["reviewer"], said["via"], said["comment"]) == ("ruth", "console", "fine, [EMAIL:ab12]")
+    assert (said["shown"], said["grant_minutes"]) == ("f" * 64, 10)
