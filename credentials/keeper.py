@@ -48,6 +48,8 @@ class _Held:
     looked_at: float = float("-inf")
     stamp: Hashable = None
     earlier: tuple[str, ...] = ()
+    texts: frozenset[str] = frozenset()
+    """All of them; the same object until one changes."""
     problem: str = "not read yet"
     """Why it could not be read the last time; empty when it could."""
 
@@ -122,7 +124,7 @@ class Keeper:
 
     def known(self, source: SecretSource) -> frozenset[str]:
         """Those of one source."""
-        return frozenset(_texts(self._current(source)))
+        return self._current(source).texts
 
     def problem(self, source: SecretSource) -> str:
         """Why a source could not be read the last time; empty when it could."""
@@ -143,11 +145,14 @@ class Keeper:
             self._stopped.wait(self._round_seconds)
 
     def _current(self, source: SecretSource) -> _Held:
-        held, now = self._held[source], self._monotonic()
+        held = self._held[source]
         if source.vault is None:
-            if now - held.looked_at >= LOOK_SECONDS:
-                self._look(source, self._local)
-        elif held.coming is not None and now >= held.coming_at:
+            if self._monotonic() - held.looked_at < LOOK_SECONDS:
+                return held
+            self._look(source, self._local)
+        elif held.coming is None or self._monotonic() < held.coming_at:
+            return held
+        else:
             self._change(source, _adopted)
         return self._held[source]
 
@@ -173,7 +178,9 @@ class Keeper:
     def _change(self, source: SecretSource, step: Callable[[_Held], _Held]) -> None:
         """One step at a time: two threads may look at the same source."""
         with self._lock:
-            self._held[source] = step(self._held[source])
+            held = step(self._held[source])
+            texts = frozenset(_texts(held))
+            self._held[source] = held if texts == held.texts else replace(held, texts=texts)
 
 
 def _read(held: _Held, *, secret: Secret, stamp: Hashable, now: float, wait: float) -> _Held:

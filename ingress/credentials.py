@@ -120,7 +120,7 @@ class CredentialStore:
     def _pattern(self, source: SecretSource) -> re.Pattern[str]:
         values = self._keeper.known(source)
         made = self._patterns.get(source)
-        if made is None or made[0] != values:
+        if made is None or made[0] is not values:
             made = self._patterns[source] = (values, _pattern(values))
         return made[1]
 
