@@ -38,7 +38,7 @@ WORDS = (
     "number", "index", "key", "token", "user", "test", "build", "deploy", "config", "path", "name",
     "while", "for", "none", "true", "state", "queue",
 )  # fmt: skip
-ROUNDS = 3
+ROUNDS = 5
 ROWS = 900
 PEER_PYTHON = Path(".venv-bench/bin/python")
 PEERS = {"kingfisher": 5_000_000, "presidio": 300_000, "detect-secrets": 300_000}

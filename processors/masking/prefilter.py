@@ -27,9 +27,9 @@ _Numbered = tuple[int, bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class _Family:
-    """Rules that one quick look rules out together: their gate's number in the first database, or one of
-    these bytes. With neither they are always looked for.
+class _Alone:
+    """A rule with a database of its own, and what opens it: its gate's number in the first database, or one
+    of these bytes. With neither it is always looked for.
     """
 
     database: Any
@@ -43,28 +43,26 @@ class _Family:
 
 
 class HyperscanPrefilter:
-    """One database over the rules with keywords and over the gates; one more for each family behind a gate.
+    """One database over the rules with keywords and over the gates; one for each rule behind a gate.
 
     A database is as slow as its slowest patterns, and those are the rules that begin with anything: they are
-    looked for only in a text in which their gate matches at all.
+    looked for only in a text in which their gate matches at all, and one by one, which is quicker.
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._all = list(range(len(rules)))
-        families: dict[tuple[str, tuple[bytes, ...]], list[_Numbered]] = {}
-        for index, rule in enumerate(rules):
-            if _same_meaning(rule.regex):
-                families.setdefault((rule.gate, _marks(rule)), []).append((index, rule.regex.encode()))
-        first = families.pop(("", ()), [])
+        usable = [(index, rule) for index, rule in enumerate(rules) if _same_meaning(rule.regex)]
+        alone = {index: rule for index, rule in usable if rule.gate or _marks(rule)}
         gates = {gate: len(rules) + at for at, gate in enumerate(GATES) if gate not in _WIDE_GATES}
-        asked = [(gates[gate], GATES[gate].encode()) for gate, _ in families if gate in gates]
-        self._first, known = _databased(first + asked)
-        self._families = []
-        for (gate, marks), numbered in families.items():
-            database, behind = _databased(numbered)
-            opened_by = gates.get(gate, -1)
-            self._families.append(_Family(database, opened_by if opened_by in known else -1, marks))
-            known |= behind
+        first = [(index, rule.regex.encode()) for index, rule in usable if index not in alone]
+        first += [(number, GATES[gate].encode()) for gate, number in gates.items()]
+        self._first, known = _databased(first)
+        self._alone = []
+        for index, rule in alone.items():
+            database, found = _databased([(index, rule.regex.encode())])
+            opened_by = gates.get(rule.gate, -1)
+            self._alone.append(_Alone(database, opened_by if opened_by in known else -1, _marks(rule)))
+            known |= found
         self._always: list[int] = []
         self._always = [i for i in self._all if i not in known or not self._finds_examples(rules[i], i)]
 
@@ -81,9 +79,9 @@ class HyperscanPrefilter:
         found = set(self._always)
         if text:
             _scan(self._first, text, found)
-            for family in self._families:
-                if family.may_match(text, found):
-                    _scan(family.database, text, found)
+            for one in self._alone:
+                if one.may_match(text, found):
+                    _scan(one.database, text, found)
         return sorted(index for index in found if index < len(self._all))
 
 
