@@ -14,6 +14,12 @@ from tachograph.processors.masking.errors import Withheld
 from tachograph.processors.masking.limits import Limits
 
 _STEP = 256 * 1024
+_WIDE = {
+    (True, True, True, False): "utf-32-be",
+    (True, False, True, False): "utf-16-be",
+    (False, True, True, True): "utf-32-le",
+    (False, True, False, True): "utf-16-le",
+}
 _ZSTD_STEP = 256
 _ZSTD_WINDOW = 8 * 1024 * 1024  # RFC 9659: what every decoder takes
 _TEXT_TYPES = ("text/", "application/json", "application/x-www-form-urlencoded", "application/xml")
@@ -144,6 +150,8 @@ def as_text(data: bytes, content_type: str | None, limits: Limits) -> bytes:
     """
     for mark, name in (
         (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF32_LE, "utf-32"),  # begins as UTF-16's does, so it is asked for first
+        (codecs.BOM_UTF32_BE, "utf-32"),
         (codecs.BOM_UTF16_LE, "utf-16"),
         (codecs.BOM_UTF16_BE, "utf-16"),
     ):
@@ -152,13 +160,24 @@ def as_text(data: bytes, content_type: str | None, limits: Limits) -> bytes:
     charset = _charset(content_type)
     if charset and charset.replace("_", "-") not in ("utf-8", "utf8", "us-ascii", "ascii"):
         return _transcoded(data, charset, limits)
+    if data.count(b"\0") * 8 > len(data):
+        return _transcoded(data, _wide(data), limits)
     if _is_utf8(data):
-        if b"\0" in data[:4096] and not is_textual(content_type) and data.count(b"\0") * 8 > len(data):
-            raise Withheld("binary")
         return data
     if is_textual(content_type):
         return _transcoded(data, "utf-8", limits)
     raise Withheld("binary")
+
+
+def _wide(data: bytes) -> str:
+    """The charset of text in units of two or four bytes, by the NULs of its first characters (RFC 4627 3);
+    Withheld("binary") for anything else.
+    """
+    zeros = tuple(byte == 0 for byte in data[:4])
+    name = _WIDE.get(zeros)
+    if name is None:
+        raise Withheld("binary")
+    return name
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -175,6 +194,7 @@ def _transcoded(data: bytes, charset: str, limits: Limits) -> bytes:
     """The text in UTF-8, piece by piece: as a string it takes up to four times its bytes."""
     out, total = BytesIO(), 0
     try:
+        bytes(4).decode(charset, "replace")  # LookupError for a codec that is no charset: base64, bz2
         decode = codecs.getincrementaldecoder(charset)("replace").decode
         for at in range(0, len(data), _STEP):
             total += out.write(decode(data[at : at + _STEP], final=at + _STEP >= len(data)).encode())
