@@ -14,7 +14,7 @@ from tachograph.processors.masking.errors import Withheld
 from tachograph.processors.masking.limits import Limits
 
 _STEP = 256 * 1024
-_WIDE = {
+_WIDE: dict[tuple[bool, ...], str] = {
     (True, True, True, False): "utf-32-be",
     (True, False, True, False): "utf-16-be",
     (False, True, True, True): "utf-32-le",
