@@ -16,6 +16,7 @@ from tachograph.cli import canary, credentials, doctor, keys, login, parts, prov
 from tachograph.cli.demo import command as demo
 from tachograph.cli.lazy import LazyGroup
 from tachograph.cli.output import note
+from tachograph.cli.policy import command as policy
 
 __all__ = ["app", "main"]
 
@@ -91,7 +92,7 @@ def main() -> None:
         sys.exit(exit_code(error))
 
 
-for group in (up, demo, parts, provision, keys, login, credentials, sessions, doctor, canary):
+for group in (up, demo, parts, provision, keys, login, credentials, policy, sessions, doctor, canary):
     group.register(app)
 
 

@@ -111,6 +111,20 @@ class CedarJudge:
         found = calls(asked, self._targets[asked.connection.name])
         return tuple(self._evaluated(call, self._lanes[call.action].plan.leaves(call)) for call in found)
 
+    def satisfied(self, asked: Asked) -> tuple[dict[str, bool | None], ...]:
+        """For each call, whether each policy by itself applies to it; None where it cannot be evaluated.
+
+        Slow: every policy is evaluated alone. Raises `Unclear`.
+        """
+        found = calls(asked, self._targets[asked.connection.name])
+        return tuple({id_: self._alone(id_, call) for id_ in self.policies} for call in found)
+
+    def _alone(self, id_: str, call: Call) -> bool | None:
+        leaves = self._lanes[call.action].plan.leaves(call)
+        only = {"staticPolicies": {id_: self.policies[id_].est}, "templates": {}, "templateLinks": []}
+        result = self._ask(call, leaves, cedarpy.PolicySet.from_json_str(json.dumps(only)))
+        return None if result.diagnostics.errors else id_ in result.diagnostics.reasons
+
     def reads(self, action: Action) -> tuple[str, ...]:
         """The inputs that policies read of an action, as policies write them."""
         plan = self._lanes[action].plan
@@ -142,21 +156,24 @@ class CedarJudge:
     def _evaluated(self, call: Call, leaves: tuple[Leaf, ...]) -> Verdict:
         begun = self._clock_ns()
         plan, asked = self._lanes[call.action].plan, call.asked
-        groups = asked.groups & plan.groups
-        context = context_of(plan.paths, leaves)
-        result = cedarpy.is_authorized(
+        result = self._ask(call, leaves, self._set)
+        context, groups = context_of(plan.paths, leaves), asked.groups & plan.groups
+        inputs = _inputs(call, context, groups, principal=plan.principal)
+        decision, failed = self._read(call, result, inputs, begun)
+        return Verdict(call, decision, context, failed)
+
+    def _ask(self, call: Call, leaves: tuple[Leaf, ...], policies: cedarpy.PolicySet) -> cedarpy.AuthzResult:
+        plan, asked = self._lanes[call.action].plan, call.asked
+        return cedarpy.is_authorized(
             {
                 "principal": {"type": _type(asked.principal), "id": asked.principal.id},
                 "action": {"type": "Action", "id": call.action.value},
                 "resource": {"type": "Connection", "id": asked.connection.name},
-                "context": context,
+                "context": context_of(plan.paths, leaves),
             },
-            self._set,
-            self._with(asked.principal, groups),
+            policies,
+            self._with(asked.principal, asked.groups & plan.groups),
         )
-        inputs = _inputs(call, context, groups, principal=plan.principal)
-        decision, failed = self._read(call, result, inputs, begun)
-        return Verdict(call, decision, context, failed)
 
     def _read(
         self, call: Call, result: cedarpy.AuthzResult, inputs: str, begun: int

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import permutations
 from pathlib import Path
 
 from tachograph.ingress.errors import PoliciesUnusable
 from tachograph.ingress.policy.errors import PoliciesRefused
 from tachograph.ingress.policy.judge import CedarJudge
 from tachograph.ingress.policy.policies import MAX_FILE_CHARS, PolicyFile, read_policies
-from tachograph.schemas.config import Configuration
+from tachograph.schemas.config import Configuration, Identity
 
-__all__ = ["load_judge", "read_files"]
+__all__ = ["confusable_issuers", "load_judge", "read_files"]
 
 
 def load_judge(config: Configuration, *, base: Path) -> CedarJudge | None:
@@ -20,10 +21,17 @@ def load_judge(config: Configuration, *, base: Path) -> CedarJudge | None:
         return None
     files = read_files([base / name for name in config.policy.files])
     try:
-        policies = read_policies(files, issuers=len(config.identity.oidc))
+        policies = read_policies(files, issuers=confusable_issuers(config.identity))
     except PoliciesRefused as error:
         raise PoliciesUnusable("\n".join(map(str, error.problems))) from None
     return CedarJudge(policies, config.connections)
+
+
+def confusable_issuers(identity: Identity) -> int:
+    """How many issuers may vouch for the same user's name: 1 where prefixes keep them apart."""
+    prefixes = [issuer.principal_prefix for issuer in identity.oidc]
+    apart = not any(one.startswith(other) for one, other in permutations(prefixes, 2))
+    return 1 if apart else len(prefixes)
 
 
 def read_files(paths: Sequence[Path]) -> list[PolicyFile]:

@@ -51,3 +51,5 @@ def test_several_issuers_make_names_ambiguous(tmp_path: Path) -> None:
     assert load_judge(config("a.cedar", identity={"oidc": issuers[:1]}), base=tmp_path) is not None
     with pytest.raises(PoliciesUnusable, match="issuers"):
         load_judge(config("a.cedar", identity={"oidc": issuers}), base=tmp_path)
+    apart = [item | {"principal_prefix": f"{name}:"} for name, item in zip("ab", issuers, strict=True)]
+    assert load_judge(config("a.cedar", identity={"oidc": apart}), base=tmp_path) is not None

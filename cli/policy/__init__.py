@@ -1,0 +1,1 @@
+"""`tacho policy`: check policies, try them on cases, explain a decision, replay recorded traffic."""
