@@ -185,11 +185,11 @@ class Processor(_Config):
     """The worker that masks and enriches. It scales by further processes, up to the topic's partitions."""
 
     data_dir: str = "processor"
-    """Its working folder; nothing in it is needed after a restart."""
+    """Its working folder: counts that outlive a crash, nothing of a record."""
     metrics: Listen | None = None
     """Where /metrics, /healthz and /readyz are served; none by default."""
-    hold_bytes: Annotated[int, Field(ge=_MIB)] = 32 * _MIB
-    """The most that the masker holds of one long body before it withholds the rest."""
+    hold_bytes: Annotated[int, Field(ge=_MIB)] = 24 * _MIB
+    """The most that the masker holds of one long body, as sent and decoded; a larger one is withheld."""
     hold_seconds: Annotated[float, Field(gt=0)] = 900
     """The longest it holds one, by the records' own time."""
 

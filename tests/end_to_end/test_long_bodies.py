@@ -12,7 +12,7 @@ LENGTH = 100_000_000
 BLOCK = b'{"note":"row after row","password":"Kq7hunter2hunter9"}\n' * 1000
 PIECE = 256 * 1024
 PEAK_MB = {"ingress": 300, "process": 700, "sink": 300}
-"""The most that each part may have held; the bodies are 200 MB together, `worker.hold_bytes` is 32 MiB."""
+"""The most that each part may have held; the bodies are 200 MB together, `processor.hold_bytes` is 24 MiB."""
 
 
 def body(sock: socket.socket) -> str:
