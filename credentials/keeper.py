@@ -31,7 +31,8 @@ ROUNDS = 3
 """How often Vault is asked within `refresh_seconds`."""
 FIRST_SECONDS = 10.0
 """How long the start waits for Vault's first answers."""
-STOP_SECONDS = 5.0
+STOP_SECONDS = 1.0
+"""How long the end waits for a question under way."""
 
 _log = structlog.get_logger(__name__)
 
