@@ -69,7 +69,7 @@ async def _exchange(
             asyncio.timeout(FETCH_SECONDS),
             client.stream(method, url, headers=_HEADERS, data=form) as response,
         ):
-            return Answer(response.status_code, _object(response.status_code, await _body(response)))
+            return Answer(response.status_code, _object(response.status_code, await _body(response), form))
     except TimeoutError:
         raise IssuerFailed(f"it took longer than {FETCH_SECONDS:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -87,8 +87,8 @@ async def _body(response: httpx.Response) -> bytes:
     return bytes(data)
 
 
-def _object(status: int, data: bytes) -> Mapping[str, Any]:
-    if not data and status != 200:
+def _object(status: int, data: bytes, form: Mapping[str, str] | None) -> Mapping[str, Any]:
+    if not data and (status != 200 or form is not None):  # RFC 7009, 2.2: a revocation answers with nothing
         return {}
     try:
         return read_object(data)

@@ -19,6 +19,8 @@ class _Config(BaseModel):
 def _patterns(value: object) -> object:
     """YAML writes a flag or a number without quotes, and one pattern without a list."""
     items = value if isinstance(value, list | tuple) else [value]
+    if not 0 < len(items) <= MAX_RULES:
+        raise ValueError(f"expected 1 to {MAX_RULES} patterns, got {len(items)}")
     return tuple(
         str(item).lower() if isinstance(item, bool) else str(item) if isinstance(item, int) else item
         for item in items
@@ -26,8 +28,10 @@ def _patterns(value: object) -> object:
 
 
 _Pattern = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+_Written = str | bool | int
 ClaimPatterns = Annotated[
-    tuple[_Pattern, ...], BeforeValidator(_patterns), Field(min_length=1, max_length=MAX_RULES)
+    tuple[_Pattern, ...],
+    BeforeValidator(_patterns, json_schema_input_type=_Written | list[_Written]),
 ]
 """Values with `*`, `?` and `[...]`, of which one must fit; case counts."""
 _ClaimPath = Annotated[str, StringConstraints(min_length=1, max_length=256)]

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ import structlog
 from hypothesis import settings
 
 from tachograph.cli.stack.engines import Endpoints, Stack, StackConfig
+from tachograph.cli.stack.keycloak import Keycloak
 from tachograph.cli.stack.progress import Plain
+from tachograph.cli.stack.user import engine_user
 
 _spec = importlib.util.spec_from_file_location("leak_watch", Path(__file__).with_name("leak_watch.py"))
 leak_watch = importlib.util.module_from_spec(_spec)
@@ -78,3 +81,25 @@ def stack() -> Iterator[Endpoints]:
         )
         with Stack(config) as running:
             yield running.start(Plain(sys.stderr))
+
+
+@dataclass(frozen=True)
+class IdentityProvider:
+    """A running Keycloak and its administrator's password."""
+
+    url: str
+    password: str
+
+
+@pytest.fixture(scope="session")
+def keycloak() -> Iterator[IdentityProvider]:
+    """A real Keycloak: the one of TACHO_TEST_KEYCLOAK (and ..._PASSWORD), else a fresh one.
+
+    A running one is shared with other runs: make a realm of your own.
+    """
+    url = os.environ.get("TACHO_TEST_KEYCLOAK")
+    if url:
+        yield IdentityProvider(url, os.environ["TACHO_TEST_KEYCLOAK_PASSWORD"])
+        return
+    with open_folder() as folder, Keycloak(folder, StackConfig().cache, engine_user(os.geteuid())) as server:
+        yield IdentityProvider(server.start(Plain(sys.stderr)), server.password)

@@ -117,7 +117,7 @@ class Stack:
 
     def _files(self, progress: Progress) -> lock.Lock:
         wanted = {"kafka": self._config.with_kafka, "opensearch": self._config.with_opensearch}
-        files = {folder: jars for folder, jars in lock.read().items() if wanted[folder.split("/")[0]]}
+        files = {folder: jars for folder, jars in lock.read().items() if wanted.get(folder.split("/")[0])}
         jars = [jar for group in files.values() for jar in group]
         needed_mb = fetch.missing_bytes(jars, self._config.cache) // preflight.MB
         preflight.check_disk(self._config.cache, needed_mb, "TACHO_CACHE")

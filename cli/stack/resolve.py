@@ -17,7 +17,10 @@ def resolve() -> lock.Lock:
 
     with tempfile.TemporaryDirectory(prefix="tacho-lock-") as cache:
         context = MavenContext(repo_cache=Path(cache), remote_repos=repositories(), timeout=60)
-        found = {folder: _closure(context, roots) for folder, roots in ROOTS.items()}
+        found = {
+            folder: _archives(context, roots) if folder.endswith("/dist") else _closure(context, roots)
+            for folder, roots in ROOTS.items()
+        }
         in_lib = {(jar.group, jar.artifact) for jar in found["opensearch/lib"]}
         return {
             folder: jars if folder.endswith("/lib") else _without(jars, in_lib)
@@ -35,6 +38,15 @@ def _closure(context: Any, roots: tuple[str, ...]) -> tuple[lock.Jar, ...]:
             if dep.scope in _RUNTIME_SCOPES:
                 chosen.setdefault((dep.groupId, dep.artifactId), dep.artifact)
     return tuple(_hashed(artifact) for artifact in chosen.values())
+
+
+def _archives(context: Any, roots: tuple[str, ...]) -> tuple[lock.Jar, ...]:
+    found = []
+    for root in roots:
+        group, artifact, version = root.split(":")
+        component = context.project(group, artifact).at_version(version)
+        found.append(_hashed(component.artifact(packaging="zip")))
+    return tuple(found)
 
 
 def _hashed(artifact: Any) -> lock.Jar:

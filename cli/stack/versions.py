@@ -1,4 +1,4 @@
-"""The one place that states which Kafka and which OpenSearch Tachograph runs on.
+"""The one place that states which Kafka, OpenSearch and Keycloak Tachograph runs on.
 
 The lock file, `docker-compose.yml` and the documentation are tested against this file. After a change, run
 `python -m tachograph.cli.stack.lock --write`.
@@ -8,6 +8,7 @@ from typing import Final
 
 KAFKA: Final = "4.2.0"
 OPENSEARCH: Final = "3.4.0"
+KEYCLOAK: Final = "26.7.3"
 
 _SCALA: Final = "2.13"
 _KAFKA_LOG4J: Final = "2.25.3"  # the version Kafka itself asks for
@@ -31,6 +32,8 @@ ROOTS: Final[dict[str, tuple[str, ...]]] = {
     "opensearch/modules/transport-netty4": (f"org.opensearch.plugin:transport-netty4-client:{OPENSEARCH}",),
     "opensearch/modules/mapper-extras": (f"org.opensearch.plugin:mapper-extras-client:{OPENSEARCH}",),
     "opensearch/modules/reindex": (f"org.opensearch.plugin:reindex-client:{OPENSEARCH}",),
+    # A whole distribution in one archive, without a closure.
+    "keycloak/dist": (f"org.keycloak:keycloak-quarkus-dist:{KEYCLOAK}",),
 }
 
 # Module folder -> the class OpenSearch loads from it.

@@ -8,7 +8,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -249,8 +249,8 @@ def _type(document: dict[str, Any]) -> str:
 
 
 @contextmanager
-def opened(folder: Path, engines: Engines) -> Iterator[Site]:
-    """A site that is provisioned and serves."""
+def opened(folder: Path, engines: Engines, more: Mapping[str, Any] | None = None) -> Iterator[Site]:
+    """A site that is provisioned and serves; `more` are settings beside, or instead of, the usual ones."""
     target = Target()
     keys = folder / "keys"
     keys.mkdir(mode=0o700, parents=True)
@@ -258,7 +258,7 @@ def opened(folder: Path, engines: Engines) -> Iterator[Site]:
         (keys / name).touch(mode=0o600)
         (keys / name).write_bytes(base64.b64encode(secrets.token_bytes(32)))
     file = folder / "tacho.yaml"
-    file.write_text(yaml.safe_dump(_settings(engines, target.port)))
+    file.write_text(yaml.safe_dump(_settings(engines, target.port) | dict(more or {})))
     config = load_configuration(file.read_text(), file=str(file))
     key = ApiKeys(keys / "api-keys.yaml").create("agent", randomness=os.urandom, now="2026-01-01T00:00:00Z")
     parts = Supervisor([part(name, file) for name in PARTS], logs=folder / "logs", run=folder / "run")
@@ -297,8 +297,8 @@ def site(stack: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         yield made
 
 
-@pytest.fixture
-def open_site() -> Callable[[Path, Engines], AbstractContextManager[Site]]:
+@pytest.fixture(scope="session")
+def open_site() -> Callable[..., AbstractContextManager[Site]]:
     """For a test that brings engines of its own."""
     return opened
 

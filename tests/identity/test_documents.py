@@ -75,6 +75,11 @@ async def test_an_error_of_oauth_is_an_answer() -> None:
     assert (answer.status, answer.document["error"], "secret" in repr(answer)) == (400, "x", False)
 
 
+async def test_a_form_may_be_answered_with_nothing() -> None:
+    """RFC 7009, 2.2: a revocation is."""
+    assert (await post_form(client(httpx.Response(200)), URL, {"a": "b"})).status == 200
+
+
 def test_a_file_of_authorities_must_be_one(tmp_path: Path) -> None:
     """Found out at the start."""
     (tmp_path / "ca.pem").write_text("nothing")
