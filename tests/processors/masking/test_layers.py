@@ -1,6 +1,7 @@
 """What is hidden in strings is read in place, layer by layer, and every offset leads back."""
 
 import base64
+from collections.abc import Callable
 from urllib.parse import quote
 
 import orjson
@@ -132,3 +133,17 @@ def test_a_text_of_nothing_but_backslashes_is_cut_too() -> None:
     """Memory stays bounded where no place is free of them."""
     runs = module._backslash_runs(b"\\" * 200_001)
     assert max(len(parts) for parts, _ in runs) < 40_000
+
+
+@pytest.mark.parametrize("lead", range(5))
+@pytest.mark.parametrize("encode", [base64.b64encode, lambda text: text.hex().encode()])
+def test_a_long_run_is_decoded_piece_by_piece(lead: int, encode: Callable[[bytes], bytes]) -> None:
+    """What lies over the end of a piece is read whole, whatever stands glued before the run."""
+    fill = b"the cat sat on the mat " * 50_000
+    text = fill[: 786_420 + lead] + SECRET.encode() + fill + SECRET.encode()
+    run = b"x" * lead + encode(text)
+    *_, last = layers(ContentView(run), Limits(), Deadline.after(60))
+    assert last.text.count(SECRET.encode()) == 2
+    at = last.text.index(SECRET.encode())
+    ((start, end),) = last.to_content(at, at + len(SECRET))
+    assert len(SECRET) < end - start <= 2 * len(SECRET) + 8

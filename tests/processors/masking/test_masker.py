@@ -228,3 +228,16 @@ def test_a_secret_column_is_masked_in_json_rows_at_any_depth() -> None:
     result = orjson.loads(out)
     assert result["rows"] == [[1, "[PIN]"], [2, "[PIN]"]]
     assert orjson.loads(result["text"])["rows"] == [[1, "[PIN]"], [2, "[PIN]"]]
+
+
+def test_layers_that_are_not_kept_are_read_again() -> None:
+    """A text too large to keep all its layers: propagation decodes them anew, and the result is the same."""
+    inner = orjson.dumps({"password": SECRET, "said": "a %2561bc"}).decode()
+    outer = orjson.dumps({"again": inner}).decode()
+    body = orjson.dumps({"arguments": outer, "prose": f"it was {SECRET}"})
+    part = Part("b", "body", body, "application/json")
+    (kept,) = Masker(load(), KEY).mask([part])
+    (again,) = Masker(load(), KEY, limits=Limits(kept_bytes=1)).mask([part])
+    assert (again.data, again.spans) == (kept.data, kept.spans)
+    assert kept.data is not None
+    assert SECRET.encode() not in kept.data

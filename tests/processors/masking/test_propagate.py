@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tachograph.processors.masking import propagate
 from tachograph.processors.masking.errors import Withheld
 from tachograph.processors.masking.limits import Limits
-from tachograph.processors.masking.propagate import Haystack, needles, spellings
+from tachograph.processors.masking.propagate import Haystack, haystacks, needles, spellings
 
 VALUE = b"q7Lp2vXz9RtB4mNc"
 
@@ -66,3 +67,26 @@ def test_the_better_finding_names_a_value() -> None:
         (hit,) = Haystack(wanted, Limits()).find(VALUE)
         assert hit[0].rule == "high"
     assert VALUE.decode() not in repr(one[0])
+
+
+def test_many_values_are_looked_for_in_several_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as memory asks for; together they find what one would."""
+    wanted = [needle for number in range(50) for needle in needles("r", "T", b"value-%d-of-many" % number)]
+    text = b" ".join(needle.value for needle in wanted)
+    whole = set(Haystack(wanted, Limits()).find(text))
+    monkeypatch.setattr(propagate, "BATCH_BYTES", 100)
+    passes = list(haystacks(wanted, Limits()))
+    assert len(passes) > 10
+    assert {hit for one in passes for hit in one.find(text)} == whole
+    with pytest.raises(Withheld, match="propagation-limit"):
+        list(haystacks(wanted, Limits(needles=10)))
+
+
+@given(st.integers(1, 40), st.integers(0, 60))
+def test_a_long_text_is_searched_in_pieces(step: int, lead: int) -> None:
+    """A value that lies over the end of a piece is found, and found once."""
+    text = b"x " * lead + VALUE + b" y" * 30 + VALUE
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(propagate, "_STEP", step)
+        found = [start for _, start, _ in haystack(VALUE).find(text)]
+    assert found == [2 * lead, 2 * lead + len(VALUE) + 60]
