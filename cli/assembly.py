@@ -1,4 +1,4 @@
-"""Everything up in order, everything down in reverse: engines, then what they hold, then our three parts.
+"""Everything up in order, everything down in reverse: engines, then what they hold, then our parts.
 
 Whose engines: with `stack.managed: true` Kafka and OpenSearch are started at the loopback ports that the
 configuration names; without it (or with `--external`) they are the operator's, and none is started.
@@ -30,6 +30,8 @@ __all__ = ["PARTS", "READY_SECONDS", "Assembly", "part", "stack_config"]
 
 PARTS = ("ingress", "process", "sink")
 """In the order in which they start, and in which they stop: the producer before the consumers."""
+CANARY = "canary"
+"""Beside them, where the configuration does not switch it off."""
 READY_SECONDS = 90.0
 _LOOK = 0.1
 
@@ -68,7 +70,8 @@ class Assembly:
         self._say = say
         self._stack = Stack(stack_config(settings)) if managed else None
         home = settings.home
-        parts = [part(name, settings.file) for name in PARTS]
+        beside = (CANARY,) if settings.configuration.canary.enabled else ()
+        parts = [part(name, settings.file) for name in (*PARTS, *beside)]
         self.supervisor = Supervisor(parts, logs=home / "logs", run=home / "run")
         self.urls: dict[str, Any] = {}
         self._recorded = False
@@ -98,7 +101,7 @@ class Assembly:
         if events:
             self._record()
 
-    def stop(self, names: Sequence[str] = PARTS) -> None:
+    def stop(self, names: Sequence[str] | None = None) -> None:
         """End the parts in order, then the engines."""
         for name in self.supervisor.stop(names):
             self._say(

@@ -1,16 +1,18 @@
 """The canary agent: publish a session of planted secrets on the raw topic, read its events on the masked one.
 
 It looks from outside, at what the processors in service really put out: an old rule set, a worker with
-another configuration, a masker that was bypassed would show here. No log line or metric holds a plant.
+another configuration, a masker that was bypassed would show here. A leak stops the raw partition that it came
+through, durably, and is raised as a finding. No log line, metric, stop or finding holds a plant.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,14 @@ from prometheus_client import CollectorRegistry, Counter
 
 from tachograph.processors.brokers import rdkafka_settings
 from tachograph.processors.canary_session import CanarySession, leaked, plant_session
+from tachograph.processors.enrichment.finding import finding
 from tachograph.processors.errors import BrokerFault
 from tachograph.processors.keyfile import read_key
+from tachograph.processors.stops import write_stop
 from tachograph.schemas.config import Configuration
+from tachograph.schemas.event import rfc3339_ns
 from tachograph.schemas.keys import KeyEncryptionKey
+from tachograph.schemas.stops import Stop
 from tachograph.schemas.topics import MAX_RECORD_BYTES
 
 __all__ = ["Canary", "CanaryMetrics", "Result", "partition_end"]
@@ -48,6 +54,8 @@ class Result:
     missing: int
     leaks: tuple[str, ...]
     """The places of the plants that could be read; never their values."""
+    stopped: int | None = None
+    """The raw partition that was stopped for it."""
 
     @property
     def good(self) -> bool:
@@ -62,6 +70,7 @@ class CanaryMetrics:
         self.planted = Counter("tacho_canary_planted", "Synthetic secrets sent in", registry=kept)
         self.leaks = Counter("tacho_canary_leaks", "Of them, readable behind the masker", registry=kept)
         self.unseen = Counter("tacho_canary_unseen", "Records without an event in time", registry=kept)
+        self.stops = Counter("tacho_canary_stops", "Partitions stopped for a leak", registry=kept)
 
 
 class Canary:
@@ -79,14 +88,14 @@ class Canary:
         session = plant_session(seeds, kek=self._kek, clock=time.time_ns, randomness=secrets.token_bytes)
         try:
             with self._reader() as reader:
-                self._publish(session)
+                partition = self._publish(session)
                 self._metrics.planted.inc(len(session.plants))
                 seen = _events(reader, session, wait_s)
         except KafkaException as error:
             raise BrokerFault(f"{self._settings['bootstrap.servers']}: {error.args[0].str()}") from None
-        return self._judged(session, seen)
+        return self._judged(session, seen, partition)
 
-    def _judged(self, session: CanarySession, seen: dict[str, bytes]) -> Result:
+    def _judged(self, session: CanarySession, seen: dict[str, bytes], partition: int) -> Result:
         leaks = leaked(seen.values(), session.plants)
         places = tuple(sorted({plant.place for plant in leaks}))
         missing = len(session.expected - seen.keys())
@@ -96,21 +105,54 @@ class Canary:
         if leaks:
             _log.critical("LEAK: planted secrets are readable on the masked topic", session=result.session,
                           leaks=len(leaks), places=places)  # fmt: skip
+            self._stop(session, partition, len(leaks), places)
+            result = replace(result, stopped=partition)
         elif missing:
             _log.error("canary records were not masked in time", session=result.session, missing=missing)
         else:
             _log.info("canary round good", session=result.session, planted=result.planted)
         return result
 
-    def _publish(self, session: CanarySession) -> None:
-        failed: list[str] = []
-        producer = Producer({**self._settings, "acks": "all", "enable.idempotence": True,
-                             "partitioner": "murmur2_random", "message.max.bytes": MAX_RECORD_BYTES,
-                             "message.timeout.ms": int(ASK_S * 1000), "error_cb": _quiet})  # fmt: skip
+    def _stop(self, session: CanarySession, partition: int, leaks: int, places: tuple[str, ...]) -> None:
+        """Stop the partition first, then tell the analysts; both are the same however often they are said."""
+        stop = Stop(
+            finding=uuid.uuid5(session.id, "canary-leak"),
+            partition=partition,
+            session=session.id,
+            leaks=leaks,
+            places=places,
+            raised=rfc3339_ns(time.time_ns()),
+        )
+        write_stop(self._settings, self._topics.stops, stop)
+        self._metrics.stops.inc()
+        told = finding(stop)
+        headers: list[tuple[str, str | bytes | None]] = [
+            ("uid", str(told.uid)),
+            ("type", told.type),
+            ("day", told.day),
+            ("content-type", "application/json"),
+        ]
+        producer = self._producer()
+        producer.produce(self._topics.masked, told.value, str(told.session).encode(), headers=headers)
+        if producer.flush(2 * ASK_S):
+            raise BrokerFault("the finding of a leak was not delivered; its partition is stopped")
 
-        def delivered(error: Any, _: Message) -> None:
+    def _producer(self) -> Producer:
+        return Producer({**self._settings, "acks": "all", "enable.idempotence": True,
+                         "partitioner": "murmur2_random", "message.max.bytes": MAX_RECORD_BYTES,
+                         "message.timeout.ms": int(ASK_S * 1000), "error_cb": _quiet})  # fmt: skip
+
+    def _publish(self, session: CanarySession) -> int:
+        """Key and records, in order; the raw partition that they lie in."""
+        failed: list[str] = []
+        partitions: set[int] = set()
+        producer = self._producer()
+
+        def delivered(error: Any, message: Message) -> None:
             if error is not None:
                 failed.append(error.str())
+            elif message.topic() == self._topics.raw:
+                partitions.add(message.partition() or 0)
 
         def flush() -> None:
             if producer.flush(2 * ASK_S) or failed:
@@ -121,6 +163,8 @@ class Canary:
         for record in session.records:
             producer.produce(self._topics.raw, record, str(session.id).encode(), on_delivery=delivered)
         flush()
+        (partition,) = partitions  # one key, one partition
+        return partition
 
     @contextmanager
     def _reader(self) -> Iterator[Consumer]:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from tachograph.schemas.approval_settings import Approval
+from tachograph.schemas.canary_settings import Canary
 from tachograph.schemas.canonical import canonical_json, sha256_hex
 from tachograph.schemas.connection import Connection
 from tachograph.schemas.identity_settings import Identity, OidcIssuer
@@ -239,6 +240,8 @@ class Configuration(_Config):
     """What writes into OpenSearch."""
     approval: Approval = Approval()
     """Requests that wait for people."""
+    canary: Canary = Canary()
+    """What proves in service that masking holds."""
     stack: Stack = Stack()
     """The local engines."""
     connections: tuple[Connection, ...] = ()

@@ -16,6 +16,8 @@ __all__ = [
     "CLASSES",
     "CLASS_ACTIVITIES",
     "DISPOSITIONS",
+    "FINDING_ACTIVITIES",
+    "FINDING_STATUSES",
     "HTTP_ACTIVITIES",
     "HTTP_METHODS",
     "LIFECYCLE_ACTIVITIES",
@@ -33,10 +35,16 @@ OCSF_VERSION: Final = "1.9.0"
 UNKNOWN: Final = 0
 OTHER: Final = 99
 
-CATEGORIES: Final = {4: "Network Activity", 6: "Application Activity"}
-CLASSES: Final = {4002: "HTTP Activity", 6002: "Application Lifecycle", 6003: "API Activity"}
+CATEGORIES: Final = {2: "Findings", 4: "Network Activity", 6: "Application Activity"}
+CLASSES: Final = {
+    2004: "Detection Finding",
+    4002: "HTTP Activity",
+    6002: "Application Lifecycle",
+    6003: "API Activity",
+}
 
 API_ACTIVITIES: Final = {0: "Unknown", 1: "Create", 2: "Read", 3: "Update", 4: "Delete", 99: "Other"}
+FINDING_ACTIVITIES: Final = {0: "Unknown", 1: "Create", 2: "Update", 3: "Close", 99: "Other"}
 LIFECYCLE_ACTIVITIES: Final = {0: "Unknown", 3: "Start", 4: "Stop", 99: "Other"}
 HTTP_METHODS: Final = {
     "CONNECT": 1,
@@ -82,9 +90,15 @@ HTTP_ACTIVITIES: Final = {
     37: "Unlock",
     99: "Other",
 }
-CLASS_ACTIVITIES: Final = {4002: HTTP_ACTIVITIES, 6002: LIFECYCLE_ACTIVITIES, 6003: API_ACTIVITIES}
+CLASS_ACTIVITIES: Final = {
+    2004: FINDING_ACTIVITIES,
+    4002: HTTP_ACTIVITIES,
+    6002: LIFECYCLE_ACTIVITIES,
+    6003: API_ACTIVITIES,
+}
 
-SEVERITIES: Final = {0: "Unknown", 1: "Informational", 2: "Low", 3: "Medium", 4: "High"}
+SEVERITIES: Final = {0: "Unknown", 1: "Informational", 2: "Low", 3: "Medium", 4: "High", 5: "Critical"}
+FINDING_STATUSES: Final = {0: "Unknown", 1: "New", 4: "Resolved"}
 STATUSES: Final = {0: "Unknown", 1: "Success", 2: "Failure"}
 ACTIONS: Final = {0: "Unknown", 1: "Allowed", 2: "Denied"}
 DISPOSITIONS: Final = {0: "Unknown", 1: "Allowed", 2: "Blocked"}

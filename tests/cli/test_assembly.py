@@ -61,3 +61,15 @@ def test_one_home_runs_once(told: Settings) -> None:
         assembly.start()
     assembly.stop()
     assert run_state.read(told.home) is not None
+
+
+def test_the_canary_runs_beside_the_parts(told: Settings) -> None:
+    """Unless the configuration switches it off."""
+    parts = Assembly(told, managed=False, say=print).supervisor.parts
+    assert list(parts) == [*PARTS, "canary"]
+    quiet = told.configuration.model_copy(
+        update={"canary": told.configuration.canary.model_copy(update={"enabled": False})}
+    )
+    assert list(Assembly(replace(told, configuration=quiet), managed=False, say=print).supervisor.parts) == [
+        *PARTS
+    ]

@@ -3,13 +3,18 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
-from tachograph.cli import settings
+from tachograph.cli import checks, settings
 from tachograph.cli.checks import SPOOL_WARNING, Check, Verdict, examine
 from tachograph.cli.home import make_home
 from tachograph.cli.settings import Settings
+from tachograph.processors.errors import BrokerFault
+from tachograph.schemas.stops import Stop
+
+AT = "2026-11-23T10:00:00Z"
 
 
 @pytest.fixture
@@ -119,3 +124,20 @@ def test_a_broken_key_file_is_said_to_be_one(told: Settings) -> None:
     found = _found(told)
     assert found["API keys"].verdict is Verdict.BAD
     assert "Kafka" in found
+
+
+def test_a_partition_that_stands_still_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to do; a topic that cannot be read is a warning."""
+    stop = Stop(finding=UUID(int=1), partition=2, session=UUID(int=2), leaks=1, places=("url",), raised=AT)
+    monkeypatch.setattr(checks, "read_stops", lambda *_: {2: stop})
+    found = checks._stops({}, "t.stops")
+    assert (found.verdict, "partition 2" in found.found) == (Verdict.BAD, True)
+    assert "tacho canary acknowledge" in found.remedy
+    monkeypatch.setattr(checks, "read_stops", lambda *_: {})
+    assert checks._stops({}, "t.stops").verdict is Verdict.OK
+
+    def away(*_: object) -> None:
+        raise BrokerFault("no answer")
+
+    monkeypatch.setattr(checks, "read_stops", away)
+    assert checks._stops({}, "t.stops").verdict is Verdict.WARNING

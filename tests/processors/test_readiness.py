@@ -1,5 +1,7 @@
 """Readiness: a worker says that it is ready only while records get through it."""
 
+from dataclasses import replace
+
 import pytest
 
 from tachograph.processors.readiness import STUCK_S, Readiness, Vitals
@@ -36,6 +38,10 @@ def test_before_the_first_look_it_is_starting(clock: Clock) -> None:
         (vitals(partitions=None), "not yet in the consumer group"),
         (vitals(reachable=False), "Kafka does not answer"),
         (vitals(waiting=5), ""),
+        (
+            replace(vitals(), stopped=(1, 3)),
+            "partition 1, 3 stopped: a canary could be read behind the masker; tacho canary stops",
+        ),
     ],
 )
 def test_what_it_sees_is_what_it_says(clock: Clock, seen: Vitals, refusing: str) -> None:
