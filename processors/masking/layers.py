@@ -136,31 +136,31 @@ def _unbase64(body: bytes) -> bytes:
         return b""
 
 
-def _base64_edits(start: int, run: bytes) -> list[Edit]:
+def _base64_edits(text: bytes, start: int, stop: int) -> list[Edit]:
     """The readable pieces of a base64 run, whatever stands glued before it."""
-    length = len(run.rstrip(b"="))
+    end = stop - text.count(b"=", max(start, stop - 2), stop)
     found: list[Edit] = []
-    for at in range(0, length, _PROBED):  # as much at a time as memory asks for
-        end = found[-1].end if found else 0
-        found += (edit for edit in _best_base64(start, run, at, length) if edit.start >= end)
-    if found and found[-1].end == start + length:
+    for at in range(start, end, _PROBED):  # as much at a time as memory asks for
+        done = found[-1].end if found else 0
+        found += (edit for edit in _best_base64(text, at, end) if edit.start >= done)
+    if found and found[-1].end == end:
         last = found[-1]  # the padding belongs to the last group
-        found[-1] = Edit(last.start, start + len(run), last.text, last.unit, last.per)
+        found[-1] = Edit(last.start, stop, last.text, last.unit, last.per)
     return found
 
 
-def _best_base64(start: int, run: bytes, at: int, length: int) -> list[Edit]:
+def _best_base64(text: bytes, at: int, end: int) -> list[Edit]:
     """Of one stretch of a run, begun at each of four places: what is readable in the most readable."""
     best: list[Edit] = []
     covered = 0
     for low in range(at, at + 4):
-        high = min(low + _PROBED, length)
-        plain = _unbase64(run[low:high])
+        high = min(low + _PROBED, end)
+        plain = _unbase64(text[low:high])
         pieces = _readable(plain)
-        readable = sum(end - begin for begin, end in pieces)
+        readable = sum(last - first for first, last in pieces)
         if readable > covered:
             covered = readable
-            best = [_base64_edit(start + low, high - low, plain, piece) for piece in pieces]
+            best = [_base64_edit(low, high - low, plain, piece) for piece in pieces]
     return best
 
 
@@ -181,24 +181,24 @@ def _base64_edit(start: int, length: int, plain: bytes, piece: tuple[int, int]) 
     return Edit(start + low // 3 * 4, end, plain[low:high], unit=4, per=3)
 
 
-def _hex_edits(start: int, run: bytes) -> list[Edit]:
+def _hex_edits(text: bytes, start: int, stop: int) -> list[Edit]:
     """The readable pieces of the hex digits in a run."""
     edits = []
-    for digits in _HEX.finditer(run):
+    for digits in _HEX.finditer(text, start, stop):
         low, end = digits.span()
         for at in range(low, end - 1, _PROBED):
             high = min(at + _PROBED, end)
-            plain = binascii.unhexlify(run[at : high - (high - at) % 2])
+            plain = binascii.unhexlify(text[at : high - (high - at) % 2])
             edits += [
-                Edit(start + at + 2 * text.start(), start + at + 2 * text.end(), text[0], unit=2, per=1)
-                for text in _PRINTABLE.finditer(plain)
+                Edit(at + 2 * found.start(), at + 2 * found.end(), found[0], unit=2, per=1)
+                for found in _PRINTABLE.finditer(plain)
             ]
     return edits
 
 
-def _run_edits(start: int, run: bytes) -> list[Edit]:
-    found = _hex_edits(start, run)
-    return found or [edit for edit in _base64_edits(start, run) if edit.end > edit.start]
+def _run_edits(text: bytes, start: int, stop: int) -> list[Edit]:
+    found = _hex_edits(text, start, stop)
+    return found or [edit for edit in _base64_edits(text, start, stop) if edit.end > edit.start]
 
 
 def _encoded_edits(text: bytes) -> Iterator[Edit]:
@@ -207,7 +207,7 @@ def _encoded_edits(text: bytes) -> Iterator[Edit]:
     end = 0
     for match in _RUN.finditer(text):
         start, stop = match.span()
-        found = _run_edits(start, text[start:stop])
+        found = _run_edits(text, start, stop)
         if found and end and _FOLD.match(text, end, found[0].start):
             yield Edit(end, found[0].start, b"")  # a folded line: read on without the break
         for edit in found:
