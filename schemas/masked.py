@@ -635,7 +635,59 @@ class ApplicationLifecycle(_Base):
     app: Product
 
 
-MaskedEvent = Annotated[ApiActivity | HttpActivity | ApplicationLifecycle, Field(discriminator="class_uid")]
-masked_event_adapter: TypeAdapter[ApiActivity | HttpActivity | ApplicationLifecycle] = TypeAdapter(
-    MaskedEvent
-)
+class FindingInfo(_Event):
+    uid: Uuid
+    title: str
+    desc: str
+    types: Annotated[tuple[Literal["canary-leak"], ...], Field(strict=False)]
+    created_time: Millis
+
+
+class Remediation(_Event):
+    desc: str
+
+
+class Leak(_Event):
+    """Our own facts of a leak: where it came through and what was planted where; never a value."""
+
+    v: Literal[1]
+    uid: Uuid
+    type: Literal["finding"]
+    session: Uuid
+    reason: Literal["canary-leak"]
+    partition: Long
+    leaks: Long
+    places: Annotated[tuple[str, ...], Field(strict=False)]
+
+
+class UnmappedLeak(_Event):
+    tacho: Leak
+
+
+class DetectionFinding(_Event):
+    """Detection Finding 2004: planted secrets could be read, and their partition stands still."""
+
+    category_uid: Literal[2]
+    category_name: Literal["Findings"]
+    class_uid: Literal[2004]
+    class_name: Literal["Detection Finding"]
+    activity_id: Literal[1]
+    activity_name: Literal["Create"]
+    type_uid: Literal[200401]
+    type_name: Literal["Detection Finding: Create"]
+    time: Millis
+    severity_id: Literal[5]
+    severity: Literal["Critical"]
+    status_id: Literal[1]
+    status: Literal["New"]
+    message: str
+    is_alert: Literal[True]
+    finding_info: FindingInfo
+    remediation: Remediation
+    metadata: Metadata
+    unmapped: UnmappedLeak
+
+
+_Class = ApiActivity | HttpActivity | ApplicationLifecycle | DetectionFinding
+MaskedEvent = Annotated[_Class, Field(discriminator="class_uid")]
+masked_event_adapter: TypeAdapter[_Class] = TypeAdapter(MaskedEvent)

@@ -47,6 +47,7 @@ def finding(stop: Stop) -> Emitted:
         "metadata": ocsf.metadata(str(stop.finding)) | {"profiles": ["security_control"]},
         "unmapped": {
             "tacho": {
+                "v": 1,
                 "type": "finding",
                 "uid": str(stop.finding),
                 "session": str(stop.session),

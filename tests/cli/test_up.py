@@ -94,7 +94,7 @@ def test_the_status_shows_all_parts(up: tuple[Path, dict[str, object]]) -> None:
     status = json.loads(result.stdout)
     assert result.exit_code == 0
     assert status["running"]
-    assert [part["name"] for part in status["parts"]] == ["ingress", "process", "sink"]
+    assert [part["name"] for part in status["parts"]] == ["ingress", "process", "sink", "canary"]
     assert status["urls"] == up[1]
 
 

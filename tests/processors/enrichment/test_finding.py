@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from tachograph.processors.enrichment.finding import finding
+from tachograph.schemas.masked import masked_event_adapter
 from tachograph.schemas.stops import Stop
 
 STOP = Stop(
@@ -44,6 +45,11 @@ def test_it_is_a_critical_alert_of_the_day() -> None:
 def test_it_is_valid_ocsf(ocsf: Any) -> None:
     """By the schema of the class itself."""
     assert list(ocsf.problems(orjson.loads(finding(STOP).value))) == []
+
+
+def test_it_is_an_event_of_the_masked_topic() -> None:
+    """By the model that its readers go by."""
+    masked_event_adapter.validate_json(finding(STOP).value)
 
 
 def test_it_is_the_same_whenever_it_is_told() -> None:
