@@ -40,7 +40,7 @@ format: $(STAMP)  ## Rewrite the code in the house's format.
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-bench: bench-ingress bench-pipeline bench-masking  ## Run every benchmark.
+bench: bench-ingress bench-pipeline bench-masking bench-access  ## Run every benchmark.
 
 bench-ingress: $(STAMP) .venv-bench/.installed  # its peers have an environment of their own
 	$(VENV)/bin/python -m bench.ingress $(ARGS)

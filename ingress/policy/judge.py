@@ -54,9 +54,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Lane:
-    """One action: how its inputs are read, and what was decided on them."""
+    """One action: how its inputs are read, what was decided on them, and by which policies."""
 
     plan: Plan
+    sets: dict[str, cedarpy.PolicySet] = field(default_factory=dict)
+    """By connection, made when the first request for it comes."""
     decisions: OrderedDict[tuple[Leaf, ...], Decision] = field(default_factory=OrderedDict)
 
 
@@ -73,10 +75,8 @@ class CedarJudge:
         self.policies = {policy.id: policy for policy in policies}
         ests = {policy.id: policy.est for policy in policies}
         self.digest = sha256_hex(json.dumps(ests, sort_keys=True, separators=(",", ":")).encode())
+        self._order = {id_: place for place, id_ in enumerate(self.policies)}
         self._clock_ns = clock_ns
-        self._set = cedarpy.PolicySet.from_json_str(
-            json.dumps({"staticPolicies": ests, "templates": {}, "templateLinks": []})
-        )
         known = tuple(connections)
         self._targets = {connection.name: parse_target(connection.upstream) for connection in known}
         self._entities = cedarpy.Entities.from_json_str(json.dumps([_connection(item) for item in known]))
@@ -120,9 +120,9 @@ class CedarJudge:
         return tuple({id_: self._alone(id_, call) for id_ in self.policies} for call in found)
 
     def _alone(self, id_: str, call: Call) -> bool | None:
-        leaves = self._lanes[call.action].plan.leaves(call)
-        only = {"staticPolicies": {id_: self.policies[id_].est}, "templates": {}, "templateLinks": []}
-        result = self._ask(call, leaves, cedarpy.PolicySet.from_json_str(json.dumps(only)))
+        plan = self._lanes[call.action].plan
+        context = context_of(plan.paths, plan.leaves(call))
+        result = self._ask(call, context, _compiled([self.policies[id_]]))
         return None if result.diagnostics.errors else id_ in result.diagnostics.reasons
 
     def reads(self, action: Action) -> tuple[str, ...]:
@@ -156,20 +156,30 @@ class CedarJudge:
     def _evaluated(self, call: Call, leaves: tuple[Leaf, ...]) -> Verdict:
         begun = self._clock_ns()
         plan, asked = self._lanes[call.action].plan, call.asked
-        result = self._ask(call, leaves, self._set)
         context, groups = context_of(plan.paths, leaves), asked.groups & plan.groups
+        result = self._ask(call, context, self._set(call.action, asked.connection.name))
         inputs = _inputs(call, context, groups, principal=plan.principal)
         decision, failed = self._read(call, result, inputs, begun)
         return Verdict(call, decision, context, failed)
 
-    def _ask(self, call: Call, leaves: tuple[Leaf, ...], policies: cedarpy.PolicySet) -> cedarpy.AuthzResult:
+    def _set(self, action: Action, connection: str) -> cedarpy.PolicySet:
+        """The policies whose scope leaves a chance that they apply; the others cannot change the decision."""
+        sets = self._lanes[action].sets
+        found = sets.get(connection)
+        if found is None:
+            found = sets[connection] = _compiled(
+                policy for policy in self.policies.values() if policy.concerns(action, connection)
+            )
+        return found
+
+    def _ask(self, call: Call, context: dict[str, Any], policies: cedarpy.PolicySet) -> cedarpy.AuthzResult:
         plan, asked = self._lanes[call.action].plan, call.asked
         return cedarpy.is_authorized(
             {
                 "principal": {"type": _type(asked.principal), "id": asked.principal.id},
                 "action": {"type": "Action", "id": call.action.value},
                 "resource": {"type": "Connection", "id": asked.connection.name},
-                "context": context_of(plan.paths, leaves),
+                "context": orjson.dumps(context).decode(),
             },
             policies,
             self._with(asked.principal, asked.groups & plan.groups),
@@ -178,7 +188,7 @@ class CedarJudge:
     def _read(
         self, call: Call, result: cedarpy.AuthzResult, inputs: str, begun: int
     ) -> tuple[Decision, tuple[str, ...]]:
-        matched = tuple(sorted(result.diagnostics.reasons, key=list(self.policies).index))
+        matched = tuple(sorted(result.diagnostics.reasons, key=self._order.__getitem__))
         failed = tuple(sorted({id_ for text in result.diagnostics.errors for id_ in _FAILED.findall(text)}))
         if result.diagnostics.errors:
             effect, policies = Effect.DENY, failed
@@ -211,6 +221,13 @@ class CedarJudge:
 
     def _refusal(self, reason: str, *, malformed: bool = False) -> Decision:
         return Decision(Effect.DENY, (), reason, self.digest, sha256_hex(b""), 0, malformed=malformed)
+
+
+def _compiled(policies: Iterable[Policy]) -> cedarpy.PolicySet:
+    ests = {policy.id: policy.est for policy in policies}
+    return cedarpy.PolicySet.from_json_str(
+        json.dumps({"staticPolicies": ests, "templates": {}, "templateLinks": []})
+    )
 
 
 def _plan(action: Action, policies: Iterable[Policy]) -> Plan:

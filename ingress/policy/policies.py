@@ -54,11 +54,17 @@ class Policy:
     reason: str
     approval: ApprovalNeed | None
     actions: frozenset[Action]
+    connections: frozenset[str] | None
+    """Those that its scope names; None for all."""
     reads: Reads
     entities: frozenset[tuple[str, str]]
     """(type, id) of every entity that it names."""
     est: Mapping[str, Any]
     """Cedar's JSON format."""
+
+    def concerns(self, action: Action, connection: str) -> bool:
+        """Whether its scope leaves any chance that it applies."""
+        return action in self.actions and (self.connections is None or connection in self.connections)
 
     @property
     def place(self) -> str:
@@ -118,6 +124,7 @@ def _policy(file: str, statement: Statement, issuers: int) -> Iterator[Policy | 
         reason=notes.get("reason", ""),
         approval=_need(notes),
         actions=_actions(est["action"]),
+        connections=_connections(est["resource"]),
         reads=reads,
         entities=entities,
         est=est,
@@ -189,3 +196,9 @@ def _actions(scope: Mapping[str, Any]) -> frozenset[Action]:
         return frozenset(Action)
     named = scope.get("entities") or [scope["entity"]]
     return frozenset(Action(item["id"]) for item in named)
+
+
+def _connections(scope: Mapping[str, Any]) -> frozenset[str] | None:
+    # Connections have no parents, so `in` is `==`; whatever else a scope says may apply to any.
+    entity = scope.get("entity")
+    return frozenset({entity["id"]}) if scope["op"] in {"==", "in"} and entity is not None else None
