@@ -146,6 +146,6 @@ def test_down_ends_everything(stack: Endpoints, tmp_path: Path, monkeypatch: pyt
         state = run_state.read(tmp_path / ".tacho")
         assert state is not None
         result = CliRunner().invoke(app, ["down", "--json", "--config", str(file)])
-        assert json.loads(result.stdout)["ended"] == ["tacho up", "ingress", "process", "sink"]
+        assert json.loads(result.stdout)["ended"] == ["tacho up", "ingress", "process", "sink", "canary"]
         assert process.wait(WAIT) == 0
     assert not any(part.alive for part in state.parts)
