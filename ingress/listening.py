@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+import ssl
+from pathlib import Path
 
-from tachograph.ingress.errors import ListenFailed
+from tachograph.ingress.errors import KeysUnreadable, ListenFailed
+from tachograph.schemas.agent_listen import ListenTls
 from tachograph.schemas.config import Listen
 
-__all__ = ["bind", "join", "url"]
+__all__ = ["bind", "join", "server_context", "url"]
 
 
 def bind(listen: Listen, *, shared: bool) -> socket.socket:
@@ -33,11 +36,31 @@ def join(host: str, port: int) -> socket.socket:
     return _socket(host, port, shared=True)
 
 
-def url(sock: socket.socket) -> str:
+def server_context(tls: ListenTls | None, *, base: Path) -> ssl.SSLContext | None:
+    """How agents are served over TLS, None for not at all; paths are relative to `base`."""
+    if tls is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(base / tls.cert_file, base / tls.key_file)
+        if tls.client_ca_file is not None:
+            context.load_verify_locations(base / tls.client_ca_file)
+            context.verify_mode = ssl.CERT_REQUIRED if tls.client_required else ssl.CERT_OPTIONAL
+    except (OSError, ssl.SSLError) as error:
+        files = ", ".join(filter(None, (tls.cert_file, tls.key_file, tls.client_ca_file)))
+        raise KeysUnreadable(
+            f"ingress.listen.tls: expected readable PEM files, cannot use {files}"
+        ) from error
+    return context
+
+
+def url(sock: socket.socket, scheme: str = "http") -> str:
     """Where clients reach a bound socket; an unspecified address is shown as loopback."""
     host, port = sock.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - shown, not bound
-    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    return f"{scheme}://[{shown}]:{port}" if ":" in shown else f"{scheme}://{shown}:{port}"
 
 
 def _socket(host: str, port: int, *, shared: bool) -> socket.socket:

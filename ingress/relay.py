@@ -108,7 +108,7 @@ class Relay:
         """One exchange, to its end."""
         started, registered = self._clock_ns(), self.registered
         route = registered.routes.find(incoming.target, incoming.host)
-        verdict = await self._judge(incoming, route)
+        verdict = await self._judge(agent, incoming, route)
         try:
             record = await self._open(agent, incoming, route=route, verdict=verdict, started=started)
         except Exception as error:  # noqa: BLE001 - what cannot be recorded is refused, whatever the reason
@@ -147,13 +147,13 @@ class Relay:
         ask = connection.labels.get("owner") or registered.contact
         return Gate(registered.judge, self._holder, self._waiting, asked, ask)
 
-    async def _judge(self, incoming: IncomingRequest, route: Route) -> _Verdict:
+    async def _judge(self, agent: AgentConnection, incoming: IncomingRequest, route: Route) -> _Verdict:
         connection = route.connection
         unknown = UnknownConnection("no connection has this path or host") if connection is None else None
         if incoming.fault is not None:
             return self._stranger(incoming, incoming.fault)
         try:
-            who = await self._authenticator.authenticate(incoming.headers)
+            who = await self._authenticator.authenticate(incoming.headers, agent.certificate)
         except Exception as error:  # noqa: BLE001 - who cannot be verified is not let in, whatever the reason
             return self._stranger(incoming, unknown or _known(error))
         if connection is not None and not _permits(connection, who):

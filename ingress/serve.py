@@ -21,7 +21,7 @@ from tachograph.ingress.approval.opening import open_desk
 from tachograph.ingress.credentials import CredentialStore
 from tachograph.ingress.identity.authenticator import Authenticator
 from tachograph.ingress.keyfile import read_key
-from tachograph.ingress.listening import bind, join, url
+from tachograph.ingress.listening import bind, join, server_context, url
 from tachograph.ingress.logs import log_to_stderr
 from tachograph.ingress.metrics import Metrics
 from tachograph.ingress.operations import Operations, Readiness
@@ -53,6 +53,7 @@ def run(config: Configuration, *, base: Path, on_ready: Callable[[dict[str, obje
     log_to_stderr()
     read_key(base / config.keys.kek_file)  # once here, so that its error comes before any worker does
     load_judge(config, base=base)  # likewise
+    server_context(config.ingress.listen.tls, base=base)  # likewise
     workers = config.ingress.workers
     with bind(config.ingress.listen, shared=workers > 1) as sock:
         ready = _ready(config, sock)
@@ -152,7 +153,8 @@ def _own(listen: Listen, index: int) -> Listen:
 
 
 def _ready(config: Configuration, sock: socket.socket) -> dict[str, object]:
-    base, metrics = url(sock), config.ingress.metrics
+    scheme = "https" if config.ingress.listen.tls else "http"
+    base, metrics = url(sock, scheme), config.ingress.metrics
     return {
         "ingress": base,
         "metrics": f"http://{metrics.host}:{metrics.port}" if metrics and metrics.port else None,

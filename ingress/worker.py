@@ -15,6 +15,7 @@ from tachograph.ingress.credentials import CredentialStore
 from tachograph.ingress.errors import IngressError
 from tachograph.ingress.http.agent import AgentConnection, AgentLimits, Agents
 from tachograph.ingress.identity.authenticator import Authenticator
+from tachograph.ingress.listening import server_context
 from tachograph.ingress.recording.recorder import Recorder
 from tachograph.ingress.relay import Registered, Relay
 from tachograph.ingress.routing import Routes
@@ -27,6 +28,8 @@ from tachograph.schemas.connection import Connection
 __all__ = ["DataPlane", "Services"]
 
 BACKLOG = 1024
+HANDSHAKE_SECONDS = 10.0
+"""What an agent may take for its side of TLS."""
 CANCEL_SECONDS = 2.0
 """How long an exchange that was cancelled at shutdown may take to end its record."""
 
@@ -76,12 +79,17 @@ class DataPlane:
             idle_timeout=config.ingress.idle_timeout,
         )
         self.agents = Agents(limits, relay.handle, services.on_refused)
+        self._tls = server_context(config.ingress.listen.tls, base=base)
         self._server: asyncio.Server | None = None
 
     async def start(self, sock: socket.socket) -> None:
         """Accept agents on a bound socket."""
         self._server = await self._loop.create_server(
-            lambda: AgentConnection(self.agents, self._loop), sock=sock, backlog=BACKLOG
+            lambda: AgentConnection(self.agents, self._loop),
+            sock=sock,
+            backlog=BACKLOG,
+            ssl=self._tls,
+            ssl_handshake_timeout=None if self._tls is None else HANDSHAKE_SECONDS,
         )
 
     async def stop(self, seconds: float) -> None:

@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from tachograph.schemas.agent_listen import AgentListen
 from tachograph.schemas.approval_settings import Approval
 from tachograph.schemas.canary_settings import Canary
 from tachograph.schemas.canonical import canonical_json, sha256_hex
 from tachograph.schemas.connection import Connection
 from tachograph.schemas.identity_settings import Identity, OidcIssuer
+from tachograph.schemas.listen import Listen
 from tachograph.schemas.policy_settings import Policies
 from tachograph.schemas.secret_source import CredentialSources, PlainSource
 from tachograph.schemas.topics import Topics
@@ -38,20 +40,10 @@ __all__ = [
 ]
 
 _MIB = 1 << 20
-Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
 class _Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
-
-
-class Listen(_Config):
-    """An address to serve on; port 0 lets the system choose one."""
-
-    host: str = "127.0.0.1"
-    """The address to bind; `0.0.0.0` is every interface."""
-    port: Port = 8080
-    """The port to bind."""
 
 
 class Spool(_Config):
@@ -68,7 +60,7 @@ class Spool(_Config):
 class Ingress(_Config):
     """The proxy's own limits."""
 
-    listen: Listen = Listen()
+    listen: AgentListen = AgentListen()
     """Where agents come in."""
     metrics: Listen | None = None
     """Where /metrics, /healthz and /readyz are served; none by default."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from tachograph.ingress.errors import ClientGone, ClientTimeout, IngressError, TooManyConnections
 from tachograph.ingress.faults import log_fault
@@ -87,6 +87,8 @@ class AgentConnection(asyncio.Protocol):
         self.gone = False
         """The agent left: nothing that is written arrives."""
         self.peer = ""
+        self.certificate: Mapping[str, Any] | None = None
+        """The agent's own certificate, verified by TLS, as `ssl.SSLSocket.getpeercert` tells it."""
         self.reusable = True
         """The handler clears it when the next byte of this connection has no meaning any more."""
         self._agents = agents
@@ -107,6 +109,7 @@ class AgentConnection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
             self.peer = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
+        self.certificate = transport.get_extra_info("peercert") or None
         if len(self._agents.connections) >= self._agents.limits.max_connections:
             self._turn_away(TooManyConnections("all connections of this gateway are in use"))
             return

@@ -1,4 +1,4 @@
-"""From headers to a verified principal, or 401. The first gateway credential found decides.
+"""From headers to a verified principal, or 401. The first gateway credential decides, else a certificate.
 
 What is not a gateway credential (the agent's own token for the target) is passed over; once something is
 one, it must be good: a bad key does not get a second try with the next header.
@@ -7,13 +7,15 @@ one, it must be good: a bad key does not get a second try with the next header.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tachograph.identity import errors
 from tachograph.identity.api_keys import KEY_PATTERN, ApiKeyFile
+from tachograph.identity.certificates import certified
 from tachograph.identity.documents import issuer_client
 from tachograph.identity.oidc import TokenVerifier
 from tachograph.identity.proof import Proof
@@ -79,8 +81,13 @@ class Authenticator:
     async def close(self) -> None:
         await self.tokens.close()
 
-    async def authenticate(self, headers: Sequence[HeaderField]) -> Authenticated:
-        """Raises `Unauthenticated`, whose text may be shown to the agent."""
+    async def authenticate(
+        self, headers: Sequence[HeaderField], certificate: Mapping[str, Any] | None = None
+    ) -> Authenticated:
+        """Who sent these headers, over a connection with this verified client certificate, if any.
+
+        Raises `Unauthenticated`, whose text may be shown to the agent.
+        """
         for candidate in presented(headers):
             try:
                 proof = await self._check(candidate)
@@ -96,6 +103,8 @@ class Authenticator:
                     actors=proof.principal.actors,
                     connections=proof.connections,
                 )
+        if certificate is not None:
+            return _by_certificate(headers, certificate)
         raise Unauthenticated(_MISSING)
 
     def redact(self, headers: Sequence[HeaderField]) -> tuple[HeaderField, ...]:
@@ -111,3 +120,11 @@ class Authenticator:
         if candidate.place in OURS or self.tokens.claims_issuer(candidate.text):
             return await self.tokens.verify(candidate.text)
         return None
+
+
+def _by_certificate(headers: Sequence[HeaderField], certificate: Mapping[str, Any]) -> Authenticated:
+    try:
+        proof = certified(certificate)
+    except errors.Unproven as error:
+        raise Unauthenticated(error.detail) from None
+    return Authenticated(proof.principal, *parted(headers, None))

@@ -22,6 +22,8 @@ PLACES = ("x-tacho-key", "proxy-authorization", "authorization", "x-api-key", "a
 OURS = frozenset({"x-tacho-key", "proxy-authorization"})
 """Never for the target, whatever they hold."""
 MAX_CREDENTIAL = 16 * 1024
+_NOWHERE = "\n"
+"""Stands in no header field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,14 @@ def presented(headers: Sequence[HeaderField]) -> list[Presented]:
 
 
 def parted(
-    headers: Sequence[HeaderField], text: str
+    headers: Sequence[HeaderField], text: str | None
 ) -> tuple[tuple[HeaderField, ...], tuple[HeaderField, ...]]:
-    """The headers for the target, and those for the record.
+    """The headers for the target, and those for the record; `text` is the credential, None for none.
 
     To the target goes no field that carries the credential or any gateway key, and none that is only for us.
     On record, where the credential stood, its place and scheme are still to be seen.
     """
+    text = _NOWHERE if text is None else text
     forward: list[HeaderField] = []
     recorded: list[HeaderField] = []
     for field in headers:

@@ -8,7 +8,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -249,8 +249,17 @@ def _type(document: dict[str, Any]) -> str:
 
 
 @contextmanager
-def opened(folder: Path, engines: Engines, more: Mapping[str, Any] | None = None) -> Iterator[Site]:
-    """A site that is provisioned and serves; `more` are settings beside, or instead of, the usual ones."""
+def opened(
+    folder: Path,
+    engines: Engines,
+    more: Mapping[str, Any] | None = None,
+    *,
+    allow: Sequence[str] = ("*",),
+) -> Iterator[Site]:
+    """A site that is provisioned and serves; `more` are settings beside, or instead of, the usual ones.
+
+    `allow` says who may use the connection `api`.
+    """
     target = Target()
     keys = folder / "keys"
     keys.mkdir(mode=0o700, parents=True)
@@ -258,7 +267,7 @@ def opened(folder: Path, engines: Engines, more: Mapping[str, Any] | None = None
         (keys / name).touch(mode=0o600)
         (keys / name).write_bytes(base64.b64encode(secrets.token_bytes(32)))
     file = folder / "tacho.yaml"
-    file.write_text(yaml.safe_dump(_settings(engines, target.port) | dict(more or {})))
+    file.write_text(yaml.safe_dump(_settings(engines, target.port, allow) | dict(more or {})))
     config = load_configuration(file.read_text(), file=str(file))
     key = ApiKeys(keys / "api-keys.yaml").create("agent", randomness=os.urandom, now="2026-01-01T00:00:00Z")
     parts = Supervisor([part(name, file) for name in PARTS], logs=folder / "logs", run=folder / "run")
@@ -271,7 +280,7 @@ def opened(folder: Path, engines: Engines, more: Mapping[str, Any] | None = None
         site.close()
 
 
-def _settings(engines: Engines, port: int) -> dict[str, Any]:
+def _settings(engines: Engines, port: int, allow: Sequence[str]) -> dict[str, Any]:
     prefix = f"e2e-{secrets.token_hex(4)}"
     with socket.create_server(("127.0.0.1", 0)) as free:
         closed = free.getsockname()[1]
@@ -281,7 +290,7 @@ def _settings(engines: Engines, port: int) -> dict[str, Any]:
         "kafka": {"bootstrap_servers": engines.bootstrap_servers, "topic_prefix": prefix, "partitions": 2},
         "opensearch": {"url": engines.opensearch_url, "index_prefix": prefix},
         "connections": [
-            {"name": "api", "protocol": "http", "upstream": upstream},
+            {"name": "api", "protocol": "http", "upstream": upstream, "allow": list(allow)},
             {"name": "model", "protocol": "llm", "upstream": upstream},
             {"name": "tools", "protocol": "mcp", "upstream": upstream},
             {"name": "slow", "protocol": "http", "upstream": upstream, "timeouts": {"response": 0.5}},

@@ -266,7 +266,7 @@ class FakeRecorder:
 class FakeAuthenticator:
     """Knows one agent by one key, in one field."""
 
-    async def authenticate(self, headers: Sequence[HeaderField]) -> Authenticated:
+    async def authenticate(self, headers: Sequence[HeaderField], certificate: object = None) -> Authenticated:
         keys = [value for name, value in headers if name.lower() == "x-tacho-key"]
         if not keys:
             raise Unauthenticated("no gateway credential was sent")

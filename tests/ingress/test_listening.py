@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 
-from tachograph.ingress.errors import ListenFailed
-from tachograph.ingress.listening import bind, join, url
+from tachograph.ingress.errors import KeysUnreadable, ListenFailed
+from tachograph.ingress.listening import bind, join, server_context, url
+from tachograph.schemas.agent_listen import ListenTls
 from tachograph.schemas.config import Listen
 
 
@@ -42,3 +44,10 @@ def test_url() -> None:
         assert url(sock) == f"http://127.0.0.1:{sock.getsockname()[1]}"
     with bind(Listen(host="::1", port=0), shared=False) as sock:
         assert url(sock) == f"http://[::1]:{sock.getsockname()[1]}"
+
+
+def test_no_tls_is_none_and_a_broken_file_is_said_to_be_one(tmp_path: Path) -> None:
+    """By the names in the configuration; agents with certificates are in `end_to_end/test_mutual_tls.py`."""
+    assert server_context(None, base=tmp_path) is None
+    with pytest.raises(KeysUnreadable, match=r"gateway\.crt, gateway\.key"):
+        server_context(ListenTls(cert_file="gateway.crt", key_file="gateway.key"), base=tmp_path)

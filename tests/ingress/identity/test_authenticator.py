@@ -136,6 +136,32 @@ async def test_a_token_says_groups_and_actors(tmp_path: Path) -> None:
     await authenticator.close()
 
 
+CERTIFICATE = {"subject": ((("commonName", "builder"),),), "issuer": ((("commonName", "CA"),),)}
+
+
+async def test_a_certificate_is_an_identity_where_no_credential_is_shown(
+    authenticator: Authenticator,
+) -> None:
+    """The agent's own token goes on to the target; what is only for us does not."""
+    who = await authenticator.authenticate((THEIRS, ("Proxy-Authorization", "Digest x")), CERTIFICATE)
+    assert (who.principal.id, who.principal.kind, who.principal.issuer) == (
+        "builder",
+        "mtls",
+        "commonName=CA",
+    )
+    assert who.forward == (THEIRS,)
+    assert who.recorded == (THEIRS, ("Proxy-Authorization", "Digest [gateway-credential]"))
+
+
+async def test_a_credential_decides_before_a_certificate(authenticator: Authenticator) -> None:
+    """A good one by its own name, and a bad one is not made good by a certificate."""
+    who = await authenticator.authenticate((("X-Tacho-Key", KEY),), CERTIFICATE)
+    assert who.principal.id == "bot"
+    for headers, certificate in (((("X-Tacho-Key", BAD),), CERTIFICATE), ((), {"subject": ()})):
+        with pytest.raises(Unauthenticated):
+            await authenticator.authenticate(headers, certificate)
+
+
 def test_a_refused_request_is_recorded_without_its_credentials(authenticator: Authenticator) -> None:
     """Whatever an unknown sender put into the places is not in the record."""
     headers = (THEIRS, ("X-Tacho-Key", BAD), ("Accept", "*/*"))
