@@ -270,11 +270,12 @@ class FakeAuthenticator:
         keys = [value for name, value in headers if name.lower() == "x-tacho-key"]
         if not keys:
             raise Unauthenticated("no gateway credential was sent")
-        if keys[0] not in {"good", "other"}:
+        if keys[0] not in {"good", "other", "scoped"}:
             raise Unauthenticated("the gateway credential is not known")
         who = Principal(id="tester" if keys[0] == "good" else "other", kind=PrincipalKind.API_KEY)
         forward = tuple(item for item in headers if item[0].lower() != "x-tacho-key")
-        return Authenticated(principal=who, forward=forward, recorded=self.redact(headers))
+        scope = frozenset({"elsewhere"}) if keys[0] == "scoped" else None
+        return Authenticated(principal=who, forward=forward, recorded=self.redact(headers), connections=scope)
 
     def redact(self, headers: Sequence[HeaderField]) -> tuple[HeaderField, ...]:
         return tuple(

@@ -220,6 +220,15 @@ def test_refused_requests_are_recorded(case: str, world: Any) -> None:
     assert world.upstream.untouched()
 
 
+def test_a_key_for_other_connections_is_forbidden_on_this_one(make_world: Any) -> None:
+    """A credential's own scope counts, however many the connection allows."""
+    world = make_world(allow=("*",))
+    head, body = world.ask("GET /c/up/ HTTP/1.1\r\nHost: g\r\nX-Tacho-Key: scoped\r\n\r\n").response()
+    assert head.status == 403
+    assert b"may not use the connection up" in body
+    assert world.upstream.untouched()
+
+
 def test_forbidden_names_the_principal(make_world: Any) -> None:
     """A verified identity that is not on the connection's list is 403, recorded under its own name."""
     world = make_world(allow=("tester",))
