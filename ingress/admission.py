@@ -34,7 +34,7 @@ __all__ = [
 MAX_JUDGED_BODY = 4 << 20
 """The longest body in bytes that a decision may look at, in memory while it does; a longer one gets 413."""
 KEEPALIVE_SECONDS = 15.0
-"""How often a client that waits for an approval hears `102 Processing` (HTTP/1.1 only)."""
+"""How often a client that waits for an approval hears `100 Continue`, a few times (HTTP/1.1 only)."""
 
 
 class Effect(StrEnum):

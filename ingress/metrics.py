@@ -11,6 +11,9 @@ tacho_ingress_kafka_connected                       1 while Kafka takes records
 tacho_ingress_kafka_in_flight_bytes                 handed to the Kafka client, not acknowledged yet
 tacho_ingress_kafka_delivered                       records acknowledged by Kafka since the start
 tacho_ingress_kafka_refused                         records that went to the dead letter since the start
+tacho_ingress_approvals_waiting                     requests that wait for people in this process
+tacho_ingress_approvals_pending                     approvals that wait for people, as the log says
+tacho_ingress_approvals_log_age_seconds             how old this process's view of the approvals log is
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-__all__ = ["GAUGES", "Metrics"]
+__all__ = ["APPROVAL_GAUGES", "GAUGES", "Metrics"]
 
 GAUGES: Mapping[str, str] = {
     "tacho_ingress_sessions_open": "Strands that are open in this process.",
@@ -32,6 +35,11 @@ GAUGES: Mapping[str, str] = {
     "tacho_ingress_kafka_in_flight_bytes": "Bytes handed to the Kafka client, not acknowledged yet.",
     "tacho_ingress_kafka_delivered": "Records acknowledged by Kafka since the start.",
     "tacho_ingress_kafka_refused": "Records that went to the dead letter since the start.",
+}
+APPROVAL_GAUGES: Mapping[str, str] = {
+    "tacho_ingress_approvals_waiting": "Requests that wait for people in this process.",
+    "tacho_ingress_approvals_pending": "Approvals that wait for people, as the log says.",
+    "tacho_ingress_approvals_log_age_seconds": "How old this process's view of the approvals log is.",
 }
 _DURABLE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
 
@@ -75,20 +83,21 @@ class Metrics:
         """A piece of a request took so long to be durable."""
         self._durable.observe(seconds)
 
-    def watch(self, read: Callable[[], Mapping[str, float]]) -> None:
-        """Ask for the gauges at each scrape; `read` gives a value for every name in `GAUGES`."""
-        self.registry.register(_Gauges(read))
+    def watch(self, read: Callable[[], Mapping[str, float]], names: Mapping[str, str] = GAUGES) -> None:
+        """Ask for the gauges at each scrape; `read` gives a value for every one of the names."""
+        self.registry.register(_Gauges(read, names))
 
 
 class _Gauges(Collector):
-    def __init__(self, read: Callable[[], Mapping[str, float]]) -> None:
+    def __init__(self, read: Callable[[], Mapping[str, float]], names: Mapping[str, str]) -> None:
         self._read = read
+        self._names = names
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        for name, text in GAUGES.items():
+        for name, text in self._names.items():
             yield GaugeMetricFamily(name, text)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         values = self._read()
-        for name, text in GAUGES.items():
+        for name, text in self._names.items():
             yield GaugeMetricFamily(name, text, value=values[name])

@@ -34,7 +34,6 @@ from tachograph.ingress.http.responses import ReceivedHead, ResponseParser
 from tachograph.ingress.http.serialize import (
     CONTINUE,
     LAST_CHUNK,
-    PROCESSING,
     chunk,
     last_chunk,
     request_head,
@@ -178,9 +177,12 @@ class Passage:
         self._check_agent()
 
     def _stay(self) -> None:
-        """Tell a client that waits for people that we are still here (RFC 2518, 10.1)."""
+        """Tell a client that waits for people that we are still here (RFC 9110, 15.2.1).
+
+        `102 Processing` says it better, and Python's own http.client takes it for the answer.
+        """
         if self._incoming.http_version == "1.1":
-            self._agent.write(PROCESSING)
+            self._agent.write(CONTINUE)
 
     async def _send_whole(self, onward: Onward, body: bytes) -> None:
         await self._send(onward, body[:MAX_PIECE_BYTES], end=len(body) <= MAX_PIECE_BYTES, fresh=False)

@@ -23,7 +23,7 @@ from tachograph.ingress.identity.authenticator import Authenticator
 from tachograph.ingress.keyfile import read_key
 from tachograph.ingress.listening import bind, join, server_context, url
 from tachograph.ingress.logs import log_to_stderr
-from tachograph.ingress.metrics import Metrics
+from tachograph.ingress.metrics import APPROVAL_GAUGES, Metrics
 from tachograph.ingress.operations import Operations, Readiness
 from tachograph.ingress.policy.load import load_judge
 from tachograph.ingress.recording.recorder import Recorder
@@ -101,6 +101,7 @@ async def _serve(config: Configuration, *, base: Path, sock: socket.socket, plac
         plane = DataPlane(config, services, base=base)
         opened.push_async_callback(plane.stop, min(config.ingress.drain_timeout, MAX_DRAIN_SECONDS))
         if desk is not None:
+            metrics.watch(desk.gauges, APPROVAL_GAUGES)
             opened.callback(desk.close)  # before the drain: who waits for people would only be cut at its end
         if config.ingress.metrics is not None:
             operations = _operations(recorder, metrics)

@@ -38,6 +38,9 @@ __all__ = ["POINTS", "Desk", "Sources"]
 
 TICK_SECONDS = 0.5
 """How often those who wait are looked after: who left, whose time is up, who wants a sign of life."""
+MAX_SIGNS = 4
+"""Signs of life for one request; the sixth interim response is an error to Go's client, and one may be taken
+by `Expect: 100-continue`. A client that gives up after them joins again by sending the same."""
 FRESH_SECONDS = 5.0
 """A view of the log that is older than this grants nothing; a revocation is in force everywhere after it."""
 GRACE_SECONDS = 1.0
@@ -62,12 +65,13 @@ class Sources:
 class _Waiter:
     """One exchange that waits: for an event of its own to be read back, or for its approval to change."""
 
-    __slots__ = ("_gone", "alive", "future", "next_alive", "until")
+    __slots__ = ("_gone", "_signs", "alive", "future", "next_alive", "until")
 
     def __init__(self, alive: Callable[[], None], gone: Callable[[], bool], *, now: float) -> None:
         self.alive = alive
         self._gone = gone
         self.next_alive = now + KEEPALIVE_SECONDS
+        self._signs = 0
         self.until = now
         self.future: asyncio.Future[None] | None = None
 
@@ -79,8 +83,9 @@ class _Waiter:
         """Wake if the client left or the time is up; give it a sign of life when one is due."""
         if now >= self.until or self._gone():
             self.wake()
-        elif now >= self.next_alive:
+        elif now >= self.next_alive and self._signs < MAX_SIGNS:
             self.next_alive = now + KEEPALIVE_SECONDS
+            self._signs += 1
             self.alive()
 
     def check(self) -> None:
@@ -123,6 +128,15 @@ class Desk:
     def waiting(self) -> int:
         """Requests that wait now."""
         return len(self._waiters)
+
+    def gauges(self) -> dict[str, float]:
+        """A value for every name in `APPROVAL_GAUGES`."""
+        now = max(self._now_ms, self.book.now_ms)
+        return {
+            "tacho_ingress_approvals_waiting": self.waiting,
+            "tacho_ingress_approvals_pending": sum(1 for _ in self.book.pending(now)),
+            "tacho_ingress_approvals_log_age_seconds": self._sources.monotonic() - self._fresh_at,
+        }
 
     def close(self) -> None:
         """Let nobody wait any longer: who waits is told to come again, and then joins what they asked for."""

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from tachograph.ingress.errors import GatewayFault
 from tachograph.schemas.payload import HeaderField
 
-__all__ = ["CONTINUE", "LAST_CHUNK", "PROCESSING", "chunk", "last_chunk", "request_head", "response_head"]
+__all__ = ["CONTINUE", "LAST_CHUNK", "chunk", "last_chunk", "request_head", "response_head"]
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
 

@@ -323,7 +323,7 @@ def test_an_approved_request_goes_on(judged: Any) -> None:
     holder = Holds()
     world = judged(holder=holder)
     agent = world.ask(post("/c/mcp", rpc("rm", path="/x")))
-    assert agent.head().first == "HTTP/1.1 102 Processing"
+    assert agent.head().first == "HTTP/1.1 100 Continue"
     target = world.upstream.accept()
     target.head()
     assert target.read(len(rpc("rm", path="/x"))) == rpc("rm", path="/x").encode()

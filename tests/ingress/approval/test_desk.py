@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tachograph.ingress.approval.desk import FRESH_SECONDS, POINTS, Sources
+from tachograph.ingress.approval.desk import FRESH_SECONDS, MAX_SIGNS, POINTS, Sources
 from tachograph.ingress.approval.errors import ApprovalsAway, ApprovalsFull
 from tachograph.ingress.errors import ApprovalDenied, ApprovalTimeout, ClientGone, GatewayFault, RecorderFull
 from tachograph.schemas.approval import Claimed, Requested, Revoked
@@ -331,6 +331,11 @@ async def test_a_waiting_client_hears_from_us(memory: Any, play: Any) -> None:
         clock.ahead = 16.0
         desk._tick()
         assert held.client.signs == 1
+        for _ in range(2 * MAX_SIGNS):
+            clock.ahead += 16.0
+            desk._ticker.cancel()
+            desk._tick()
+        assert held.client.signs == MAX_SIGNS, "no client that counts interim responses is driven away"
         for each in (held, broken):
             each.task.cancel()
 
