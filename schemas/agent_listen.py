@@ -31,7 +31,7 @@ class ListenTls(BaseModel):
 
 
 class AgentListen(Listen):
-    """Where agents come in."""
+    """An address to serve agents on; port 0 lets the system choose one."""
 
     tls: ListenTls | None = None
     """Serve TLS, with agents' certificates as identity where that is wanted; plain HTTP by default."""
