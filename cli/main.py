@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from tachograph.cli import canary, credentials, doctor, keys, login, parts, provision, sessions, up
+from tachograph.cli.approvals import command as approvals
 from tachograph.cli.demo import command as demo
 from tachograph.cli.lazy import LazyGroup
 from tachograph.cli.output import note
@@ -92,7 +93,8 @@ def main() -> None:
         sys.exit(exit_code(error))
 
 
-for group in (up, demo, parts, provision, keys, login, credentials, policy, sessions, doctor, canary):
+_GROUPS = (up, demo, parts, provision, keys, login, credentials, policy, sessions, approvals, doctor, canary)
+for group in _GROUPS:
     group.register(app)
 
 

@@ -319,7 +319,7 @@ def test_waiting_bodies_share_a_bound() -> None:
 
 
 def test_an_approved_request_goes_on(judged: Any) -> None:
-    """Recorded, held with its whole body, kept alive with 102, then forwarded."""
+    """Recorded, held with its whole body, kept alive with 100, then forwarded."""
     holder = Holds()
     world = judged(holder=holder)
     agent = world.ask(post("/c/mcp", rpc("rm", path="/x")))
@@ -340,7 +340,7 @@ def test_approval_reads_the_body_that_the_decision_did_not(judged: Any) -> None:
     holder = Holds()
     world = judged(holder=holder)
     agent = world.ask(f"DELETE /c/up/x HTTP/1.1\r\nHost: g\r\nContent-Length: 4\r\n{KEY}\r\nbody")
-    assert agent.head().status == 102
+    assert agent.head().status == 100
     target = world.upstream.accept()
     target.head()
     assert target.read(4) == b"body"
@@ -362,7 +362,7 @@ def test_what_is_not_approved_is_refused(judged: Any, holder: Holds | None, says
     world = judged(holder=holder)
     agent = world.ask(f"DELETE /c/up/x HTTP/1.1\r\nHost: g\r\n{KEY}\r\n")
     head = agent.head()
-    head = agent.head() if head.status == 102 else head
+    head = agent.head() if head.status == 100 else head
     assert head.status == 403
     assert says in agent.read(int(head.get("content-length") or 0))
     assert world.upstream.untouched()

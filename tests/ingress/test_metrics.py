@@ -1,13 +1,14 @@
 """The names that dashboards and alerts rely on."""
 
 from tachograph.ingress import metrics
-from tachograph.ingress.metrics import GAUGES, Metrics
+from tachograph.ingress.metrics import APPROVAL_GAUGES, GAUGES, Metrics
 
 
 def test_every_name_stands_in_the_list() -> None:
     """What is exported is what the module's docstring lists, and nothing else."""
     made = Metrics()
     made.watch(lambda: dict.fromkeys(GAUGES, 1.0))
+    made.watch(lambda: dict.fromkeys(APPROVAL_GAUGES, 1.0), APPROVAL_GAUGES)
     made.exchange_ended("model", None)
     made.exchange_ended(None, "unauthenticated")
     made.malformed()

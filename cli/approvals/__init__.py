@@ -1,0 +1,1 @@
+"""Requests that wait for people, from the command line: seen, approved, denied; grants seen and revoked."""
