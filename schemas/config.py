@@ -16,6 +16,7 @@ from tachograph.schemas.approval_settings import Approval
 from tachograph.schemas.canary_settings import Canary
 from tachograph.schemas.canonical import canonical_json, sha256_hex
 from tachograph.schemas.connection import Connection
+from tachograph.schemas.console_settings import Console
 from tachograph.schemas.identity_settings import Identity, OidcIssuer
 from tachograph.schemas.listen import Listen
 from tachograph.schemas.policy_settings import Policies
@@ -25,6 +26,7 @@ from tachograph.schemas.topics import Topics
 __all__ = [
     "Approval",
     "Configuration",
+    "Console",
     "Identity",
     "Ingress",
     "Kafka",
@@ -232,6 +234,8 @@ class Configuration(_Config):
     """What writes into OpenSearch."""
     approval: Approval = Approval()
     """Requests that wait for people."""
+    console: Console | None = None
+    """The pages on which people decide; none by default."""
     canary: Canary = Canary()
     """What proves in service that masking holds."""
     stack: Stack = Stack()
@@ -258,6 +262,14 @@ class Configuration(_Config):
                     f"connection {connection.name}: its credential is in Vault, and credentials.vault "
                     "does not say how to reach it"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _logins_are_known(self) -> Configuration:
+        known = {item.issuer for item in self.identity.oidc}
+        for login in self.console.logins if self.console else ():
+            if login.issuer not in known:
+                raise ValueError(f"console.logins: {login.issuer} is none of identity.oidc")
         return self
 
     @property
