@@ -8,7 +8,7 @@ import pytest
 from joserfc.jwk import ECKey
 
 from tachograph.identity.errors import Unproven
-from tachograph.identity.issuer_keys import RETRY_SECONDS, IssuerKeys
+from tachograph.identity.issuer_keys import ASK_BURST, ASK_SECONDS, RETRY_SECONDS, IssuerKeys
 from tachograph.identity.published_keys import MAX_KEYS
 from tachograph.schemas.config import OidcIssuer
 
@@ -97,3 +97,94 @@ async def test_too_many_keys_are_none() -> None:
     world = World("https://issuer.test/keys", [KEY.as_dict(private=False)] * (MAX_KEYS + 1))
     with pytest.raises(Unproven):
         await world.keys.find("k")
+
+
+class Slow:
+    """An issuer that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.may = asyncio.Event()
+        self.clock = Clock()
+        self.published: list[object] = [KEY.as_dict(private=False)]
+        issuer = OidcIssuer(issuer="https://issuer.test", audience="a", jwks_url="https://issuer.test/keys")
+        client = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+        self.keys = IssuerKeys(issuer, client, monotonic=self.clock)
+
+    async def _answer(self, _: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        await self.may.wait()
+        return httpx.Response(200, json={"keys": self.published})
+
+    async def known(self) -> None:
+        """The keys are here, and then grow old."""
+        self.may.set()
+        await self.keys.find("k")
+        self.may.clear()
+        self.clock.now = self.keys.fresh_until
+
+
+async def test_nobody_with_a_known_key_waits_for_a_slow_issuer() -> None:
+    """One asks; the others go on with the key that they have."""
+    world = Slow()
+    await world.known()
+    asking = asyncio.create_task(world.keys.find("k"))
+    await asyncio.sleep(0)
+    assert [(await world.keys.find("k")).kid for _ in range(5)] == ["k"] * 5
+    assert not asking.done()
+    world.may.set()
+    assert (await asking).kid == "k"
+    assert world.asked == 2
+
+
+async def test_who_leaves_does_not_end_the_fetch_for_the_others() -> None:
+    """Nor for those to come: an agent cannot keep an issuer's keys from us by hanging up."""
+    world = Slow()
+    leaving, staying = (asyncio.create_task(world.keys.find("k")) for _ in range(2))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    world.may.set()
+    assert (await staying).kid == "k"
+    assert (leaving.cancelled(), world.asked) == (True, 1)
+
+
+async def test_a_key_that_appears_during_a_fetch_is_asked_for_again() -> None:
+    """What we waited for had begun before the key was there."""
+    world = Slow()
+    await world.known()
+    refreshing = asyncio.create_task(world.keys.find("k"))
+    await asyncio.sleep(0)
+    new = ECKey.generate_key("P-256", {"kid": "new"})
+    waiting = asyncio.create_task(world.keys.find("new"))
+    await asyncio.sleep(0)
+    world.may.set()
+    await refreshing
+    world.published.append(new.as_dict(private=False))
+    assert (await waiting).kid == "new"
+
+
+async def test_unknown_ids_ask_within_a_budget() -> None:
+    """So many at once, then one in a while; rotation after rotation is followed within it."""
+    world = World("https://issuer.test/keys")
+    await world.keys.find("k")
+    for number in range(20):
+        with pytest.raises(Unproven):
+            await world.keys.find(f"forged-{number}")
+    assert world.asked <= 1 + ASK_BURST
+    before = world.asked
+    world.clock.now += ASK_SECONDS
+    for number in range(20):
+        with pytest.raises(Unproven):
+            await world.keys.find(f"forged-{number}")
+    assert world.asked == before + 1
+
+
+async def test_closing_ends_what_is_under_way() -> None:
+    """Nothing is left behind on the loop."""
+    world = Slow()
+    asking = asyncio.create_task(world.keys.find("k"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await world.keys.close()
+    with pytest.raises((asyncio.CancelledError, Unproven)):
+        await asking
