@@ -65,7 +65,7 @@ class DataPlane:
             services.judge,
             config.policy.contact,
         )
-        relay = Relay(
+        self.relay = Relay(
             registered,
             authenticator=services.authenticator,
             holder=services.holder,
@@ -78,7 +78,7 @@ class DataPlane:
             header_timeout=config.ingress.header_timeout,
             idle_timeout=config.ingress.idle_timeout,
         )
-        self.agents = Agents(limits, relay.handle, services.on_refused)
+        self.agents = Agents(limits, self.relay.handle, services.on_refused)
         self._tls = server_context(config.ingress.listen.tls, base=base)
         self._server: asyncio.Server | None = None
 

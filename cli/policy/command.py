@@ -205,7 +205,7 @@ def _judge(told: Settings, files: list[Path] | None) -> CedarJudge:
     paths = files or [told.base / name for name in config.policy.files]
     if not paths:
         raise WrongUse("expected policy files: name them, or set `policy.files` in the configuration")
-    policies = read_policies(read_files(paths), issuers=confusable_issuers(config.identity))
+    policies = read_policies(read_files(paths), issuers=confusable_issuers(config))
     return CedarJudge(policies, config.connections)
 
 

@@ -57,6 +57,8 @@ class _Lane:
     """One action: how its inputs are read, what was decided on them, and by which policies."""
 
     plan: Plan
+    reads_body: bool
+    """Whether a policy looks into the body of a call to a model."""
     sets: dict[str, cedarpy.PolicySet] = field(default_factory=dict)
     """By connection, made when the first request for it comes."""
     decisions: OrderedDict[tuple[Leaf, ...], Decision] = field(default_factory=OrderedDict)
@@ -80,7 +82,7 @@ class CedarJudge:
         known = tuple(connections)
         self._targets = {connection.name: parse_target(connection.upstream) for connection in known}
         self._entities = cedarpy.Entities.from_json_str(json.dumps([_connection(item) for item in known]))
-        self._lanes = {action: _Lane(_plan(action, policies)) for action in Action}
+        self._lanes = {action: _lane(action, policies) for action in Action}
         self._principals: OrderedDict[tuple[Leaf, ...], cedarpy.Entities] = OrderedDict()
 
     # -- admission.Judge ---------------------------------------------------------------------------
@@ -88,7 +90,7 @@ class CedarJudge:
     def reads_body(self, connection: Connection) -> bool:
         """MCP says in its body what is called; a model's body is read where a policy looks at it."""
         if connection.protocol is Protocol.LLM:
-            return any(path[0] in BODY_TOPS for path in self._lanes[Action.LLM_MESSAGE].plan.paths)
+            return self._lanes[Action.LLM_MESSAGE].reads_body
         return connection.protocol is Protocol.MCP
 
     def decide(self, asked: Asked) -> Decision:
@@ -135,6 +137,8 @@ class CedarJudge:
 
     def _cached(self, call: Call) -> Decision:
         lane, asked = self._lanes[call.action], call.asked
+        if lane.reads_body and call.llm is None:
+            raise Unclear("expected the body to be read before it is judged")
         plan, decisions = lane.plan, lane.decisions
         leaves, who = plan.leaves(call), asked.principal
         key = (
@@ -230,8 +234,9 @@ def _compiled(policies: Iterable[Policy]) -> cedarpy.PolicySet:
     )
 
 
-def _plan(action: Action, policies: Iterable[Policy]) -> Plan:
-    return plan_of((policy.reads for policy in policies if action in policy.actions), CONTEXT[action])
+def _lane(action: Action, policies: Iterable[Policy]) -> _Lane:
+    plan = plan_of((policy.reads for policy in policies if action in policy.actions), CONTEXT[action])
+    return _Lane(plan, reads_body=any(path[0] in BODY_TOPS for path in plan.paths))
 
 
 def _type(principal: Principal) -> str:

@@ -10,7 +10,7 @@ from tachograph.ingress.errors import PoliciesUnusable
 from tachograph.ingress.policy.errors import PoliciesRefused
 from tachograph.ingress.policy.judge import CedarJudge
 from tachograph.ingress.policy.policies import MAX_FILE_CHARS, PolicyFile, read_policies
-from tachograph.schemas.config import Configuration, Identity
+from tachograph.schemas.config import Configuration
 
 __all__ = ["confusable_issuers", "load_judge", "read_files"]
 
@@ -21,15 +21,21 @@ def load_judge(config: Configuration, *, base: Path) -> CedarJudge | None:
         return None
     files = read_files([base / name for name in config.policy.files])
     try:
-        policies = read_policies(files, issuers=confusable_issuers(config.identity))
+        policies = read_policies(files, issuers=confusable_issuers(config))
     except PoliciesRefused as error:
         raise PoliciesUnusable("\n".join(map(str, error.problems))) from None
     return CedarJudge(policies, config.connections)
 
 
-def confusable_issuers(identity: Identity) -> int:
-    """How many issuers may vouch for the same user's name: 1 where prefixes keep them apart."""
-    prefixes = [issuer.principal_prefix for issuer in identity.oidc]
+def confusable_issuers(config: Configuration) -> int:
+    """How many may vouch for the same user's name: 1 where prefixes keep them apart.
+
+    Client certificates are one more that vouches, without a prefix.
+    """
+    prefixes = [issuer.principal_prefix for issuer in config.identity.oidc]
+    tls = config.ingress.listen.tls
+    if tls is not None and tls.client_ca_file is not None:
+        prefixes.append("")
     apart = not any(one.startswith(other) for one, other in permutations(prefixes, 2))
     return 1 if apart else len(prefixes)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -278,6 +279,23 @@ def test_nothing_goes_before_the_decision_is_durable(judged: Any) -> None:
     target.head()
     target.send(OK)
     assert agent.response()[0].status == 200
+
+
+def test_a_swap_changes_what_comes_after_it(judged: Any) -> None:
+    """An exchange under way keeps the policies that it began with; the next one has the new ones."""
+    world = judged()
+    relay = world.gateway.plane.relay
+    world.recorder.gate.clear()
+    agent = world.ask(post("/c/mcp", rpc("ls")))
+    world.eventually(lambda: world.recorder.records and world.recorder.records[0].decision)
+    nothing = CedarJudge((), [record.connection for record in world.recorder.records])
+    relay.registered = replace(relay.registered, judge=nothing)
+    world.recorder.gate.set()
+    target = world.upstream.accept()
+    target.head()
+    target.send(OK)
+    assert agent.response()[0].status == 200
+    assert world.ask(post("/c/mcp", rpc("ls"))).response()[0].status == 403
 
 
 # -- bounds ----------------------------------------------------------------------------------------

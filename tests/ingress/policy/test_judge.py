@@ -175,6 +175,17 @@ def test_when_the_body_is_read(asked: Make, judge: Make, policy: str, connection
     assert judge(policy).reads_body(asked(connection).connection) is reads
 
 
+def test_an_unread_body_is_not_an_empty_one(asked: Make, judge: Make) -> None:
+    """A forbid on the model is not escaped because nobody read which model it is."""
+    made = judge(
+        '@id("all") permit(principal, action, resource);',
+        '@id("no") forbid(principal, action == Action::"llm.message", resource)'
+        ' when { context has model && context.model == "x" };',
+    )
+    assert made.decide(asked("model", "POST", "/v1/messages")).effect is Effect.DENY
+    assert made.decide(asked("model", "POST", "/v1/messages", body={})).effect is Effect.ALLOW
+
+
 def test_equal_inputs_are_decided_once(asked: Make, judge: Make) -> None:
     """Another principal, query or time makes no difference where no policy reads it."""
     made = judge(READ)

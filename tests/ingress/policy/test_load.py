@@ -53,3 +53,14 @@ def test_several_issuers_make_names_ambiguous(tmp_path: Path) -> None:
         load_judge(config("a.cedar", identity={"oidc": issuers}), base=tmp_path)
     apart = [item | {"principal_prefix": f"{name}:"} for name, item in zip("ab", issuers, strict=True)]
     assert load_judge(config("a.cedar", identity={"oidc": apart}), base=tmp_path) is not None
+
+
+def test_client_certificates_are_an_issuer_too(tmp_path: Path) -> None:
+    """A certificate's name and a token's subject may be the same."""
+    (tmp_path / "a.cedar").write_text('@id("a") permit(principal == User::"ada", action, resource);')
+    tls = {"cert_file": "a", "key_file": "b", "client_ca_file": "c"}
+    more = {"ingress": {"listen": {"tls": tls}}}
+    issuer = {"issuer": "https://a.example", "audience": "tacho"}
+    assert load_judge(config("a.cedar", **more), base=tmp_path) is not None
+    with pytest.raises(PoliciesUnusable, match="issuers"):
+        load_judge(config("a.cedar", **more, identity={"oidc": [issuer]}), base=tmp_path)
