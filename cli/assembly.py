@@ -28,7 +28,7 @@ from tachograph.cli.supervisor import Part, Supervisor
 
 __all__ = ["PARTS", "READY_SECONDS", "Assembly", "part", "stack_config"]
 
-PARTS = ("ingress", "process", "sink")
+PARTS = ("ingress", "process", "sink", "seal")
 """In the order in which they start, and in which they stop: the producer before the consumers."""
 CANARY = "canary"
 """Beside them, where the configuration does not switch it off."""

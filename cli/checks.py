@@ -70,7 +70,9 @@ def _keys(settings: Settings) -> Iterator[Check]:
     keys = settings.configuration.keys
     for name, file in (("key-encryption key", keys.kek_file), ("pseudonym key", keys.pseudonym_file)):
         yield _private(name, settings.base / file)
-    yield _approvals_key(settings.base / keys.approvals_file)
+    approvals = "if requests are to wait for reviewers: tacho up"
+    yield _later_key("approvals key", settings.base / keys.approvals_file, remedy=approvals)
+    yield _later_key("log key", settings.base / keys.log_file, remedy="for `tacho seal`: tacho up")
     stored = ApiKeys(settings.base / settings.configuration.identity.api_keys_file)
     try:
         count = sum(entry.revoked is None for entry in stored.entries())
@@ -97,12 +99,10 @@ def _private(name: str, path: Path) -> Check:
     return Check(name, Verdict.OK, str(path))
 
 
-def _approvals_key(path: Path) -> Check:
-    """Only policies that ask for reviewers need it."""
-    found = _private("approvals key", path)
-    if path.exists():
-        return found
-    return replace(found, verdict=Verdict.WARNING, remedy="if requests are to wait for reviewers: tacho up")
+def _later_key(name: str, path: Path, *, remedy: str) -> Check:
+    """A key that homes of earlier releases do not have, and that not every part needs."""
+    found = _private(name, path)
+    return found if path.exists() else replace(found, verdict=Verdict.WARNING, remedy=remedy)
 
 
 def _credentials(settings: Settings) -> Iterator[Check]:
@@ -192,6 +192,7 @@ def _flow(settings: Settings, client: dict[str, Any]) -> Iterator[Check]:
     groups = (
         ("lag of the processors", f"{kafka.topic_prefix}.processors", kafka.topics.raw, "tacho process"),
         ("lag of the sink", sink, kafka.topics.masked, "tacho sink"),
+        ("lag of the logs", f"{kafka.topic_prefix}.sealing", kafka.topics.masked, "tacho seal"),
     )
     for name, group, topic, command in groups:
         lag = _unread(client, group, topic)

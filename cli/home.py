@@ -16,7 +16,7 @@ from tachograph.cli.errors import WrongUse
 from tachograph.cli.settings import CONFIG_NAME, HOME_MARK
 from tachograph.schemas.keys import KEK_BYTES
 
-__all__ = ["CONFIGURATION", "FirstHome", "add_approvals_key", "make_home", "make_key_files"]
+__all__ = ["CONFIGURATION", "FirstHome", "add_key", "make_home", "make_key_files"]
 
 FIRST_KEY = "first"
 """Name of the API key that the first start makes."""
@@ -78,15 +78,15 @@ def make_home(home: Path, *, randomness: Callable[[int], bytes], now: str) -> Fi
 
 
 def make_key_files(folder: Path, *, randomness: Callable[[int], bytes]) -> None:
-    """The key-encryption key, the pseudonym key and the approvals key, where they are not there yet."""
+    """Every key of our own, where it is not there yet."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in ("kek", "pseudonym", "approvals"):
+    for name in ("kek", "pseudonym", "approvals", "log"):
         if not (folder / name).exists():
             _make_key(folder / name, randomness)
 
 
-def add_approvals_key(file: Path, *, beside: Path, randomness: Callable[[int], bytes]) -> bool:
-    """Give a home from before there were approvals its key, where the other keys lie; whether it was made.
+def add_key(file: Path, *, beside: Path, randomness: Callable[[int], bytes]) -> bool:
+    """Give a home from before there was this key one, where the other keys lie; whether it was made.
 
     Nowhere else: a key that is missing may be a volume that is not there.
     """

@@ -1,4 +1,4 @@
-"""`tacho ingress`, `tacho process`, `tacho sink`: one part in the foreground, as in production."""
+"""`tacho ingress`, `tacho process`, `tacho sink`, `tacho seal`: one part in the foreground."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     app.command("ingress", rich_help_panel=panel)(ingress)
     app.command("process", rich_help_panel=panel)(process)
     app.command("sink", rich_help_panel=panel)(sink)
+    app.command("seal", rich_help_panel=panel)(seal)
 
 
 def ingress(config: ConfigOption = None, _json: JsonOption = False) -> None:
@@ -46,6 +47,16 @@ def sink(config: ConfigOption = None, _json: JsonOption = False) -> None:
     told = settings.load(config)
     from tachograph.credentials.process import keep_memory_private
     from tachograph.sinks import worker
+
+    keep_memory_private()
+    worker.run(told.configuration, base=told.base)
+
+
+def seal(config: ConfigOption = None, _json: JsonOption = False) -> None:
+    """Run the worker that seals masked events in Merkle logs and signs their checkpoints."""
+    told = settings.load(config)
+    from tachograph.credentials.process import keep_memory_private
+    from tachograph.processors.sealing import worker
 
     keep_memory_private()
     worker.run(told.configuration, base=told.base)

@@ -49,11 +49,12 @@ def up(
     """
     told = _settings(config)
     from tachograph.cli.assembly import Assembly
-    from tachograph.cli.home import add_approvals_key
+    from tachograph.cli.home import add_key
 
-    kek, approvals = told.configuration.keys.kek_file, told.configuration.keys.approvals_file
-    if add_approvals_key(told.base / approvals, beside=told.base / kek, randomness=os.urandom):
-        note(f"Made the approvals key, {told.base / approvals}.")
+    keys = told.configuration.keys
+    for file in (keys.approvals_file, keys.log_file):
+        if add_key(told.base / file, beside=told.base / keys.kek_file, randomness=os.urandom):
+            note(f"Made the key {told.base / file}.")
 
     assembly = Assembly(told, managed=told.configuration.stack.managed and not external, say=note)
     with interruptible():

@@ -20,6 +20,7 @@ from tachograph.schemas.console_settings import Console
 from tachograph.schemas.identity_settings import Identity, OidcIssuer
 from tachograph.schemas.listen import Listen
 from tachograph.schemas.policy_settings import Policies
+from tachograph.schemas.sealing_settings import Sealing
 from tachograph.schemas.secret_source import CredentialSources, PlainSource
 from tachograph.schemas.topics import Topics
 
@@ -157,6 +158,8 @@ class Keys(_Config):
     """The key-encryption key of the raw records; the ingress and the processor hold it."""
     pseudonym_file: str = "keys/pseudonym"
     """The key of the pseudonyms; only the processor holds it."""
+    log_file: str = "keys/log"
+    """The Ed25519 seed that signs checkpoints; only the sealing worker holds it."""
     approvals_file: str = "keys/approvals"
     """The key that signs who asked and who decided; the ingress and whoever takes decisions hold it."""
     pseudonym_previous: tuple[str, ...] = ()
@@ -230,6 +233,8 @@ class Configuration(_Config):
     """What is hidden on every connection."""
     processor: Processor = Processor()
     """What masks and enriches."""
+    sealing: Sealing = Sealing()
+    """What seals masked events in Merkle logs."""
     sink: Sink = Sink()
     """What writes into OpenSearch."""
     approval: Approval = Approval()

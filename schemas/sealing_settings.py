@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from tachograph.schemas.listen import Listen
+
 __all__ = ["Sealing"]
 
 
@@ -20,3 +22,5 @@ class Sealing(BaseModel):
     """A checkpoint is signed after this many new leaves."""
     checkpoint_seconds: Annotated[float, Field(gt=0, le=86_400)] = 60
     """... or after this time, also when nothing came: silence is a statement."""
+    metrics: Listen | None = None
+    """Where /metrics, /healthz and /readyz are served; none by default."""

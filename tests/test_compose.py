@@ -232,7 +232,7 @@ def test_key_files_are_seen_by_those_who_need_them() -> None:
         for source, _, mode in mounts(service)
         if source == "keys"
     }
-    assert having == {"setup": "rw", "tacho": "rw", "ingress": "ro", "processor": "ro"}
+    assert having == {"setup": "rw", "tacho": "rw", "ingress": "ro", "processor": "ro", "seal": "ro"}
     private = {
         name
         for name, service in SERVICES.items()
@@ -242,7 +242,7 @@ def test_key_files_are_seen_by_those_who_need_them() -> None:
     assert private == {"setup", "opensearch"}
 
 
-@pytest.mark.parametrize("name", ["ingress", "processor", "sink", "provision"])
+@pytest.mark.parametrize("name", ["ingress", "processor", "seal", "sink", "provision"])
 def test_each_part_finds_what_its_configuration_names(name: str) -> None:
     """Addresses are services, paths lie in mounts, secrets are in the environment."""
     service = SERVICES[name]
@@ -251,6 +251,7 @@ def test_each_part_finds_what_its_configuration_names(name: str) -> None:
     wanted = {
         "ingress": (CONFIG.keys.kek_file, CONFIG.identity.api_keys_file, CONFIG.ingress.spool.path),
         "processor": (CONFIG.keys.kek_file, CONFIG.keys.pseudonym_file, CONFIG.processor.data_dir),
+        "seal": (CONFIG.keys.log_file,),
         "sink": (CONFIG.opensearch.ca_file,),
         "provision": (CONFIG.opensearch.ca_file,),
     }[name]
@@ -271,7 +272,12 @@ def test_the_configuration_points_at_the_services() -> None:
     assert CONFIG.opensearch.url == "https://opensearch:9200"
     assert CONFIG.opensearch.dashboards_url == "http://dashboards:5601"
     assert SERVICES["ingress"]["ports"][0].endswith(f":{CONFIG.ingress.listen.port}")
-    for metrics in (CONFIG.ingress.metrics, CONFIG.processor.metrics, CONFIG.sink.metrics):
+    for metrics in (
+        CONFIG.ingress.metrics,
+        CONFIG.processor.metrics,
+        CONFIG.sealing.metrics,
+        CONFIG.sink.metrics,
+    ):
         assert metrics is not None
         assert f":{metrics.port}/readyz" in SERVICES["sink"]["healthcheck"]["test"][-1]
 

@@ -25,15 +25,19 @@ from tachograph.processors.brokers import rdkafka_settings
 from tachograph.processors.errors import BrokerFault, OperatorError
 from tachograph.processors.keyfile import read_key
 from tachograph.processors.logs import log_to_stderr
+from tachograph.processors.operations import serve
+from tachograph.processors.readiness import Verdict
 from tachograph.processors.sealing.log import LogState, Rhythm, checkpoint, grown
+from tachograph.processors.sealing.metrics import Metrics
 from tachograph.processors.sealing.reading import taken
 from tachograph.processors.sealing.writer import ASK_SECONDS, PartitionLog
 from tachograph.schemas.config import Configuration
+from tachograph.schemas.leaf import GAP
 from tachograph.schemas.note import NoteSigner
 from tachograph.schemas.sealing_settings import Sealing
 from tachograph.schemas.topics import Topics
 
-__all__ = ["Sealer", "origin_of", "run", "signer_of"]
+__all__ = ["Sealer", "Watch", "World", "origin_of", "run", "signer_of"]
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +46,8 @@ BATCH_RECORDS = 1_000
 READ_SECONDS = 0.25
 START_SECONDS = 30.0
 """How long Kafka may take to answer at start; past it the process ends with exit code 3."""
+STUCK_SECONDS = 60.0
+"""Longer than this without a turn is not ready."""
 MAX_FAULTS = 10
 """Faults of Kafka in a row, a second apart and more, before the process ends and is started anew."""
 FAULT_SECONDS = 1.0
@@ -54,6 +60,34 @@ class _Open:
     writer: PartitionLog
     state: LogState
     rhythm: Rhythm
+
+
+class Watch:
+    """How the work goes, for /readyz: asked from another thread. `clock` is monotonic seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock, self._at, self._held, self._faults = clock, clock(), 0, 0
+        self.begun = False
+
+    def turned(self, partitions: int) -> None:
+        """One turn went well."""
+        self._at, self._held, self._faults, self.begun = self._clock(), partitions, 0, True
+
+    def failed(self) -> int:
+        """One turn failed; how many did in a row."""
+        self._faults += 1
+        return self._faults
+
+    def verdict(self) -> Verdict:
+        """Ready while turns go well."""
+        refusing = ""
+        if not self.begun:
+            refusing = "not yet in its group"
+        elif self._faults:
+            refusing = "Kafka fails"
+        elif self._clock() - self._at > STUCK_SECONDS:
+            refusing = "no turn was finished for a while"
+        return Verdict(refusing, {"partitions": self._held, "faults": self._faults})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +108,12 @@ class Sealer:
         settings: Sealing,
         *,
         signers: Callable[[str], NoteSigner],
+        metrics: Metrics | None = None,
         world: World | None = None,
     ) -> None:
         self._client, self._topics, self._settings = dict(client), topics, settings
         self._signers = signers
+        self._metrics = metrics or Metrics()
         self._world = world or World()
         self._open: dict[int, _Open] = {}
         self._consumer = Consumer(
@@ -149,8 +185,12 @@ class Sealer:
         part.writer.commit(leaves, state, note=note, consumer=self._consumer)
         part.state = state
         self.sealed += len(leaves)
+        self._metrics.leaves.inc(len(leaves))
+        self._metrics.gaps.inc(sum(leaf.type == GAP for leaf in leaves))
+        self._metrics.size.labels(partition).set(state.frontier.size)
         if due:
             part.rhythm.kept(state.frontier.size, now=now)
+            self._metrics.checkpoints.inc()
 
     def _signed(self, partition: int, state: LogState) -> str:
         origin = origin_of(self._settings, self._topics, partition)
@@ -200,25 +240,38 @@ def run(config: Configuration, *, base: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     client, signers = rdkafka_settings(config.kafka, base=base), signer_of(base / config.keys.log_file)
-    faults = 0
+    metrics, watch = Metrics(), Watch(time.monotonic)
+    listen = config.sealing.metrics
+    url = None if listen is None else serve(listen, metrics.registry, watch.verdict)
+    said = {"part": "seal", "origin": origin_of(config.sealing, config.kafka.topics, 0), "metrics": url}
+
+    def sealer() -> Sealer:
+        return Sealer(client, config.kafka.topics, config.sealing, signers=signers, metrics=metrics)
+
+    _seal_until(stop, sealer, watch, metrics, lambda: print("ready", json.dumps(said), flush=True))
+
+
+def _seal_until(
+    stop: threading.Event,
+    make: Callable[[], Sealer],
+    watch: Watch,
+    metrics: Metrics,
+    on_ready: Callable[[], None],
+) -> None:
     while not stop.is_set():
-        sealer = Sealer(client, config.kafka.topics, config.sealing, signers=signers)
+        sealer = make()
         try:
             _within(START_SECONDS, sealer.check, stop)
             sealer.subscribe()
-            if not faults:
-                print(
-                    "ready",
-                    json.dumps({"part": "seal", "log": origin_of(config.sealing, config.kafka.topics, 0)}),
-                    flush=True,
-                )
+            if not watch.begun:
+                on_ready()
             while not stop.is_set():
                 sealer.turn()
-                faults = 0 if sealer.sealed else faults
+                watch.turned(len(sealer.partitions))
         except BrokerFault as fault:
-            faults += 1
-            log.warning("Kafka failed; the log is taken up where it stands", reason=str(fault), faults=faults)
-            if faults >= MAX_FAULTS:
+            metrics.faults.inc()
+            log.warning("Kafka failed; the logs are taken up where they stand", reason=str(fault))
+            if watch.failed() >= MAX_FAULTS:
                 raise
             stop.wait(FAULT_SECONDS)
         finally:

@@ -7,7 +7,7 @@ import pytest
 
 from tachograph.cli import settings
 from tachograph.cli.errors import WrongUse
-from tachograph.cli.home import add_approvals_key, make_home, make_key_files
+from tachograph.cli.home import add_key, make_home, make_key_files
 from tachograph.identity.api_keys import parse_keys
 from tachograph.ingress.keyfile import read_key
 
@@ -53,12 +53,12 @@ def test_existing_keys_stay(tmp_path: Path) -> None:
 def test_a_home_from_before_gets_its_approvals_key(tmp_path: Path) -> None:
     """Beside the other keys, once; never where they are not."""
     file, kek = tmp_path / "approvals", tmp_path / "kek"
-    assert not add_approvals_key(file, beside=kek, randomness=os.urandom)
+    assert not add_key(file, beside=kek, randomness=os.urandom)
     kek.touch(0o600)
-    assert not add_approvals_key(tmp_path / "other" / "approvals", beside=kek, randomness=os.urandom)
-    assert add_approvals_key(file, beside=kek, randomness=os.urandom)
+    assert not add_key(tmp_path / "other" / "approvals", beside=kek, randomness=os.urandom)
+    assert add_key(file, beside=kek, randomness=os.urandom)
     before = read_key(file)
-    assert not add_approvals_key(file, beside=kek, randomness=os.urandom)
+    assert not add_key(file, beside=kek, randomness=os.urandom)
     assert read_key(file) == before
 
 

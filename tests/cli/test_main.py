@@ -16,7 +16,7 @@ from tachograph.sinks.errors import DependencyDown
 
 COMMANDS = (
     *("up", "down", "status", "demo"),
-    *("ingress", "process", "sink"),
+    *("ingress", "process", "sink", "seal"),
     *("provision", "doctor", "keys"),
     *("login", "logout", "whoami", "token"),
     *("sessions", "show", "search"),

@@ -1,4 +1,4 @@
-"""`tacho ingress|process|sink`: the room's own `run` gets the configuration and its folder."""
+"""`tacho ingress|process|sink|seal`: the room's own `run` gets the configuration and its folder."""
 
 import os
 from pathlib import Path
@@ -16,6 +16,7 @@ from tachograph.cli.main import app
         ("ingress", "tachograph.ingress.serve.run"),
         ("process", "tachograph.processors.worker.run"),
         ("sink", "tachograph.sinks.worker.run"),
+        ("seal", "tachograph.processors.sealing.worker.run"),
     ],
 )
 def test_a_part_runs_with_the_configuration_and_its_folder(

@@ -94,7 +94,7 @@ def test_the_status_shows_all_parts(up: tuple[Path, dict[str, object]]) -> None:
     status = json.loads(result.stdout)
     assert result.exit_code == 0
     assert status["running"]
-    assert [part["name"] for part in status["parts"]] == ["ingress", "process", "sink", "canary"]
+    assert [part["name"] for part in status["parts"]] == ["ingress", "process", "sink", "seal", "canary"]
     assert status["urls"] == up[1]
 
 
@@ -146,6 +146,13 @@ def test_down_ends_everything(stack: Endpoints, tmp_path: Path, monkeypatch: pyt
         state = run_state.read(tmp_path / ".tacho")
         assert state is not None
         result = CliRunner().invoke(app, ["down", "--json", "--config", str(file)])
-        assert json.loads(result.stdout)["ended"] == ["tacho up", "ingress", "process", "sink", "canary"]
+        assert json.loads(result.stdout)["ended"] == [
+            "tacho up",
+            "ingress",
+            "process",
+            "sink",
+            "seal",
+            "canary",
+        ]
         assert process.wait(WAIT) == 0
     assert not any(part.alive for part in state.parts)

@@ -19,7 +19,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from tachograph.cli.stack.engines import Endpoints
 from tachograph.processors.errors import OperatorError
-from tachograph.processors.sealing.worker import Sealer, World, origin_of, signer_of
+from tachograph.processors.sealing.worker import Sealer, Watch, World, origin_of, signer_of
 from tachograph.schemas.checkpoint import Checkpoint
 from tachograph.schemas.leaf import Leaf
 from tachograph.schemas.merkle import Tree, leaf_hash
@@ -160,6 +160,21 @@ def test_silence_is_signed_too(sea: Sea) -> None:
     sealer.turn()
     sealer.close()
     assert [(said.size, said.time) for said in sea.checkpoints(1)] == [(0, "2026-01-02T03:04:05Z")] * 2
+
+
+def test_it_is_ready_while_its_turns_go_well() -> None:
+    """Not before the first, not after a fault, not when it is stuck; and ready again after the next."""
+    now = [0.0]
+    watch = Watch(lambda: now[0])
+    assert watch.verdict().refusing == "not yet in its group"
+    watch.turned(2)
+    assert (watch.verdict().refusing, watch.verdict().details["partitions"]) == ("", 2)
+    assert watch.failed() == 1
+    assert watch.failed() == 2
+    assert watch.verdict().refusing == "Kafka fails"
+    watch.turned(2)
+    now[0] = 61
+    assert "no turn" in watch.verdict().refusing
 
 
 def test_a_missing_topic_is_the_operators(sea: Sea) -> None:
