@@ -11,6 +11,9 @@ from functools import lru_cache
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _JOINT = re.compile(r"[^a-z0-9]+")
+_NUMBERED = re.compile(r"_?v?[0-9]{1,4}\Z")
+MIN_NUMBERED = 5
+"""Shorter names with a number behind them are something else: pin2, pan1."""
 MAX_NAME = 128
 """Longer names are content, not names."""
 
@@ -99,7 +102,14 @@ _SECRET_NAMES = (
     "routing_number", "sort_code", "ssn", "*_ssn", "social_security", "social_security_number",
     "national_id", "national_insurance_number", "tax_id", "passport", "passport_number", "driver_license",
     "drivers_license", "driving_licence", "date_of_birth", "birth_date", "birthdate", "birthday", "dob",
-    "maiden_name", "passwords", "*_passwords", "pass_word",
+    "maiden_name", "passwords", "*_passwords", "pass_word", "pw", "*_pw", "passcode", "*_passcode", "root_pw",
+    "*_hash_password", "basic_auth", "*_basic_auth", "hmac_key", "*_hmac_key", "private_key_*", "*_key_pem",
+    "client_key_data", "client_key", "*_client_key", "storage_key", "*_storage_key", "consumer_key",
+    "access_tokens", "auth_tokens", "refresh_tokens", "api_tokens", "jsessionid", "phpsessid",
+    "psk", "*_psk", "requirepass", "masterauth",
+    "unicode_pwd", "samba_nt_password", "samba_lm_password", "token_id_secret", "binary_security_token",
+    "signature_value", "requested_security_token", "security_token", "*_security_token", "access_key_secret",
+    "accesskeysecret", "webhook_secret_*", "session_token", "auth_code", "authorization_code", "device_code",
 )  # fmt: skip
 
 DEFAULT_FIELDS = FieldRules(
@@ -107,7 +117,19 @@ DEFAULT_FIELDS = FieldRules(
         "authorization", "*_authorization", "cookie", "set_cookie", "cookie2", "set_cookie2", "x_api_key",
         "api_key", "apikey", "*_api_key", "*_apikey", "*_token", "*_secret", "*_password", "*_key",
         "*_credential", "*_credentials", "*_signature", "authentication", "www_authenticate_info", "x_auth",
-        "x_auth_*", "x_session_*", "mcp_session_id", "x_csrf*", "x_xsrf*", "x_forwarded_client_cert",
+        "x_auth_*", "x_session_*", "x_session", "session", "session_id", "*_session_id", "sid", "*_sid",
+        "auth", "x_authentication", "*_authentication", "dpop",
+        "d_po_p", "signature", "*_signature_*",
+        "x_token_*",
+        "*_token_id",
+        "*_token_v*", "x_tokens", "*_api_keys", "*_apikey_*", "*_api_key_*", "*_access_key_id", "*_oidc_data",
+        "*_oidc_*token", "*_client_principal", "*_otp", "*_pin", "*_cookie", "cookies", "x_tacho_session",
+        "x_tacho_agent", "x_tacho_parent", "x_claude_code_session_id", "x_claude_code_agent_id", "*_secret_*",
+        "*_sas", "*_hmac", "x_auth2", "*_pass", "*_passwd", "*_pwd", "sec_websocket_protocol",
+        "sec_web_socket_protocol",
+        "mcp_session_id", "x_csrf*", "x_xsrf*", "x_forwarded_client_cert", "www_authenticate",
+        "*_authenticate",
+        "proxy_authenticate",
         "x_amz_security_token", "authentication_info", "cf_access_jwt_assertion", "*_jwt", "*_jwt_assertion",
         "x_goog_iap_jwt_assertion", "token", "secret", "password", "jwt",
     ),
@@ -159,7 +181,10 @@ class Names:
         plain = normal_name(name)
         if self._keep.match(plain):
             return False
-        return plain in self._exact or bool(self._wild.match(plain))
+        if plain in self._exact or self._wild.match(plain):
+            return True
+        bare = _NUMBERED.sub("", plain)  # password1, API_KEY_2, signature-256, access-token-v2
+        return len(bare) >= MIN_NUMBERED and bare != plain and self._match(bare)
 
 
 def _normal_pattern(name: str) -> str:

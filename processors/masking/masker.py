@@ -46,11 +46,13 @@ _KNOWN = "known-secret"
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One way to read a content: a view, whether its backslashes are JSON's, whether it is a form."""
+    """One way to read a content: a view, whether its backslashes are JSON's, whether it is a form; its
+    media type."""
 
     view: View
     escaped: bool = False
     form: bool = False
+    kind: str = ""
 
 
 @dataclass(slots=True)
@@ -107,7 +109,7 @@ class Masker:
         self._ruleset = ruleset
         self._key = pseudonyms
         self._fields = DEFAULT_FIELDS.with_more(connection_rules)
-        self._named = NamedValues(self._fields)
+        self._named = NamedValues(self._fields, strict=ruleset.strict)
         self._scanner = _scanner(ruleset, prefilter=prefilter)
         self._limits = limits or Limits()
         self._clock = clock
@@ -166,8 +168,9 @@ class Masker:
         for reading in work.readings:
             for depth, view in enumerate(layers.layers(reading.view, self._limits, deadline)):
                 work.views.append(view)
-                work.add(self._named_findings(work, view, reading), self._limits)
-                if not (depth == 0 and reading.escaped and b"\\" in view.text):
+                inside = depth == 0 and reading.escaped and b"\\" in view.text
+                work.add(self._named_findings(work, view, reading, inside=inside), self._limits)
+                if not inside:
                     work.add(self._rule_findings(view, deadline), self._limits)
         if any(isinstance(view, DecodedView) and view.forgotten for view in work.views):
             work.views = []
@@ -201,8 +204,8 @@ class Masker:
             work.shape = "lines"
             pieces = [_Reading(view, escaped=True) for view in streams.joined(text)]
             return [_Reading(whole, escaped=True), *pieces], ()
-        form = media_type(part.content_type) == "application/x-www-form-urlencoded"
-        return [_Reading(whole, form=form)], ()
+        kind = media_type(part.content_type)
+        return [_Reading(whole, form=kind == "application/x-www-form-urlencoded", kind=kind)], ()
 
     @staticmethod
     def _field_finding(work: _Work, view: View, found: Field) -> Finding:
@@ -215,8 +218,10 @@ class Masker:
         ranges = tuple(view.to_content(found.start, found.end))
         return Finding(f"field:{found.name}", found.type, FIELD_PRIORITY, ranges, layers.plain(raw), quote)
 
-    def _named_findings(self, work: _Work, view: View, reading: _Reading) -> Iterator[Finding]:
-        for found in self._named.find(view.text, form=reading.form):
+    def _named_findings(
+        self, work: _Work, view: View, reading: _Reading, *, inside: bool
+    ) -> Iterator[Finding]:
+        for found in self._named.find(view.text, form=reading.form, kind=reading.kind, inside=inside):
             yield self._field_finding(work, view, found)
 
     def _rule_findings(self, view: View, deadline: Deadline) -> Iterator[Finding]:

@@ -6,15 +6,22 @@ is taken to its real end (escapes honoured), a number or a whole object under a 
 
 import re
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any
+from urllib.parse import unquote_plus
 
 import orjson
 import re2
 
-from tachograph.processors.masking import labelled, tables
+from tachograph.processors.masking import commands, labelled, manifests, statements
+from tachograph.processors.masking.assigned import Assigned
+from tachograph.processors.masking.commands import Commands
+from tachograph.processors.masking.delimited import Delimited
 from tachograph.processors.masking.errors import Withheld
 from tachograph.processors.masking.fields import Field, FieldMatcher, FieldRules, marker_type, normal_name
+from tachograph.processors.masking.jsontables import JsonTables
+from tachograph.processors.masking.markup import Markup
+from tachograph.processors.masking.prose import Prose
+from tachograph.processors.masking.statements import Statements
 from tachograph.processors.masking.validators import is_hollow
 
 SCHEMA_REACH = 64 * 1024
@@ -24,9 +31,16 @@ MAX_CONTENTS = 50_000
 MAX_SCHEMAS = 1000
 """Objects read as a JSON Schema in one text; later ones are taken whole."""
 
+PART_REACH = 4096
+"""How far before its Content-Disposition the boundary of a part is looked for."""
+DELIMITED = frozenset({"text/csv", "text/tab-separated-values", "application/csv", "text/tsv"})
+
+_BRACKETS = re.compile(r"[\[\].]+")
 _STRING_BODY = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
-_BARE = re.compile(rb"[-+]?[0-9][0-9.eE+-]*")
-_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"(\s*:)?|[-+]?[0-9][0-9.eE+-]*|[\[\]{}]', re.DOTALL)
+_BARE = re.compile(rb"[-+]?[0-9][0-9.eE+-]*")  # a boolean of its own is a flag: "secret": true
+_TOKEN = re.compile(
+    rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"(\s*:)?|[-+]?[0-9][0-9.eE+-]*|true\b|false\b|[\[\]{}]', re.DOTALL
+)
 _ESCAPED_KEY = re.compile(rb'"([^"\\]{0,64}\\u(?:[^"\\]|\\.){1,128})"\s*:\s*')
 _SCHEMA = re.compile(
     rb'\{[^{}\[\]]{0,400}"type"\s*:\s*(?:\[\s*)?"(?:string|number|integer|boolean|object|array|null)"'
@@ -48,36 +62,62 @@ def _hints(rules: FieldRules) -> bytes:
 class NamedValues:
     """Finds what the field rules name in a text."""
 
-    def __init__(self, rules: FieldRules) -> None:
+    def __init__(self, rules: FieldRules, *, strict: bool = True) -> None:
         self._matcher = FieldMatcher(rules)
         hints = _hints(rules)
-        name = rb"[A-Za-z0-9_.\-\[\]$]*"
-        self._member = re2.compile(rb'"([^"\\]*(?i:' + hints + rb')[^"\\]*)"\s*:\s*')
-        self._pair = re2.compile(rb"(?:^|[?&;])(" + name + rb"(?i:" + hints + rb")" + name + rb")=")
+        name = rb"[A-Za-z0-9_.\-\[\]$+%:]*"
+        self._member = re2.compile(rb'"([^"\\]*(?i:' + hints + rb')[^"\\]*)"\s*:\s*(?:data:\s*)?')
+        self._pair = re2.compile(rb"(?:^|[?&;#,])(" + name + rb"(?i:" + hints + rb")" + name + rb")=")
         self._pair_value = re.compile(rb"[^&#\s\"'<>\\;`]*")
         self._form_value = re.compile(rb"[^&#\s]*")  # here nothing else ends a value (WHATWG URL 5.1)
-        self._element = re2.compile(
-            rb"<(?:[\w.-]+:)?([\w.-]*(?i:" + hints + rb")[\w.-]*)(?:\s[^<>]*)?>\s*(?:<!\[CDATA\[)?([^<]+)<"
-        )
-        self._cut_element = re2.compile(
-            rb"<(?:[\w.-]+:)?([\w.-]*(?i:" + hints + rb")[\w.-]*)(?:\s[^<>]*)?>\s*(?:<!\[CDATA\[)?([^<]+)\z"
-        )
         self._disposition = re2.compile(
-            rb'(?i)content-disposition:[^\r\n]{0,256}?\bname="?([^"\r\n;]{1,128})[^\r\n]*(?:\r?\n[^\r\n]+)*\r?\n\r?\n'
+            rb"(?i)content-disposition:[^\r\n]{0,256}?(?:\r?\n[ \t][^\r\n]{0,256}?)?"
+            rb"\bname(?:=[\"']?([^\"'\r\n;]{1,128})"
+            rb"|\*=[\w-]*'[\w-]*'([^\r\n;]{1,128}))[^\r\n]*(?:\r?\n[^\r\n]+)*\r?\n\r?\n"
         )
+        is_key = self._matcher.keys.match
+        self._markup = Markup(hints, is_key)
+        self._statements = Statements(hints, is_key)
+        self._json_tables = JsonTables(hints, is_key)
+        self._delimited = Delimited(hints, is_key)
+        self._assigned = Assigned(hints, is_key) if strict else None
+        self._commands = Commands(hints, is_key)
+        # One pass for what few texts have: statements, command lines, options.
+        self._spoken_to = re2.compile(b"|".join((statements.GATE, commands.GATE, self._commands.option)))
+        self._prose = Prose(strict=strict)
+        self._loose = re2.compile(b"(?:" + self._delimited.gate + b")|(?:" + self._prose.gate + b")")
 
-    def find(self, text: bytes, *, form: bool = False) -> Iterator[Field]:
-        """Everything named; `form` says that the text itself is a query or a form."""
+    def find(
+        self, text: bytes, *, form: bool = False, kind: str = "", inside: bool = False
+    ) -> Iterator[Field]:
+        """Everything named; `form` says that the text itself is a query or a form, `kind` is its media type.
+
+        `inside` says that this is JSON as it stands: what its strings say is read in the layers below.
+        """
         if b'"' in text:
             yield from self._members(text)
+            yield from self._json_tables.find(text)
+        yield from self._labelled(text)
+        yield from manifests.find(text)
+        if not inside:
+            yield from self._in_text(text, form=form, kind=kind)
+
+    def _in_text(self, text: bytes, *, form: bool, kind: str) -> Iterator[Field]:
+        """What other forms than JSON name."""
         if b"=" in text:
             yield from self._pairs(text, form=form)
-        if b"</" in text or text.lstrip()[:1] == b"<":
-            yield from self._elements(text)
+        if b"<" in text:
+            yield from self._markup.find(text)
         if b"isposition" in text:
             yield from self._multipart(text)
-        yield from self._labelled(text)
-        yield from tables.find(text, self._matcher.keys.match)
+        if self._spoken_to.search(text):
+            yield from self._statements.find(text)
+            yield from self._commands.find(text)
+        if self._assigned and not form:
+            yield from self._assigned.find(text, yaml="yaml" in kind)
+        if kind in DELIMITED or b"|" in text or not text.isascii() or self._loose.search(text):
+            yield from self._delimited.find(text, table=kind in DELIMITED)
+            yield from self._prose.find(text)
 
     def is_key(self, name: str) -> bool:
         """Whether a value under this JSON key, column or argument is secret."""
@@ -90,7 +130,7 @@ class NamedValues:
 
     def is_header(self, name: str) -> bool:
         """Whether a header of this name is secret."""
-        return self._matcher.headers.match(name)
+        return self._matcher.headers.match(name) or self._matcher.keys.match(name)
 
     def _members(self, text: bytes) -> Iterator[Field]:
         done = schemas = 0
@@ -118,33 +158,18 @@ class NamedValues:
     def _pairs(self, text: bytes, *, form: bool) -> Iterator[Field]:
         match: Any
         for match in self._pair.finditer(text):
-            name = match.group(1).decode("utf-8", "replace")
+            name = unquote_plus(match.group(1).decode("utf-8", "replace")).strip("\0 ")
             if not form and match.start() == match.start(1):
                 continue
             value = (self._form_value if form else self._pair_value).match(text, match.end())
-            if value and value[0] and self._matcher.query.match(name) and not is_hollow(value[0]):
+            if value and value[0] and self._is_parameter(name) and not is_hollow(value[0]):
                 yield Field(name, marker_type(name), value.start(), value.end())
 
-    def _elements(self, text: bytes) -> Iterator[Field]:
-        match: Any
-        for match in chain(self._element.finditer(text), self._cut_off(text)):
-            name = match.group(1).decode("utf-8", "replace")
-            value = match.group(2)
-            if self._matcher.keys.match(name) and not is_hollow(value.strip()):
-                lead = len(value) - len(value.lstrip())
-                start = match.start(2) + lead
-                yield Field(name, marker_type(name), start, start + len(value.strip()))
-
-    def _cut_off(self, text: bytes) -> Iterator[Any]:
-        """The element that an XML document broken off ends in."""
-        if text.lstrip()[:1] != b"<":
-            return
-        at = text.rfind(b"<")
-        if text.startswith(b"<![CDATA[", at):
-            at = text.rfind(b"<", 0, at)
-        match = self._cut_element.match(text, at) if at >= 0 else None
-        if match:
-            yield match
+    def _is_parameter(self, name: str) -> bool:
+        """Whether a parameter is secret by its name or by that of anything around it: `credentials[user]`."""
+        return self._matcher.query.match(name) or (
+            "[" in name and any(self._matcher.keys.match(part) for part in _BRACKETS.split(name) if part)
+        )
 
     def _labelled(self, text: bytes) -> Iterator[Field]:
         for name, start, end, quote_at in labelled.find(
@@ -158,11 +183,20 @@ class NamedValues:
     def _multipart(self, text: bytes) -> Iterator[Field]:
         match: Any
         for match in self._disposition.finditer(text):
-            name = match.group(1).decode("utf-8", "replace")
-            end = text.find(b"\n--", match.end())
-            end = len(text) if end < 0 else end - (text[end - 1 : end] == b"\r")
-            if end > match.end() and self._matcher.query.match(name):
+            name = unquote_plus((match.group(1) or match.group(2)).decode("utf-8", "replace"))
+            end = _boundary(text, match.start(), match.end())
+            if end > match.end() and self._is_parameter(name):
                 yield Field(name, marker_type(name), match.end(), end)
+
+
+def _boundary(text: bytes, heading: int, at: int) -> int:
+    """Where the content of a part ends whose headers begin at `heading` (RFC 2046 5.1.1)."""
+    lines = [line.rstrip(b"\r") for line in text[max(0, heading - PART_REACH) : heading].split(b"\n")]
+    mark = next((line for line in reversed(lines) if line.startswith(b"--")), b"--")
+    end = text.find(b"\n" + mark, at - 1)
+    if end < 0:
+        return len(text)
+    return max(at, end - (text[end - 1 : end] == b"\r"))
 
 
 def decoded(inner: bytes) -> str:

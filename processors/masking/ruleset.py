@@ -23,7 +23,7 @@ from tachograph.processors.masking.errors import RuleError
 from tachograph.processors.masking.gates import GATES
 from tachograph.processors.masking.validators import VALIDATORS
 
-ENGINE_VERSION = "2"
+ENGINE_VERSION = "3"
 """Part of every digest: raise it when the same rules would give other spans."""
 DEFAULT_WINDOW = 1024
 WINDOW_UNIT = 128
@@ -93,12 +93,15 @@ class Ruleset:
     rules: tuple[Rule, ...]
     allowlists: tuple[Allowlist, ...] = ()
     refused: tuple[Refused, ...] = ()
+    strict: bool = True
+    """Whether what only looks like a secret, and any value assigned to a secret's name, is one."""
 
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of everything that decides what is masked, examples and texts for humans left out."""
         facts: dict[str, Any] = {"engine": ENGINE_VERSION, "allowlists": [asdict(a) for a in self.allowlists]}
         told = ("description", "examples", "counterexamples", "origin", "tags")
+        facts["strict"] = self.strict
         facts["rules"] = [{k: v for k, v in asdict(r).items() if k not in told} for r in self.rules]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -291,7 +294,7 @@ def load(files: Sequence[Path] = (), *, own: bool = True, strict: bool = True) -
         except (OSError, UnicodeDecodeError) as error:
             raise RuleError(f"expected a readable TOML file, got {error}", file=str(path), line=1) from None
         sets.append(_confined(parse(text, str(path))))
-    return merged(sets)
+    return replace(merged(sets), strict=strict)
 
 
 def _confined(ruleset: Ruleset) -> Ruleset:

@@ -101,7 +101,6 @@ def test_secret_headers(name: str) -> None:
         "idempotency-key",
         "sec-websocket-key",
         "x-stainless-retry-count",
-        "x-claude-code-session-id",
     ],
 )
 def test_harmless_headers(name: str) -> None:
