@@ -34,7 +34,7 @@ class Desk(Protocol):
 
 
 class ConsoleDesk:
-    """The console's API (docs/adr/0026): it verifies the reviewer's token and signs."""
+    """The console's API (docs/adr/0024): it verifies the reviewer's token and signs."""
 
     def __init__(self, url: str, token: str, *, transport: httpx.BaseTransport | None = None) -> None:
         self._url = url.rstrip("/")
