@@ -14,12 +14,13 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tachograph.ingress.admission import KEEPALIVE_SECONDS, Asked, Decision
+from tachograph.ingress.admission import Asked, Decision
 from tachograph.ingress.approval.digests import Digests
 from tachograph.ingress.approval.errors import ApprovalsAway, ApprovalsFull
 from tachograph.ingress.approval.outcome import Outcome, approval_meta, refusal, summary
 from tachograph.ingress.approval.tail import Entry
-from tachograph.ingress.errors import ApprovalDenied, ApprovalTimeout, ClientGone, GatewayFault
+from tachograph.ingress.approval.waiter import Waiter
+from tachograph.ingress.errors import ApprovalDenied, ApprovalTimeout, GatewayFault
 from tachograph.ingress.faults import log_fault
 from tachograph.ingress.recording.exchange_record import ExchangeRecord
 from tachograph.schemas.approval import (
@@ -38,9 +39,6 @@ __all__ = ["POINTS", "Desk", "Sources"]
 
 TICK_SECONDS = 0.5
 """How often those who wait are looked after: who left, whose time is up, who wants a sign of life."""
-MAX_SIGNS = 4
-"""Signs of life for one request; the sixth interim response is an error to Go's client, and one may be taken
-by `Expect: 100-continue`. A client that gives up after them joins again by sending the same."""
 FRESH_SECONDS = 5.0
 """A view of the log that is older than this grants nothing; a revocation is in force everywhere after it."""
 GRACE_SECONDS = 1.0
@@ -60,37 +58,6 @@ class Sources:
     monotonic: Callable[[], float] = time.monotonic
     uuid: Callable[[], uuid.UUID] = uuid.uuid4
     at: Callable[[str], None] = lambda _: None
-
-
-class _Waiter:
-    """One exchange that waits: for an event of its own to be read back, or for its approval to change."""
-
-    __slots__ = ("_gone", "_signs", "alive", "future", "next_alive", "until")
-
-    def __init__(self, alive: Callable[[], None], gone: Callable[[], bool], *, now: float) -> None:
-        self.alive = alive
-        self._gone = gone
-        self.next_alive = now + KEEPALIVE_SECONDS
-        self._signs = 0
-        self.until = now
-        self.future: asyncio.Future[None] | None = None
-
-    def wake(self) -> None:
-        if self.future is not None and not self.future.done():
-            self.future.set_result(None)
-
-    def look(self, now: float) -> None:
-        """Wake if the client left or the time is up; give it a sign of life when one is due."""
-        if now >= self.until or self._gone():
-            self.wake()
-        elif now >= self.next_alive and self._signs < MAX_SIGNS:
-            self.next_alive = now + KEEPALIVE_SECONDS
-            self._signs += 1
-            self.alive()
-
-    def check(self) -> None:
-        if self._gone():
-            raise ClientGone("the client left while its request waited for an approval")
 
 
 class Desk:
@@ -114,8 +81,8 @@ class Desk:
         self._problem = problem
         self._sources = sources
         self._loop = asyncio.get_running_loop()
-        self._waiters: set[_Waiter] = set()
-        self._of: dict[uuid.UUID, set[_Waiter]] = {}
+        self._waiters: set[Waiter] = set()
+        self._of: dict[uuid.UUID, set[Waiter]] = {}
         self._landed: dict[uuid.UUID, Void | None] = {}
         self._expected: set[uuid.UUID] = set()
         self._fresh_at = -FRESH_SECONDS
@@ -172,7 +139,7 @@ class Desk:
             await self._use(approval, ask, record, waiter=waiter, waited_ms=waited_ms)
 
     async def _use(
-        self, approval: Approval, ask: Requested, record: ExchangeRecord, *, waiter: _Waiter, waited_ms: int
+        self, approval: Approval, ask: Requested, record: ExchangeRecord, *, waiter: Waiter, waited_ms: int
     ) -> None:
         outcome: Outcome
         state = approval.state(max(self._now_ms, self.book.now_ms))
@@ -212,7 +179,7 @@ class Desk:
 
     # -- what stands on the log --------------------------------------------------------------------
 
-    async def _decided(self, ask: Requested, waiter: _Waiter) -> Approval:
+    async def _decided(self, ask: Requested, waiter: Waiter) -> Approval:
         """Ask, unless the same is asked already; return once there is nothing to wait for any more."""
         approval = self._open(ask)
         if approval is None:
@@ -230,7 +197,7 @@ class Desk:
         finally:
             self._leave(uid, waiter)
 
-    async def _settled(self, uid: uuid.UUID, approval: Approval, waiter: _Waiter) -> Approval:
+    async def _settled(self, uid: uuid.UUID, approval: Approval, waiter: Waiter) -> Approval:
         left_ms = approval.expires_ms - self._now_ms
         until = self._sources.monotonic() + min(left_ms / 1000, MAX_WAIT_SECONDS) + GRACE_SECONDS
         while approval.state(self.book.now_ms) is State.PENDING:
@@ -243,7 +210,7 @@ class Desk:
             approval = self.book.find(uid) or approval
         return approval
 
-    async def _claim(self, approval: Approval, ask: Requested, waiter: _Waiter) -> tuple[Approval, bool]:
+    async def _claim(self, approval: Approval, ask: Requested, waiter: Waiter) -> tuple[Approval, bool]:
         """Claim it; True if ours is the first claim in the log, and only then may it be forwarded."""
         claim = self._sources.uuid()
         event = Claimed(
@@ -261,7 +228,7 @@ class Desk:
             raise GatewayFault("a claim without its approval")
         return found, void is None and found.may_claim(claim)
 
-    async def _append(self, event: ApprovalEvent, uid: uuid.UUID, waiter: _Waiter) -> Void | None:
+    async def _append(self, event: ApprovalEvent, uid: uuid.UUID, waiter: Waiter) -> Void | None:
         """Write an event and return once it was read back: None if it counts, else why it is void."""
         until = self._sources.monotonic() + self._settings.log_timeout
         self._expected.add(uid)
@@ -278,7 +245,7 @@ class Desk:
             self._landed.pop(uid, None)
             self._leave(uid, waiter)
 
-    async def _view(self, waiter: _Waiter) -> None:
+    async def _view(self, waiter: Waiter) -> None:
         """Return once our view of the log is fresh: what we do not know of might be a revocation."""
         until = self._sources.monotonic() + self._settings.log_timeout
         while self._sources.monotonic() - self._fresh_at > FRESH_SECONDS:
@@ -349,17 +316,17 @@ class Desk:
     # -- seats -------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _seat(self, alive: Callable[[], None], gone: Callable[[], bool]) -> Iterator[_Waiter]:
+    def _seat(self, alive: Callable[[], None], gone: Callable[[], bool]) -> Iterator[Waiter]:
         if len(self._waiters) >= self._settings.max_waiting:
             raise ApprovalsFull(f"{len(self._waiters)} requests wait for approvals, which is all that may")
-        waiter = _Waiter(alive, gone, now=self._sources.monotonic())
+        waiter = Waiter(alive, gone, now=self._sources.monotonic())
         self._waiters.add(waiter)
         try:
             yield waiter
         finally:
             self._waiters.discard(waiter)
 
-    async def _sleep(self, waiter: _Waiter, until: float) -> None:
+    async def _sleep(self, waiter: Waiter, until: float) -> None:
         """Until woken, at the latest at monotonic time `until` or a tick after it."""
         if self._closed:
             raise ApprovalsAway("this gateway is being restarted")
@@ -370,7 +337,7 @@ class Desk:
         finally:
             waiter.future = None
 
-    def _leave(self, uid: uuid.UUID, waiter: _Waiter) -> None:
+    def _leave(self, uid: uuid.UUID, waiter: Waiter) -> None:
         seats = self._of.get(uid)
         if seats is not None:
             seats.discard(waiter)

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tachograph.ingress.approval.desk import FRESH_SECONDS, MAX_SIGNS, POINTS, Sources
+from tachograph.ingress.approval.desk import FRESH_SECONDS, POINTS, Sources
 from tachograph.ingress.approval.errors import ApprovalsAway, ApprovalsFull
+from tachograph.ingress.approval.waiter import MAX_SIGNS
 from tachograph.ingress.errors import ApprovalDenied, ApprovalTimeout, ClientGone, GatewayFault, RecorderFull
 from tachograph.schemas.approval import Claimed, Requested, Revoked
 from tachograph.schemas.approval_book import MAX_SKEW_MS, State
