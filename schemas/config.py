@@ -37,6 +37,7 @@ __all__ = [
     "OidcIssuer",
     "OpenSearch",
     "Processor",
+    "RegistrySettings",
     "Sink",
     "Spool",
     "Stack",
@@ -162,6 +163,9 @@ class Keys(_Config):
     """The Ed25519 seed that signs checkpoints; only the sealing worker holds it."""
     approvals_file: str = "keys/approvals"
     """The key that signs who asked and who decided; the ingress and whoever takes decisions hold it."""
+    control_file: str = "keys/control"
+    """The key that signs what is applied: who holds it can change policy. Needed where `registry.source` is
+    `topic`: by the ingress, the processor and `tacho apply`."""
     pseudonym_previous: tuple[str, ...] = ()
     """Earlier keys of the pseudonyms: masking does not use them, `tacho keys pseudonym` compares by them."""
 
@@ -177,6 +181,16 @@ class Masking(_Config):
     """Query and form parameters whose values are always hidden."""
     json_keys: tuple[str, ...] = ()
     """JSON keys whose values are always hidden, at any depth."""
+
+
+class RegistrySettings(_Config):
+    """Where connections, policies and masking rules come from while the parts run."""
+
+    source: Literal["file", "topic"] = "file"
+    """`file`: this file's own sections, read at the start. `topic`: what `tacho apply` released last; this
+    file's sections until the first release."""
+    copy_file: str = "registry.copy"
+    """Where an ingress keeps what was in force last, so that it can start while Kafka is away; signed."""
 
 
 class Processor(_Config):
@@ -231,6 +245,8 @@ class Configuration(_Config):
     """Who may do what."""
     masking: Masking = Masking()
     """What is hidden on every connection."""
+    registry: RegistrySettings = RegistrySettings()
+    """Where connections, policies and masking rules come from."""
     processor: Processor = Processor()
     """What masks and enriches."""
     sealing: Sealing = Sealing()

@@ -1,4 +1,4 @@
-"""From YAML text to `Configuration`, or to every problem in it by file, line and key.
+"""From YAML text to `Configuration` (or another model), or to every problem in it by file, line and key.
 
 YAML keeps each node's line; JSON Schema says what was expected; the model checks what a schema cannot.
 """
@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import jsonschema
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.errors import ConfigurationError, ConfigurationProblem
 
-__all__ = ["MAX_CONFIG_BYTES", "configuration_schema", "load_configuration"]
+__all__ = ["MAX_CONFIG_BYTES", "configuration_schema", "load_configuration", "load_model"]
 
 MAX_CONFIG_BYTES = 4 << 20
 MAX_NODES = 100_000
@@ -35,25 +35,35 @@ _WANTED = {
     "anyOf": "a value of another type",
 }
 Path = tuple[str | int, ...]
+M = TypeVar("M", bound=BaseModel)
+
+
+def configuration_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the configuration file, generated from the model."""
+    return _schema(Configuration)
 
 
 @cache
-def configuration_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of the configuration file, generated from the model."""
-    return Configuration.model_json_schema()
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema()
 
 
 def load_configuration(text: str, *, file: str) -> Configuration:
     """Check and freeze a configuration; raises `ConfigurationError` with all problems, none hidden."""
+    return load_model(text, Configuration, file=file)
+
+
+def load_model(text: str, model: type[M], *, file: str) -> M:
+    """The same for a YAML file of any model."""
     if len(text) > MAX_CONFIG_BYTES:
         raise _refuse(file, 0, "", f"expected at most {MAX_CONFIG_BYTES} bytes")
     lines: dict[Path, int] = {}
     value = _read(text, file, lines)
-    problems = tuple(_schema_problems(value, file, lines))
+    problems = tuple(_schema_problems(value, _schema(model), file, lines))
     if problems:
         raise ConfigurationError(problems)
     try:
-        return Configuration.model_validate(value)
+        return model.model_validate(value)
     except ValidationError as error:
         raise ConfigurationError(tuple(_model_problems(error, file, lines))) from None
 
@@ -107,8 +117,10 @@ def _scalar(node: yaml.Node) -> Any:
     return yaml.safe_load(node.value) if node.value else None
 
 
-def _schema_problems(value: Any, file: str, lines: dict[Path, int]) -> Iterator[ConfigurationProblem]:
-    validator = jsonschema.Draft202012Validator(configuration_schema())
+def _schema_problems(
+    value: Any, schema: dict[str, Any], file: str, lines: dict[Path, int]
+) -> Iterator[ConfigurationProblem]:
+    validator = jsonschema.Draft202012Validator(schema)
     errors = sorted(
         validator.iter_errors(value), key=lambda error: (_line(tuple(error.path), lines), str(error.path))
     )

@@ -6,7 +6,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
 
-__all__ = ["Policies"]
+__all__ = ["Contact", "Policies"]
+
+Contact = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class Policies(BaseModel):
@@ -16,7 +18,7 @@ class Policies(BaseModel):
 
     files: tuple[str, ...] = ()
     """Cedar policy files. What none of their policies permits is denied; see docs/policy.md."""
-    contact: Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    contact: Contact = ""
     """Whom a refused agent may ask, where the connection has no label `owner`; it reads this."""
 
     @field_validator("files")

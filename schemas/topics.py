@@ -53,6 +53,10 @@ class Topics:
     def approvals(self) -> str:
         return f"{self.prefix}.approvals"
 
+    @property
+    def control(self) -> str:
+        return f"{self.prefix}.control"
+
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
@@ -104,6 +108,8 @@ def topic_specs(
             delete | {"retention.ms": str(14 * 24 * _HOUR_MS), "segment.ms": str(24 * _HOUR_MS)},
         ),
         TopicSpec(topics.stops, 1, {"cleanup.policy": "compact", "segment.ms": str(24 * _HOUR_MS)} | bound),
+        # Closed segments are compacted, so they close daily; a snapshot is a megabyte at most.
+        TopicSpec(topics.control, 1, {"cleanup.policy": "compact", "segment.ms": str(24 * _HOUR_MS)} | bound),
         # One partition is one order, and the broker's stamp is one clock for all who ask and decide.
         TopicSpec(
             topics.approvals,

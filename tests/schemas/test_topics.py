@@ -24,7 +24,7 @@ def specs(**settings: int) -> dict[str, TopicSpec]:
 def test_every_topic_is_named_under_one_prefix() -> None:
     """These topics, no other."""
     topics = Topics("t")
-    wanted = {"raw", "masked", "leaves", "checkpoints", "keys", "deadletter", "approvals", "stops"}
+    wanted = {"raw", "masked", "leaves", "checkpoints", "keys", "deadletter", "approvals", "stops", "control"}
     assert specs().keys() == {f"t.{name}" for name in wanted}
     assert {getattr(topics, name) for name in wanted} == specs().keys()
     assert Topics().raw == "tacho.raw"
@@ -66,6 +66,7 @@ def test_partitions_are_those_of_the_configuration() -> None:
         "t.deadletter": 1,
         "t.approvals": 1,
         "t.stops": 1,
+        "t.control": 1,
     }
 
 

@@ -1,0 +1,127 @@
+"""The control topic's records, and what they add up to."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tachograph.schemas.canonical import sha256_hex
+from tachograph.schemas.control import (
+    CURRENT,
+    MAX_SNAPSHOTS,
+    ControlBook,
+    ControlKey,
+    Release,
+    version_key,
+)
+from tachograph.schemas.errors import MalformedRecord, RecordError, SealBroken
+from tachograph.schemas.registry import short
+
+KEY = ControlKey(b"k" * 32)
+AT = "2026-01-01T00:00:00.000000000Z"
+
+
+def release(version: int, data: bytes = b"one") -> Release:
+    return Release(version=version, digest=sha256_hex(data), at=AT, by="root")
+
+
+def put(book: ControlBook, key: str, data: bytes) -> None:
+    book.put(key, KEY.seal(key, data))
+
+
+def test_a_release_puts_its_snapshot_in_force() -> None:
+    """By the whole digest, and by what a header carries of it."""
+    book = ControlBook(KEY)
+    digest = sha256_hex(b"one")
+    put(book, digest, b"one")
+    assert book.current is None
+    put(book, version_key(1), release(1).encode())
+    put(book, CURRENT, release(1).encode())
+    assert book.current == release(1)
+    assert book.releases == {1: release(1)}
+    assert book.snapshot(digest) == book.named(short(digest)) == b"one"
+
+
+def test_nobody_without_the_key_puts_anything_in_force() -> None:
+    """Another key, another record's mac, a changed byte, a snapshot under another digest."""
+    book = ControlBook(KEY)
+    body = release(1).encode()
+    forged = [
+        (CURRENT, ControlKey(b"x" * 32).seal(CURRENT, body)),
+        (CURRENT, KEY.seal(version_key(1), body)),
+        (CURRENT, KEY.seal(CURRENT, body).replace(b"root", b"toor")),
+        (CURRENT, body),
+    ]
+    for key, value in forged:
+        with pytest.raises(SealBroken):
+            book.put(key, value)
+    with pytest.raises(MalformedRecord, match="digest"):
+        put(book, "0" * 64, b"one")
+    with pytest.raises(MalformedRecord, match="another key"):
+        put(book, version_key(2), body)
+    assert book.current is None
+    assert not book.releases
+
+
+def test_an_old_release_played_again_is_refused() -> None:
+    """And so is the removal of what is in force."""
+    book = ControlBook(KEY)
+    put(book, sha256_hex(b"one"), b"one")
+    put(book, CURRENT, release(2).encode())
+    for old in (release(1), release(2, b"other")):
+        with pytest.raises(MalformedRecord, match="version 2 came before"):
+            put(book, CURRENT, old.encode())
+    put(book, CURRENT, release(2).encode())  # the same once more says nothing new
+    book.put(CURRENT, None)
+    book.put(sha256_hex(b"one"), None)
+    assert book.current == release(2)
+    assert book.snapshot(sha256_hex(b"one")) == b"one"
+
+
+def test_what_is_pruned_is_forgotten() -> None:
+    """Releases and snapshots that are not in force."""
+    book = ControlBook(KEY)
+    put(book, sha256_hex(b"one"), b"one")
+    put(book, version_key(1), release(1).encode())
+    for key in (version_key(1), sha256_hex(b"one"), "version/x"):
+        book.put(key, None)
+    assert not book.releases
+    assert book.snapshot(sha256_hex(b"one")) is None
+    assert book.named(short(sha256_hex(b"one"))) is None
+
+
+def test_snapshots_are_bounded_and_the_one_in_force_stays() -> None:
+    """Whoever floods the topic with what was signed once does not fill the memory."""
+    book = ControlBook(KEY)
+    put(book, sha256_hex(b"one"), b"one")
+    put(book, CURRENT, release(1).encode())
+    for number in range(MAX_SNAPSHOTS + 5):
+        put(book, sha256_hex(b"%d" % number), b"%d" % number)
+    assert book.snapshot(sha256_hex(b"one")) == b"one"
+    assert book.snapshot(sha256_hex(b"3")) is None
+    assert book.snapshot(sha256_hex(b"%d" % (MAX_SNAPSHOTS + 4))) is not None
+
+
+@given(st.text(st.characters(codec="ascii", exclude_characters="\n"), max_size=70), st.binary(max_size=50))
+def test_what_is_sealed_opens_and_nothing_else_does(key: str, data: bytes) -> None:
+    """Under its own key only."""
+    assert KEY.open(key, KEY.seal(key, data)) == data
+    with pytest.raises(SealBroken):
+        KEY.open(key + "x", KEY.seal(key, data))
+    book = ControlBook(KEY)
+    with pytest.raises(RecordError):
+        book.put(CURRENT, data)
+
+
+def test_a_comment_cannot_steer_a_terminal() -> None:
+    """Nor run over the next line."""
+    with pytest.raises(ValueError, match="printable"):
+        Release(version=1, digest="0" * 64, at=AT, by="x", comment="\x1b[2J")
+
+
+def test_the_key_shows_its_id_only() -> None:
+    """In any repr."""
+    assert repr(KEY) == f"ControlKey(id={KEY.id!r})"
+    with pytest.raises(ValueError, match="32 bytes"):
+        ControlKey(b"short")
