@@ -77,7 +77,7 @@ _PLAIN = re.compile(
         rb'\{"agent":\{"id":MAYBE,"parent":MAYBE,"session":MAYBE\},"connection":MAYBE,"direction":TEXT,'
         rb'"epoch":UUID,"exchange":(?:null|UUID),"incomplete":FLAG,"prev":TEXT,'
         rb'"principal":\{(?:"actors":\[TEXT(?:,TEXT)*\],)?"id":TEXT,"issuer":MAYBE,"kind":TEXT\},"protocol":MAYBE,"raw_commit":TEXT,'
-        rb'"raw_len":COUNT,"seq":COUNT,"session":UUID,"trace":(?:null|\{"traceparent":TEXT\}),"ts":TEXT,'
+        rb'"raw_len":COUNT,(?:"registry":TEXT,)?"seq":COUNT,"session":UUID,"trace":(?:null|\{"traceparent":TEXT\}),"ts":TEXT,'
         rb'"type":TEXT,"uid":UUID,"v":1\}',
     )
 )
@@ -185,6 +185,12 @@ class Header(_Wire):
     trace: Trace | None = None
     raw_commit: Hex64
     raw_len: Annotated[int, Field(ge=0, lt=2**53)]
+    registry: Annotated[
+        Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")] | None,
+        Field(exclude_if=lambda value: value is None),
+    ] = None
+    """How the digest of the registry begins by which it was decided and is masked. Written only where there
+    is one, so that headers from before there was one keep their bytes."""
     incomplete: bool = False
 
     def canonical(self) -> bytes:

@@ -409,6 +409,7 @@ class Tacho(_Event):
     trace: Trace | None = None
     raw_commit: Hex64 | None = None
     raw_len: Long | None = None
+    registry: str | None = None
     incomplete: bool | None = None
 
     ruleset: str | None = None

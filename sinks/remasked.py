@@ -27,6 +27,7 @@ CAPTURE = (
     "principal",
     "raw_commit",
     "raw_len",
+    "registry",
 )
 """What the ingress fixed before any masking; a record that differs here is another record."""
 

@@ -65,6 +65,7 @@ class Opening:
     upstream: str
     started_ns: int
     origin_ns: int
+    registry: str | None = None
 
 
 MAX_CUT_TARGET = 1024
@@ -120,7 +121,7 @@ class ExchangeRecord:
         """Of the `request` record, once it is written."""
         self._journal = journal
         self._held = held
-        self._scope = Scope(opening.exchange, opening.connection, opening.claims)
+        self._scope = Scope(opening.exchange, opening.connection, opening.claims, opening.registry)
         self._head = head
         self._line = request_line(head.method, head.target, opening.upstream)
         self._started_ns = opening.started_ns

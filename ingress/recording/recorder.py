@@ -179,13 +179,17 @@ class Recorder:
         head: RequestHead,
         upstream: str,
         started_ns: int,
+        registry: str | None = None,
     ) -> ExchangeRecord:
-        """Begin an exchange in its session. Raises `RecorderFull` when nothing can be recorded."""
+        """Begin an exchange in its session. Raises `RecorderFull` when nothing can be recorded.
+
+        `registry` is how the digest begins of what the exchange is decided by.
+        """
         self._spool.check(reserve=True)
         await self._relieved()
         claims = self._claims.read(head.headers)
         session, basis = self._names.name(principal, claims, started_ns=started_ns)
-        held, ahead = self._strands.hold(session, principal, basis, now=self._loop.time())
+        held, ahead = self._strands.hold(session, principal, basis, now=self._loop.time(), registry=registry)
         if ahead:
             self._spool.append(ahead)
         opening = Opening(
@@ -196,6 +200,7 @@ class Recorder:
             upstream=upstream,
             started_ns=started_ns,
             origin_ns=self._world.monotonic_ns() - max(self._world.wall_ns() - started_ns, 0),
+            registry=registry,
         )
         return ExchangeRecord(self, held, opening)
 

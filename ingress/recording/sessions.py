@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tachograph.ingress.recording.claims import Claims
-from tachograph.ingress.recording.strand import Strand
+from tachograph.ingress.recording.strand import Scope, Strand
 from tachograph.ingress.spool.frames import SpoolEntry
 from tachograph.schemas.canonical import canonical_json
 from tachograph.schemas.event import EventType, Principal, PrincipalKind, rfc3339_ns
@@ -86,6 +86,8 @@ class OpenStrand:
     touched: float
     exchanges: int = 0
     retired: bool = False
+    registry: str | None = None
+    """That of the last exchange: what the strand's own records are masked by."""
 
 
 class Strands:
@@ -114,7 +116,13 @@ class Strands:
         return len(self._open) + len(self._retired)
 
     def hold(
-        self, session: uuid.UUID, principal: Principal, basis: Basis, *, now: float
+        self,
+        session: uuid.UUID,
+        principal: Principal,
+        basis: Basis,
+        *,
+        now: float,
+        registry: str | None = None,
     ) -> tuple[OpenStrand, list[SpoolEntry]]:
         """The session's strand for one more exchange, with the records that go ahead of it."""
         entries: list[SpoolEntry] = []
@@ -126,7 +134,8 @@ class Strands:
             entries += self._make_room()
             found = OpenStrand(self._make(session, principal), now, now)
             self._open[session] = found
-            entries += self._opening(found.strand, basis)
+            entries += self._opening(found.strand, basis, registry)
+        found.registry = registry
         found.exchanges += 1
         found.touched = now
         self._open.move_to_end(session)
@@ -138,7 +147,7 @@ class Strands:
         held.touched = now
         if held.retired and held.exchanges == 0:
             self._retired.discard(held)
-            return [_closing(held.strand, "idle")]
+            return [_closing(held, "idle")]
         return []
 
     def sweep(self, *, now: float) -> list[SpoolEntry]:
@@ -154,13 +163,14 @@ class Strands:
     def close(self) -> Iterator[SpoolEntry]:
         """The last record of every strand."""
         for held in (*self._open.values(), *self._retired):
-            yield _closing(held.strand, "shutdown")
+            yield _closing(held, "shutdown")
         self._open.clear()
         self._retired.clear()
 
-    def _opening(self, strand: Strand, basis: Basis) -> list[SpoolEntry]:
+    def _opening(self, strand: Strand, basis: Basis, registry: str | None) -> list[SpoolEntry]:
         meta = SessionOpenMeta(version=self._version, config_digest=self._digest, basis=basis)
-        return [strand.wrapped_key(self._kek), strand.record(EventType.SESSION_OPEN, meta)]
+        opening = strand.record(EventType.SESSION_OPEN, meta, scope=Scope(registry=registry))
+        return [strand.wrapped_key(self._kek), opening]
 
     def _make_room(self) -> list[SpoolEntry]:
         if len(self._open) < self._limit:
@@ -172,7 +182,7 @@ class Strands:
     def _retire(self, session: uuid.UUID, held: OpenStrand) -> list[SpoolEntry]:
         del self._open[session]
         if not held.exchanges:
-            return [_closing(held.strand, "idle")]
+            return [_closing(held, "idle")]
         held.retired = True
         self._retired.add(held)
         return []
@@ -181,6 +191,6 @@ class Strands:
         return held.strand.records >= MAX_STRAND_RECORDS or now - held.opened >= MAX_STRAND_SECONDS
 
 
-def _closing(strand: Strand, reason: CloseReason) -> SpoolEntry:
-    meta = SessionCloseMeta(records=strand.records + 1, reason=reason)
-    return strand.record(EventType.SESSION_CLOSE, meta)
+def _closing(held: OpenStrand, reason: CloseReason) -> SpoolEntry:
+    meta = SessionCloseMeta(records=held.strand.records + 1, reason=reason)
+    return held.strand.record(EventType.SESSION_CLOSE, meta, scope=Scope(registry=held.registry))

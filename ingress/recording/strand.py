@@ -52,6 +52,8 @@ class Scope:
     exchange: uuid.UUID | None = None
     connection: Connection | None = None
     claims: Claims = NO_CLAIMS
+    registry: str | None = None
+    """How the digest of the registry begins by which it is decided."""
     fields: dict[str, object] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -63,6 +65,8 @@ class Scope:
             "agent": _NO_AGENT if self.claims is NO_CLAIMS else self.claims.agent.model_dump(),
             "trace": self.claims.trace.model_dump() if self.claims.trace else None,
         }
+        if self.registry is not None:
+            fields["registry"] = self.registry
         object.__setattr__(self, "fields", fields)
 
 

@@ -188,6 +188,7 @@ class FakeRecord:
     error: ExchangeError | None = None
     complete: bool | None = None
     decision: PolicyDecision | None = None
+    registry: str | None = None
 
     def judged(self, decision: PolicyDecision) -> None:
         assert self.decision is None, "judged twice"
@@ -245,11 +246,12 @@ class FakeRecorder:
         head: RequestHead,
         upstream: str,
         started_ns: int,
+        registry: str | None = None,
     ) -> FakeRecord:
         if self.full:
             raise RecorderFull("the spool is full")
         assert started_ns > 0
-        record = FakeRecord(self, connection, principal, head, upstream)
+        record = FakeRecord(self, connection, principal, head, upstream, registry=registry)
         self.records.append(record)
         return record
 

@@ -68,6 +68,7 @@ def headers(draw: st.DrawFn) -> Header:
         trace=draw(st.none() | st.just(Trace(traceparent=PARENT))),
         raw_commit=draw(HEX64),
         raw_len=draw(st.integers(0, 2**53 - 1)),
+        registry=draw(st.none() | st.from_regex(r"[0-9a-f]{16}", fullmatch=True)),
         incomplete=draw(st.booleans()),
     )
 
@@ -132,6 +133,15 @@ def test_a_name_is_taken_however_it_is_written(name: str) -> None:
     parsed = Header.parse(data)
     assert parsed.principal.id == name
     assert parsed.canonical() == data
+
+
+def test_no_registry_has_one_byte_form_only() -> None:
+    """A header without one is as it was before there was any, and refused where it says `null`."""
+    assert b"registry" not in Header.parse(canonical_json(sample())).canonical()
+    assert Header.parse(canonical_json(sample(registry="0123456789abcdef"))).registry == "0123456789abcdef"
+    for other in (None, "0123456789ABCDEF", "0123456789abcde", ""):
+        with pytest.raises(MalformedRecord):
+            Header.parse(canonical_json(sample(registry=other)))
 
 
 def test_nobody_acts_in_one_byte_form_only() -> None:

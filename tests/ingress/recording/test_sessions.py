@@ -134,6 +134,18 @@ def test_an_idle_strand_is_closed_with_its_count() -> None:
     assert world.hold(1, now=111).strand is not held.strand
 
 
+def test_a_strand_names_the_registry_of_its_last_exchange() -> None:
+    """Its own records are masked by the rules that were in force then."""
+    world = World()
+    for number, registry in enumerate(("a" * 16, "b" * 16)):
+        held, entries = world.strands.hold(uuid.UUID(int=1), BOT, "claimed", now=0, registry=registry)
+        if not number:
+            assert parse_sealed(entries[1].value).header.registry == registry
+        world.keep(entries)
+        world.strands.release(held, now=0)
+    assert [parse_sealed(entry.value).header.registry for entry in world.strands.close()] == ["b" * 16]
+
+
 def test_a_strand_in_use_is_never_idle() -> None:
     """A long answer keeps its session open."""
     world = World()

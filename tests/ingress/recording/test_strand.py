@@ -71,11 +71,13 @@ def test_a_record_says_whose_it_is() -> None:
     """Exchange, connection, principal, claims and time stand in the clear header; Kafka gets key and uid."""
     made = strand()
     item = Connection.model_validate({"name": "m", "protocol": "mcp", "upstream": "http://u"})
-    scope = Scope(uuid.UUID(int=9), item, Claims(Agent(session="~00")))
+    scope = Scope(uuid.UUID(int=9), item, Claims(Agent(session="~00")), "0123456789abcdef")
     entry = made.record(EventType.REQUEST, META, scope=scope, direction=Direction.REQUEST, incomplete=True)
     header = parse_sealed(entry.value).header
     assert (header.exchange, header.connection, header.protocol) == (uuid.UUID(int=9), "m", "mcp")
     assert (header.principal.id, header.agent.session, header.incomplete) == ("bot", "~00", True)
+    assert header.registry == "0123456789abcdef"
+    assert parse_sealed(made.record(EventType.CHUNK, META).value).header.registry is None
     assert header.ts == "2023-11-14T22:13:20.123456789Z"
     assert (entry.topic, entry.key) == ("t.raw", str(made.session).encode())
     assert dict(entry.headers) == {"uid": str(header.uid).encode(), "type": b"request"}
