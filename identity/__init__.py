@@ -1,1 +1,1 @@
-"""What proves who somebody is: gateway keys, OIDC tokens. It reads files, asks issuers, and serves nobody."""
+"""What proves who somebody is: gateway keys, OIDC tokens, SAML. It asks issuers, and serves nobody."""

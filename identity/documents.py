@@ -1,4 +1,4 @@
-"""One JSON object from an issuer, over a safe way: bounded in size and time, no redirect, no compression.
+"""One document from an issuer, over a safe way: bounded in size and time, no redirect, no compression.
 
 The only file of the room that reads what an issuer sends; what it says about a failure is in our words.
 """
@@ -18,12 +18,20 @@ from tachograph.identity.addresses import safe
 from tachograph.identity.errors import IssuerFailed
 from tachograph.identity.strict_json import Ambiguous, read_object
 
-__all__ = ["FETCH_SECONDS", "MAX_DOCUMENT_BYTES", "Answer", "fetch", "issuer_client", "post_form"]
+__all__ = [
+    "FETCH_SECONDS",
+    "MAX_DOCUMENT_BYTES",
+    "Answer",
+    "fetch",
+    "fetch_bytes",
+    "issuer_client",
+    "post_form",
+]
 
 MAX_DOCUMENT_BYTES = 512 * 1024
 FETCH_SECONDS = 5.0
 """For one document, from the name's look-up to its last byte: an issuer that drips is one that is away."""
-_HEADERS = {"accept": "application/json", "accept-encoding": "identity"}
+_JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +56,35 @@ def issuer_client(ca_file: Path | None) -> httpx.AsyncClient:
 
 async def fetch(client: httpx.AsyncClient, url: str) -> Mapping[str, Any]:
     """The object at `url`; raises `IssuerFailed` for anything but 200 with one."""
-    answer = await _exchange(client, "GET", url, None)
-    if answer.status != 200:
-        raise IssuerFailed(f"it answered {answer.status}")
-    return answer.document
+    return _object(200, await fetch_bytes(client, url, accept=_JSON), None)
+
+
+async def fetch_bytes(client: httpx.AsyncClient, url: str, *, accept: str) -> bytes:
+    """What is at `url`, of a kind that `accept` names; raises `IssuerFailed` for anything but 200."""
+    status, data = await _exchange(client, "GET", url, accept=accept)
+    if status != 200:
+        raise IssuerFailed(f"it answered {status}")
+    return data
 
 
 async def post_form(client: httpx.AsyncClient, url: str, form: Mapping[str, str]) -> Answer:
     """What the endpoint says to a form (RFC 6749, 4.1.3); errors of OAuth are answers like others."""
-    return await _exchange(client, "POST", url, form)
+    status, data = await _exchange(client, "POST", url, accept=_JSON, form=form)
+    return Answer(status, _object(status, data, form))
 
 
 async def _exchange(
-    client: httpx.AsyncClient, method: str, url: str, form: Mapping[str, str] | None
-) -> Answer:
+    client: httpx.AsyncClient, method: str, url: str, *, accept: str, form: Mapping[str, str] | None = None
+) -> tuple[int, bytes]:
     if not safe(url):
         raise IssuerFailed("expected an https address, or http on this machine")
+    headers = {"accept": accept, "accept-encoding": "identity"}
     try:
         async with (
             asyncio.timeout(FETCH_SECONDS),
-            client.stream(method, url, headers=_HEADERS, data=form) as response,
+            client.stream(method, url, headers=headers, data=form) as response,
         ):
-            return Answer(response.status_code, _object(response.status_code, await _body(response), form))
+            return response.status_code, await _body(response)
     except TimeoutError:
         raise IssuerFailed(f"it took longer than {FETCH_SECONDS:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -1,4 +1,4 @@
-"""Settings of identity: the gateway keys' file, and the issuers whose tokens are taken."""
+"""Settings of identity: the gateway keys' file, issuers whose tokens are taken, SAML providers for people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import (
     field_validator,
 )
 
-__all__ = ["ClaimPatterns", "Identity", "OidcIssuer"]
+__all__ = ["ClaimPatterns", "Identity", "OidcIssuer", "SamlProvider"]
 
 MAX_RULES = 64
 
@@ -86,6 +86,41 @@ class OidcIssuer(_Config):
     """What `tacho login` asks for, with spaces between."""
 
 
+_EntityId = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^\S+$")]
+"""SAML core, 8.3.6: a URI of at most 1024 characters; a principal's issuer has 512 at most."""
+
+
+class SamlProvider(_Config):
+    """One SAML 2.0 identity provider by which people log in to the console."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")] = "saml"
+    """In the address of this login; responses come to `<console's public_url>/login/<name>/back`."""
+    label: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "Single sign-on (SAML)"
+    """What the button says."""
+    entity_id: _EntityId | None = None
+    """What the provider knows the console by; `<public_url>/login/<name>/metadata` by default."""
+    idp_metadata: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+    """The provider's metadata: an `https://` address, or a file."""
+    idp_entity_id: _EntityId
+    """The provider's entity id, exactly: the issuer of everybody who logs in by it."""
+    ca_file: str | None = None
+    """PEM of the authority that signed the address's certificate; the system's store by default."""
+    metadata_seconds: Annotated[int, Field(ge=1, le=86400)] = 300
+    """A certificate that the provider withdraws is out of force here after so many seconds."""
+    assertion_signed: bool = False
+    """Whether the assertion itself must be signed; else a signature over the whole response is enough."""
+    principal_attribute: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    """The attribute that becomes the principal; the subject's name identifier by default."""
+    principal_prefix: _Prefix = ""
+    """Put before it."""
+    groups_attribute: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    """The attribute whose values are the groups."""
+    groups_prefix: _Prefix = ""
+    """Put before each group."""
+    skew: Annotated[int, Field(ge=0, le=120)] = 30
+    """Seconds of clock skew that are forgiven."""
+
+
 class Identity(_Config):
     """Who may come in. No identity means 401 in the protocol's own shape."""
 
@@ -93,6 +128,8 @@ class Identity(_Config):
     """Hashes of the gateway keys that `tacho keys create` made."""
     oidc: tuple[OidcIssuer, ...] = ()
     """Issuers whose bearer tokens are taken."""
+    saml: Annotated[tuple[SamlProvider, ...], Field(max_length=16)] = ()
+    """Providers by which people log in to the console."""
 
     @field_validator("oidc")
     @classmethod
@@ -100,4 +137,12 @@ class Identity(_Config):
         twice = [name for name, count in Counter(item.issuer for item in value).items() if count > 1]
         if twice:
             raise ValueError(f"issuer named twice: {', '.join(twice)}")
+        return value
+
+    @field_validator("saml")
+    @classmethod
+    def _distinct_names(cls, value: tuple[SamlProvider, ...]) -> tuple[SamlProvider, ...]:
+        twice = [name for name, count in Counter(item.name for item in value).items() if count > 1]
+        if twice:
+            raise ValueError(f"name used twice: {', '.join(twice)}")
         return value

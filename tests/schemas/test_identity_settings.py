@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from tachograph.schemas.config import Identity, OidcIssuer
+from tachograph.schemas.identity_settings import SamlProvider
 
 BASE: dict[str, Any] = {"issuer": "https://issuer.test", "audience": "tachograph"}
 
@@ -53,3 +54,32 @@ def test_an_issuer_stands_once() -> None:
     """Two sets of rules for one issuer would leave open which counts."""
     with pytest.raises(ValidationError, match="named twice"):
         Identity.model_validate({"oidc": [BASE, BASE]})
+
+
+SAML: dict[str, Any] = {"idp_metadata": "https://idp.test/metadata", "idp_entity_id": "https://idp.test"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "Not An Address"},
+        {"idp_entity_id": "two words"},
+        {"idp_metadata": ""},
+        {"skew": 121},
+        {"metadata_seconds": 0},
+        {"sha1": True},
+    ],
+)
+def test_a_saml_provider_that_cannot_be_is_refused(changes: dict[str, Any]) -> None:
+    """Names, bounds, and no word for a weak algorithm."""
+    assert SamlProvider.model_validate(SAML).name == "saml"
+    with pytest.raises(ValidationError):
+        SamlProvider.model_validate(SAML | changes)
+
+
+def test_saml_providers_have_a_name_each() -> None:
+    """The name is an address: two of one name would be one login."""
+    both = [SAML, SAML | {"name": "second"}]
+    assert len(Identity.model_validate({"saml": both}).saml) == 2
+    with pytest.raises(ValidationError, match="name used twice: saml"):
+        Identity.model_validate({"saml": [SAML, SAML]})
