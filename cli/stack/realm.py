@@ -8,7 +8,7 @@ import httpx
 
 from tachograph.cli.stack.keycloak import ADMIN
 
-__all__ = ["AUDIENCE", "Person", "Realm", "browser", "device", "person", "realm", "service"]
+__all__ = ["AUDIENCE", "Person", "Realm", "browser", "device", "person", "realm", "saml", "service"]
 
 AUDIENCE: Final = "tachograph"
 _SECONDS: Final = 30.0
@@ -57,6 +57,40 @@ def browser(client_id: str, secret: str, redirect_uri: str) -> dict[str, Any]:
         "redirectUris": [redirect_uri],
         "attributes": {"pkce.code.challenge.method": "S256"},
         "protocolMappers": _mappers(),
+    }
+
+
+def saml(entity_id: str, acs_url: str, *, sign_assertion: bool = True) -> dict[str, Any]:
+    """A SAML service provider: answers go to it by POST, signed as a whole; the assertion in them too, or not."""
+    groups = {
+        "attribute.name": "groups",
+        "attribute.nameformat": "Basic",
+        "single": "false",
+        "full.path": "false",
+    }
+    return {
+        "clientId": entity_id,
+        "protocol": "saml",
+        "redirectUris": [acs_url],
+        "defaultClientScopes": [],
+        "attributes": {
+            "saml.server.signature": "true",
+            "saml.assertion.signature": str(sign_assertion).lower(),
+            "saml.client.signature": "false",
+            "saml.authnstatement": "true",
+            "saml.force.post.binding": "true",
+            "saml.signature.algorithm": "RSA_SHA256",
+            "saml_force_name_id_format": "true",
+            "saml_name_id_format": "email",
+        },
+        "protocolMappers": [
+            {
+                "name": "groups",
+                "protocol": "saml",
+                "protocolMapper": "saml-group-membership-mapper",
+                "config": groups,
+            }
+        ],
     }
 
 

@@ -99,9 +99,7 @@ def _role(entity: etree._Element) -> etree._Element:
     ]
     if len(roles) != 1:
         raise Unreadable("expected one IDPSSODescriptor for SAML 2.0")
-    if roles[0].get("WantAuthnRequestsSigned", "false").strip() in {"true", "1"}:
-        raise Unreadable("it wants signed requests, which are not supported: turn that off at the provider")
-    return roles[0]
+    return roles[0]  # WantAuthnRequestsSigned is not looked at: Keycloak says so whatever it wants
 
 
 def _sso_url(role: etree._Element) -> str:

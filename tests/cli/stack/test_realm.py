@@ -1,6 +1,6 @@
 """realm.py: what a realm is made of. A real server takes it in `tests/end_to_end/test_keycloak.py`."""
 
-from tachograph.cli.stack.realm import AUDIENCE, Person, browser, device, realm, service
+from tachograph.cli.stack.realm import AUDIENCE, Person, browser, device, realm, saml, service
 
 
 def test_a_realm_names_every_group_once() -> None:
@@ -25,3 +25,12 @@ def test_every_client_gets_audience_and_groups() -> None:
         assert mappers["oidc-group-membership-mapper"]["claim.name"] == "groups"
     assert [client["standardFlowEnabled"] for client in clients] == [False, False, True]
     assert [client["publicClient"] for client in clients] == [False, True, False]
+
+
+def test_a_saml_client_is_answered_at_its_own_address_only() -> None:
+    """Signed as a whole and, unless told otherwise, the assertion too; its groups by their names."""
+    whole = saml("https://console.test/metadata", "https://console.test/back", sign_assertion=False)
+    assert (whole["protocol"], whole["redirectUris"]) == ("saml", ["https://console.test/back"])
+    told = [each["attributes"]["saml.assertion.signature"] for each in (whole, saml("a", "b"))]
+    assert told == ["false", "true"]
+    assert whole["protocolMappers"][0]["config"]["full.path"] == "false"

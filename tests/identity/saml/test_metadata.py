@@ -46,7 +46,6 @@ def test_one_of_several_providers_is_chosen_by_its_name(make: Any, idp: Any) -> 
         ({"sso": "http://idp.test/sso"}, "https address"),
         ({"sso": "javascript:alert(1)"}, "https address"),
         ({"sso": "https://idp.test/#x"}, "https address"),
-        ({"role": 'WantAuthnRequestsSigned="true"'}, "signed requests"),
         ({"role": 'validUntil="2001-01-01T00:00:00Z"'}, "validUntil"),
         ({"more": 'validUntil="never"'}, "a time"),
     ],
