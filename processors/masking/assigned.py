@@ -25,7 +25,7 @@ MAX_QUOTED = 64 * 1024
 """How far a quoted value may reach; a quote that stands open longer is none."""
 MAX_WORD = 1024
 """A longer word is first looked at up to there."""
-MAX_NAMES = 50_000
+MAX_NAMES = 20_000
 """Assignments to secret names in one text; with more it is withheld."""
 MAX_LEAD = 256
 """What stands before a name on its line, at most, for the line to be an assignment."""

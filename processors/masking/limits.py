@@ -24,7 +24,7 @@ class Limits:
     """How many times strings are decoded (JSON in JSON, percent, base64, hex) before giving up."""
     kept_bytes: int = 24 * 1024 * 1024
     """Decoded layers of one text that stay in memory; larger ones are decoded again where they are needed."""
-    spans: int = 50_000
+    spans: int = 25_000
     """Findings in one part."""
     value_bytes: int = 16 * 1024 * 1024
     """The values found in one part, each counted once."""

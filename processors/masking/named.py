@@ -20,6 +20,7 @@ from tachograph.processors.masking.errors import Withheld
 from tachograph.processors.masking.fields import Field, FieldMatcher, FieldRules, marker_type, normal_name
 from tachograph.processors.masking.jsontables import JsonTables
 from tachograph.processors.masking.markup import Markup
+from tachograph.processors.masking.programs import Program
 from tachograph.processors.masking.prose import Prose
 from tachograph.processors.masking.statements import Statements
 from tachograph.processors.masking.validators import is_hollow
@@ -110,6 +111,13 @@ class NamedValues:
             yield from self._markup.find(text)
         if b"isposition" in text:
             yield from self._multipart(text)
+        program = Program(text)
+        yield from (
+            found for found in self._loosely(text, form=form, kind=kind) if not program.is_word(found)
+        )
+
+    def _loosely(self, text: bytes, *, form: bool, kind: str) -> Iterator[Field]:
+        """What the notation around it does not mark as data: in a program's source it may be a word of it."""
         if self._spoken_to.search(text):
             yield from self._statements.find(text)
             yield from self._commands.find(text)

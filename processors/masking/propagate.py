@@ -116,7 +116,7 @@ class Haystack:
         """Every place of every value."""
         if self._search is None or not text:
             return
-        for at in range(0, len(text), _STEP):  # piece by piece: a match is an object, and there may be millions
+        for at in range(0, len(text), _STEP):  # in pieces: a match is an object, and there may be millions
             piece = text[at : at + _STEP + self._reach] if len(text) > _STEP else text
             for index, low, high in self._search.find_matches_as_indexes(piece, overlapping=True):
                 needle, start, end = self._needles[index], at + low, at + high

@@ -53,6 +53,8 @@ _HARMLESS = re.compile(
     rb"|(?-i:[A-Z][A-Z0-9_]*)|--?[a-z].*|\W+|[a-z_]\w*\(.*|\d+(?:st|nd|rd|th)|aes-?\d+.*"
     rb"|(?:\w+:)?\w+:|[A-Za-z_]\w*=.*|[\w-]+@[\w.-]+)[.,:;!?)*]*\Z"
 )
+_JOINED = re.compile(rb"\w[-.]\Z")
+"""What stands before the last word of a name, as in `acme-api-key: x`: an assignment, and no sentence."""
 _PAIRED = frozenset({b"creds", b"credentials", b"credential", b"login", b"log in", b"zugangsdaten"})
 _TRAILING = b".,:;!?*_)]}"
 
@@ -76,7 +78,8 @@ class Prose:
         """Every secret that a sentence names."""
         match: Any
         for match in self._spoken.finditer(text):
-            yield from _found(text, match)
+            if not _JOINED.search(text, max(0, match.start() - 2), match.start()):
+                yield from _found(text, match)
         if not text.isascii():
             for match in self._wide.finditer(text):
                 yield from _found(text, match)

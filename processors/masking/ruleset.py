@@ -71,6 +71,8 @@ class Rule:
     window: int = DEFAULT_WINDOW
     priority: int = DEFAULT_PRIORITY
     retry: bool = False
+    not_code: bool = False
+    """Letters without quotes in a program's source are none: a variable, a keyword, a call."""
     gate: str = ""
     tags: tuple[str, ...] = ()
     examples: tuple[str, ...] = field(default=(), compare=False)
@@ -255,6 +257,7 @@ def _rule(entry: dict[str, Any], source: _Source, priority: int) -> Rule | Refus
         window=-(-max(1, _typed(entry, "window", DEFAULT_WINDOW, source, name)) // WINDOW_UNIT) * WINDOW_UNIT,
         priority=_typed(entry, "priority", priority, source, name),
         retry=_flag(entry, "retry", source, name),
+        not_code=_flag(entry, "not_code", source, name),
         gate=_gate(entry, source, name),
         tags=_strings(entry, "tags", source, name),
         examples=_strings(entry, "examples", source, name),

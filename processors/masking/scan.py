@@ -15,8 +15,9 @@ import ahocorasick_rs
 from tachograph.processors.masking.errors import Withheld
 from tachograph.processors.masking.gates import GATES
 from tachograph.processors.masking.limits import Deadline
+from tachograph.processors.masking.programs import Program
 from tachograph.processors.masking.ruleset import WINDOW_UNIT, Allowlist, Rule, Ruleset, compiled
-from tachograph.processors.masking.validators import VALIDATORS, entropy
+from tachograph.processors.masking.validators import IN_FRONT, VALIDATORS, entropy
 
 _GATE_STEP = 256 * 1024
 LINE_REACH = 4096
@@ -212,7 +213,7 @@ def _matches(one: _Compiled, text: bytes, low: int, high: int, deadline: Deadlin
             hit = _shorter(one, text, match)
         if hit is not None:
             yield hit
-        refused += hit is None
+        refused += (hit is None) << one.rule.retry  # each is looked at twice
         position = max(match.start() + 1, hit.end if hit else 0 if one.rule.retry else match.end())
 
 
@@ -226,6 +227,10 @@ def _hit(one: _Compiled, text: bytes, match: Any) -> Hit | None:
 def _shorter(one: _Compiled, text: bytes, match: Any) -> Hit | None:
     """The match without its last groups, if that holds: a card number with an expiry date behind it."""
     start, end = _secret(match, one.rule.group)
+    in_front = IN_FRONT.get(one.rule.validators[0]) if one.rule.validators else None
+    if in_front is not None:
+        end = start + in_front(text[start:end])
+        return Hit(one.rule, start, end) if _holds(one, text, match, start, end) else None
     while True:
         end = max(text.rfind(b" ", start, end), text.rfind(b"-", start, end))
         if end <= start:
@@ -251,6 +256,8 @@ def _holds(one: _Compiled, text: bytes, match: Any, start: int, end: int) -> boo
     if one.rule.entropy and entropy(secret) <= one.rule.entropy:
         return False
     if not all(VALIDATORS[name](secret) for name in one.rule.validators):
+        return False
+    if one.rule.not_code and Program(text).is_bare_word(start, end):
         return False
     if one.not_after:
         before = text[max(0, start - BEFORE) : start]

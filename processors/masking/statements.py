@@ -27,6 +27,9 @@ GATE = (
 MAX_COLUMNS = 1024
 MAX_CELLS = 500_000
 """Literals and words looked at in the lists of one text; beyond it the text is withheld."""
+USER_REACH = 256
+"""How far before IDENTIFIED BY the statement's first word may stand."""
+_USER = re.compile(rb"(?i)\b(?:create|alter|grant|user|role|link|set|by|connect)\b")
 VERB_REACH = 1000
 """How far before a comparison its WHERE or SET may stand."""
 MAX_STATEMENT = 64 * 1024
@@ -167,6 +170,8 @@ class Statements:
             if literal and self._is_secret(match.group(1).decode()):
                 yield from _literal(literal, match.group(1).decode())
         for match in self._bare_option.finditer(text):
+            if not _USER.search(text, max(0, match.start() - USER_REACH), match.start()):
+                continue  # "a file identified by its name"
             if not is_placeholder(match.group(1)) and match.group(1).lower() not in (
                 b"values",
                 b"external",

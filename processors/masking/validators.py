@@ -44,6 +44,10 @@ _DIGIT = re.compile(rb"[0-9]")
 _NEXT = bytes((*range(1, 256), 0))
 _NOT_DIGITS = bytes(range(48)) + bytes(range(58, 256))
 _NOT_LOWER = bytes(range(97)) + bytes(range(123, 256))
+_VALUES = bytes(max(0, c - 48) if c < 58 else 0 for c in range(256))
+"""A digit's value in a check sum, and twice that, digits added up."""
+_DOUBLED = bytes(v * 2 // 10 + v * 2 % 10 for v in _VALUES)
+MIN_CARD = 12
 _NOT_ALNUM = re.compile(rb"[^A-Za-z0-9]+")
 
 
@@ -180,12 +184,35 @@ _ISSUERS = re.compile(
 
 def luhn(value: bytes) -> bool:
     """A payment card number: an issuer's prefix and length, and ISO/IEC 7812-1's check digit."""
-    plain = _NOT_DIGIT.sub(b"", value)
+    return _is_card(_NOT_DIGIT.sub(b"", value))
+
+
+def _is_card(plain: bytes) -> bool:
     if not _ISSUERS.match(plain) or len(set(plain)) < 2:
         return False
-    digits = [c - 48 for c in plain]
-    total = sum(digits[-1::-2]) + sum((d * 2) // 10 + d * 2 % 10 for d in digits[-2::-2])
-    return total % 10 == 0
+    return (sum(plain[-1::-2].translate(_VALUES)) + sum(plain[-2::-2].translate(_DOUBLED))) % 10 == 0
+
+
+def card_in_front(value: bytes) -> int:
+    """The length of the longest card number that value begins with and that ends before a space or dash, 0 if
+    there is none: the answer to `luhn` for every shorter reading at once.
+    """
+    plain = _NOT_DIGIT.sub(b"", value)
+    for size in range(len(plain) - 1, MIN_CARD - 1, -1):
+        if _is_card(plain[:size]):
+            end = _digit_end(value, size)
+            if value[end : end + 1] in (b" ", b"-"):
+                return end
+    return 0
+
+
+def _digit_end(value: bytes, count: int) -> int:
+    """Where the digit of this number, counted from one, ends."""
+    for at, letter in enumerate(value, 1):
+        count -= 48 <= letter <= 57
+        if not count:
+            return at
+    return len(value)
 
 
 _IBAN_LENGTHS = {
@@ -260,6 +287,9 @@ def has_digit(value: bytes) -> bool:
     """Holds a digit: few words do."""
     return _DIGIT.search(value) is not None
 
+
+IN_FRONT: dict[str, Callable[[bytes], int]] = {"luhn": card_in_front}
+"""Validators that look at all shorter readings of a value at once."""
 
 VALIDATORS: dict[str, Validator] = {
     "secret": secret,

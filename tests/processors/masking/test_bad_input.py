@@ -9,6 +9,7 @@ import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import brotli
@@ -16,8 +17,11 @@ import orjson
 import pytest
 import zstandard
 
+from tachograph.processors.masking import validators
+from tachograph.processors.masking.assigned import MAX_NAMES, Assigned
 from tachograph.processors.masking.masker import Masker, Part, PseudonymKey
 from tachograph.processors.masking.ruleset import Ruleset, load, parse
+from tachograph.processors.masking.scan import MAX_REFUSED
 
 JSON = "application/json"
 KEY = PseudonymKey("k1", bytes(32))
@@ -223,3 +227,38 @@ def test_memory_stays_bounded(name: str) -> None:
     said = json.loads(done.stdout)
     assert said["expected"], said
     assert said["peak_mb"] < PEAK_MB
+
+
+@pytest.mark.parametrize("unit", [b"4 ", b"4-"])
+def test_what_may_be_a_card_is_looked_at_a_bounded_number_of_times(
+    unit: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Digit by digit a card may begin and end anywhere: all its readings are one look."""
+    looks = 0
+
+    def counted(value: bytes) -> int:
+        nonlocal looks
+        looks += 1
+        return validators.card_in_front(value)
+
+    monkeypatch.setitem(validators.IN_FRONT, "luhn", counted)
+    (out,) = MASKER.mask([Part("b", "body", flood(unit, 1_000_000), "text/plain")])
+    assert out.withheld == "match-limit"
+    assert looks <= MAX_REFUSED // 2 + 1
+
+
+@pytest.mark.parametrize("unit", [b"token: abc1234567 ", b"[password]=", b"pwd: ", b"password = "])
+def test_assignments_are_read_up_to_their_limit(unit: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past it the text is withheld: nobody writes as many, and each costs a look at its line."""
+    looks = 0
+    read = Assigned._spots
+
+    def counted(self: Assigned, *place: Any, **how: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return read(self, *place, **how)
+
+    monkeypatch.setattr(Assigned, "_spots", counted)
+    (out,) = MASKER.mask([Part("b", "body", flood(unit, 1_000_000), "text/plain")])
+    assert out.withheld == "match-limit"
+    assert looks <= MAX_NAMES

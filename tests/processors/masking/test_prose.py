@@ -36,3 +36,10 @@ def test_any_text_can_be_read(text: str) -> None:
     """No text raises, and what is found lies in it."""
     data = text.encode()
     assert all(0 <= f.start < f.end <= len(data) for f in FINDER.find(data))
+
+
+def test_the_last_word_of_a_longer_name_begins_no_sentence() -> None:
+    """`acme-api-key: x` assigns; whether that counts is not the sentences' to say."""
+    value = b"acde9f05b1a6d4c890237bf08c5e6e8d2b4d0f2e"
+    assert not list(Prose().find(b"acme-api-key: " + value))
+    assert list(Prose().find(b"the api key: " + value))

@@ -147,3 +147,19 @@ def test_entropy_in_bits() -> None:
     """Shannon's."""
     assert v.entropy(b"") == 0
     assert v.entropy(b"abab") == 1
+
+
+@given(st.text(alphabet="4051 -", max_size=30).filter(lambda text: text[:1] == "4"))
+def test_every_shorter_reading_of_a_card_is_one_look(text: str) -> None:
+    """The same as asking `luhn` of each beginning that ends before a space or a dash."""
+    value = text.encode()
+    marks = (at for at in range(1, len(value)) if value[at : at + 1] in (b" ", b"-"))
+    ends = [at for at in marks if value[at - 1 : at].isdigit()]
+    expected = max((end for end in ends if v.luhn(value[:end])), default=0)
+    assert v.card_in_front(value) == expected
+
+
+def test_a_card_in_front_of_its_expiry_date() -> None:
+    """Its own digits and no more."""
+    assert v.card_in_front(b"4111 1111 1111 1111 12") == 19
+    assert v.card_in_front(b"4111 1111 1111 1112 12") == 0
