@@ -20,6 +20,8 @@ _WIDE: dict[tuple[bool, ...], str] = {
     (False, True, True, True): "utf-32-le",
     (False, True, False, True): "utf-16-le",
 }
+_PACKED = (b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd")
+"""How gzip and zstd begin (RFC 1952 2.3.1, RFC 8878 3.1.1): what they leave clear is cut anywhere."""
 _ZSTD_STEP = 256
 _ZSTD_WINDOW = 8 * 1024 * 1024  # RFC 9659: what every decoder takes
 _TEXT_TYPES = ("text/", "application/json", "application/x-www-form-urlencoded", "application/xml")
@@ -146,7 +148,7 @@ def as_text(data: bytes, content_type: str | None, limits: Limits) -> bytes:
     fits.
 
     Content that says it is text but holds invalid UTF-8 keeps its readable characters, each bad byte shown as
-    U+FFFD; content that does not say so is withheld.
+    U+FFFD; content that does not say so, or is gzip or zstd, is withheld.
     """
     for mark, name in (
         (codecs.BOM_UTF8, "utf-8-sig"),
@@ -164,7 +166,7 @@ def as_text(data: bytes, content_type: str | None, limits: Limits) -> bytes:
         return _transcoded(data, _wide(data), limits)
     if _is_utf8(data):
         return data
-    if is_textual(content_type):
+    if is_textual(content_type) and not data.startswith(_PACKED):
         return _transcoded(data, "utf-8", limits)
     raise Withheld("binary")
 

@@ -165,10 +165,14 @@ def _best_base64(text: bytes, at: int, end: int) -> list[Edit]:
 
 
 def _readable(plain: bytes) -> list[tuple[int, int]]:
-    """The printable stretches, widened to whole groups of three so that 4 source bytes stand for 3."""
+    """The printable stretches, widened to whole groups of three so that 4 source bytes stand for 3.
+
+    One byte more on either side: the digits of what stays encoded must not touch what is read, or a rule sees
+    no word begin there.
+    """
     pieces: list[tuple[int, int]] = []
     for match in _PRINTABLE.finditer(plain):
-        low, high = match.start() // 3 * 3, min(len(plain), -(-match.end() // 3) * 3)
+        low, high = max(match.start() - 1, 0) // 3 * 3, min(len(plain), -(-(match.end() + 1) // 3) * 3)
         if pieces and low <= pieces[-1][1]:
             low = pieces.pop()[0]
         pieces.append((low, high))
@@ -189,11 +193,16 @@ def _hex_edits(text: bytes, start: int, stop: int) -> list[Edit]:
         for at in range(low, end - 1, _PROBED):
             high = min(at + _PROBED, end)
             plain = binascii.unhexlify(text[at : high - (high - at) % 2])
-            edits += [
-                Edit(at + 2 * found.start(), at + 2 * found.end(), found[0], unit=2, per=1)
-                for found in _PRINTABLE.finditer(plain)
-            ]
+            edits += [Edit(at + 2 * a, at + 2 * b, plain[a:b], unit=2, per=1) for a, b in _bounded(plain)]
     return edits
+
+
+def _bounded(plain: bytes) -> Iterator[tuple[int, int]]:
+    """The printable stretches with the byte on either side, for the reason that `_readable` has."""
+    done = 0
+    for match in _PRINTABLE.finditer(plain):
+        start, done = max(match.start() - 1, done), min(match.end() + 1, len(plain))
+        yield start, done
 
 
 def _run_edits(text: bytes, start: int, stop: int) -> list[Edit]:

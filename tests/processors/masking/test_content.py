@@ -103,6 +103,13 @@ def test_binary_content_is_withheld(data: bytes) -> None:
         as_text(data, "application/octet-stream", Limits())
 
 
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_a_coding_that_nobody_named_is_no_text(coding: str) -> None:
+    """What compression leaves clear is glued to anything, so that no rule sees where a key begins."""
+    with pytest.raises(Withheld, match="binary"):
+        as_text(CODERS[coding](b'{"a": "lorem ipsum", "b": "lorem"}'), "application/json", Limits())
+
+
 def test_an_unknown_charset_is_withheld() -> None:
     """Nobody can say what the bytes mean."""
     with pytest.raises(Withheld, match="unknown-charset"):

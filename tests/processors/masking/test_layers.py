@@ -147,3 +147,14 @@ def test_a_long_run_is_decoded_piece_by_piece(lead: int, encode: Callable[[bytes
     at = last.text.index(SECRET.encode())
     ((start, end),) = last.to_content(at, at + len(SECRET))
     assert len(SECRET) < end - start <= 2 * len(SECRET) + 8
+
+
+@pytest.mark.parametrize("lead", range(9, 16))
+@pytest.mark.parametrize("encode", [base64.b64encode, bytes.hex])
+def test_what_stays_encoded_does_not_touch_what_is_read(
+    lead: int, encode: Callable[[bytes], bytes | str]
+) -> None:
+    """An image's text chunk in base64: a rule must see that a word begins and ends there."""
+    code = encode(b"\0" * lead + SECRET.encode() + b"\0" * 14)
+    coded = code if isinstance(code, bytes) else code.encode()
+    assert any(b"\0" + SECRET.encode() + b"\0" in view.text for view in read(b'"' + coded + b'"'))
