@@ -162,18 +162,30 @@ class Masker:
     def _detect(self, work: _Work, deadline: Deadline) -> None:
         work.readings, fields = self._read(work, deadline)
         whole = ContentView(work.content)
-        if work.shape == "json" and self._named.paths:
-            fields = [*fields, *paths.find(work.content, self._named.paths)]
+        if work.part.kind != "headers":
+            fields = [*fields, *self._at_paths(work)]
         work.add((self._field_finding(work, whole, found) for found in fields), self._limits)
         for reading in work.readings:
             for depth, view in enumerate(layers.layers(reading.view, self._limits, deadline)):
                 work.views.append(view)
                 inside = depth == 0 and reading.escaped and b"\\" in view.text
                 work.add(self._named_findings(work, view, reading, inside=inside), self._limits)
+                if self._named.paths and (depth or isinstance(reading.view, JoinedView)):
+                    found = paths.find_arguments(
+                        view.text, self._named.paths, whole=reading.view is not whole
+                    )
+                    work.add((self._field_finding(work, view, one) for one in found), self._limits)
                 if not inside:
                     work.add(self._rule_findings(view, deadline), self._limits)
         if any(isinstance(view, DecodedView) and view.forgotten for view in work.views):
             work.views = []
+
+    def _at_paths(self, work: _Work) -> Iterator[Field]:
+        """What the connection's paths name in the document, or in each line or event of a stream."""
+        if self._named.paths and work.shape == "json":
+            yield from paths.find(work.content, self._named.paths)
+        elif self._named.paths and work.shape == "lines":
+            yield from paths.find_lines(work.content, self._named.paths)
 
     def _views(self, work: _Work, deadline: Deadline) -> Iterator[View]:
         """Every layer of every reading again."""
