@@ -363,10 +363,12 @@ class ApprovalBook:
 def same_person(one: Principal, other: Principal) -> bool:
     """Whether two principals may be one person: the same name, unless two issuers tell them apart.
 
-    Errs towards the same: an operator at the command line has no issuer, and names compare without case.
+    Errs towards the same: an operator at the command line has no issuer, names compare without case, and one
+    directory speaks for the same people by OIDC and by SAML under two names of its own.
     """
     apart = one.issuer is not None and other.issuer is not None and one.issuer != other.issuer
-    return _same_name(one.id, other.id) and not apart
+    both_ways = {one.kind, other.kind} == {PrincipalKind.OIDC, PrincipalKind.SAML}
+    return _same_name(one.id, other.id) and (both_ways or not apart)
 
 
 def _same_name(one: str, other: str) -> bool:

@@ -291,6 +291,8 @@ class Configuration(_Config):
         for login in self.console.logins if self.console else ():
             if login.issuer not in known:
                 raise ValueError(f"console.logins: {login.issuer} is none of identity.oidc")
+            if login.name in {item.name for item in self.identity.saml}:
+                raise ValueError(f"console.logins and identity.saml: both have a login named {login.name}")
         return self
 
     @property

@@ -61,7 +61,7 @@ def browser(client_id: str, secret: str, redirect_uri: str) -> dict[str, Any]:
 
 
 def saml(entity_id: str, acs_url: str, *, sign_assertion: bool = True) -> dict[str, Any]:
-    """A SAML service provider: answers go to it by POST, signed as a whole; the assertion in them too, or not."""
+    """A SAML service provider: answered by POST, signed as a whole; the assertion in it too, or not."""
     groups = {
         "attribute.name": "groups",
         "attribute.nameformat": "Basic",

@@ -226,6 +226,16 @@ def test_one_person_with_two_accounts_is_one_reviewer(log: Log) -> None:
     assert not same_person(RUTH.principal, person("ruth", issuer="https://other.example").principal)
 
 
+def test_a_person_who_logs_in_by_saml_is_the_one_whose_token_asked() -> None:
+    """One directory has an issuer for OIDC and an entity id for SAML; that makes no second pair of eyes."""
+    asks, reviews = (
+        Principal(id="ruth", kind=kind, issuer=issuer)
+        for kind, issuer in ((PrincipalKind.OIDC, ISSUER), (PrincipalKind.SAML, "urn:acme:saml"))
+    )
+    assert same_person(asks, reviews)
+    assert not same_person(asks, reviews.model_copy(update={"kind": PrincipalKind.MTLS}))
+
+
 # -- what it is bound to -----------------------------------------------------------------------------------
 
 

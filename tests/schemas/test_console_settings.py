@@ -50,9 +50,22 @@ def test_secrets_are_only_named() -> None:
 def test_a_login_is_at_an_issuer_that_is_known() -> None:
     """Its claim rules have to come from somewhere."""
     text = "console: {logins: [{issuer: 'https://idp.example', client_id: console}]}\n"
-    with pytest.raises(ConfigurationError, match="none of identity.oidc"):
+    with pytest.raises(ConfigurationError, match=r"none of identity\.oidc"):
         load_configuration(text, file="t")
     known = text + "identity: {oidc: [{issuer: 'https://idp.example', audience: gateway}]}\n"
     told = load_configuration(known, file="t").console
     assert told is not None
     assert told.logins[0].name == "oidc"
+
+
+def test_two_ways_to_log_in_have_two_names() -> None:
+    """A name is an address, whatever is spoken behind it."""
+    text = """
+console: {logins: [{issuer: 'https://idp.example', client_id: console, name: sso}]}
+identity:
+  oidc: [{issuer: 'https://idp.example', audience: gateway}]
+  saml: [{name: sso, idp_metadata: idp.xml, idp_entity_id: 'https://idp.example/saml'}]
+"""
+    with pytest.raises(ConfigurationError, match="a login named sso"):
+        load_configuration(text, file="t")
+    assert load_configuration(text.replace("name: sso, idp", "idp"), file="t").identity.saml
