@@ -17,6 +17,13 @@ MIN_NUMBERED = 5
 MAX_NAME = 128
 """Longer names are content, not names."""
 
+_PARTS = re.compile(r"[^\W_]+")
+_WORD = re.compile(
+    r"[A-Z]{1,14}[0-9]{0,4}|[A-Z]{0,4}[a-z]{2,20}(?:[A-Z]{1,4}[a-z]{2,20}){0,5}[A-Z]{0,4}[0-9]{0,4}"
+    r"|[a-z][0-9]{0,4}|[0-9]{1,4}"
+)
+MAX_WORD = 32
+
 # The marker's type for a name, by what the name holds; the first that fits.
 _TYPES = (
     ("CVV", ("cvv", "cvc", "security_code")),
@@ -155,6 +162,17 @@ DEFAULT_FIELDS = FieldRules(
 def normal_name(name: str) -> str:
     """The one spelling in which names are compared."""
     return _JOINT.sub("_", _CAMEL.sub("_", name).lower()).strip("_")
+
+
+def shown_name(name: str) -> str:
+    """The name as it may be told: a client chose it, so what is no word may be a secret, and is `*`."""
+    return _PARTS.sub(lambda part: part[0] if _is_word(part[0]) else "*", name[:MAX_NAME])
+
+
+def _is_word(part: str) -> bool:
+    if len(part) > MAX_WORD:
+        return False
+    return bool(_WORD.fullmatch(part)) or (not part.isascii() and part.isalpha())
 
 
 def marker_type(name: str) -> str:

@@ -20,7 +20,7 @@ from tachograph.processors.masking import headers, layers, paths, streams
 from tachograph.processors.masking.carried import NOTHING, Carried, Masked, Secret, carried
 from tachograph.processors.masking.content import as_text, decompressed, media_type
 from tachograph.processors.masking.errors import Withheld
-from tachograph.processors.masking.fields import DEFAULT_FIELDS, Field, FieldRules
+from tachograph.processors.masking.fields import DEFAULT_FIELDS, Field, FieldRules, shown_name
 from tachograph.processors.masking.findings import (
     FIELD_PRIORITY,
     KNOWN_PRIORITY,
@@ -228,7 +228,8 @@ class Masker:
                 work.content[a:b] for a, b in view.to_content(found.quote_at, found.quote_at + 1)
             )
         ranges = tuple(view.to_content(found.start, found.end))
-        return Finding(f"field:{found.name}", found.type, FIELD_PRIORITY, ranges, layers.plain(raw), quote)
+        rule = f"field:{shown_name(found.name)}"
+        return Finding(rule, found.type, FIELD_PRIORITY, ranges, layers.plain(raw), quote)
 
     def _named_findings(
         self, work: _Work, view: View, reading: _Reading, *, inside: bool

@@ -10,6 +10,7 @@ from tachograph.processors.masking.fields import (
     FieldRules,
     marker_type,
     normal_name,
+    shown_name,
 )
 
 MATCHER = FieldMatcher(DEFAULT_FIELDS)
@@ -134,3 +135,28 @@ def test_any_name_has_a_spelling(name: str) -> None:
     """Normalising is idempotent and never raises."""
     assert normal_name(normal_name(name)) == normal_name(name)
     MATCHER.keys.match(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["X-Tacho-Key", "DB_PASSWORD_2", "awsSecretAccessKey", "connectionstring", "headers[x-api-key]", "пароль",
+     "client_secretV2", "$.token", "oauth2_token", "a.b.token", "apiKey"],
+)  # fmt: skip
+def test_a_name_of_words_is_told(name: str) -> None:
+    """Whoever reads an event sees which field it was."""
+    assert shown_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("AGE-SECRET-KEY-1KTSKR55MP6TC8AJLLKSM", "AGE-SECRET-KEY-*"),
+        ("ghp_ZWXpEUYvMqDoULpjZ451CmFZdKtmU07POXkV_token", "ghp_*_token"),
+        ("AKIAQWERTZUIOPASDFGH_secret", "*_secret"),
+        ("hf_qWerTzuIopAsdFghJklYxcVbnMqWerTzuIop.password", "hf_*.password"),
+        ("4111111111111111 token", "* token"),
+    ],
+)
+def test_a_secret_in_a_name_is_not_told(name: str, shown: str) -> None:
+    """A client chooses the names; the rule's id stands in events, in clear."""
+    assert shown_name(name) == shown
