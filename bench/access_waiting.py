@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
 from tachograph.credentials.opening import keeper_of
-from tachograph.ingress.admission import ApprovalNeed, Asked, Decision, Effect
+from tachograph.ingress.admission import ApprovalNeed, Asked, Decision, Effect, ToolUse
 from tachograph.ingress.approval.desk import Desk, Sources
 from tachograph.ingress.approval.digests import Digests
 from tachograph.ingress.approval.tail import Entry
@@ -128,6 +128,14 @@ class _AskAlways:
         del asked
         need = ApprovalNeed(group="ops", minutes=30, reviewers=1, reason="all of it", policy="all")
         return Decision(Effect.APPROVAL, ("all",), "", "d" * 64, "e" * 64, 1, (need,))
+
+    def reads_tools(self, connection: Connection) -> bool:
+        del connection
+        return False
+
+    def decide_tool(self, asked: Asked, use: ToolUse) -> Decision:
+        del use
+        return self.decide(asked)
 
 
 class _Log:

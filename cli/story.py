@@ -59,7 +59,9 @@ def _status(source: Mapping[str, Any], tacho: Mapping[str, Any], kind: str) -> s
     if kind == "request":
         return _policy(tacho.get("policy") or {})
     if kind == "decision":
-        return str((tacho.get("approval") or {}).get("outcome") or tacho.get("decision") or "")
+        by = ", ".join(map(str, (tacho.get("policy") or {}).get("ids") or ()))
+        verdict = (tacho.get("approval") or {}).get("outcome") or tacho.get("decision") or ""
+        return f"{verdict} by {by}" if by and not tacho.get("approval") else str(verdict)
     if kind != "response":
         return ""
     code = source.get("http_response", {}).get("code")

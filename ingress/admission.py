@@ -8,16 +8,15 @@ decision is on record. What cannot be judged is denied, and the decision says wh
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 from tachograph.ingress.errors import ApprovalDenied
-from tachograph.ingress.recording.recorder import ExchangeRecord
 from tachograph.schemas.connection import Connection
 from tachograph.schemas.event import Principal
-from tachograph.schemas.payload import HeaderField
+from tachograph.schemas.payload import ApprovalMeta, HeaderField
 
 __all__ = [
     "KEEPALIVE_SECONDS",
@@ -29,6 +28,8 @@ __all__ = [
     "Holder",
     "Judge",
     "NoApprovals",
+    "OnRecord",
+    "ToolUse",
 ]
 
 MAX_JUDGED_BODY = 4 << 20
@@ -78,6 +79,17 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolUse:
+    """A tool call in what a model answered. Its repr shows no arguments."""
+
+    tool: str
+    arguments: bytes = field(repr=False)
+    """JSON text, as the model wrote it."""
+    model: str | None = None
+    """Which model answered, as the answer says."""
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovalNeed:
     """People that one matching policy asks for."""
 
@@ -124,6 +136,29 @@ class Judge(Protocol):
         """Never raises: what goes wrong is a deny that says so."""
         ...
 
+    def reads_tools(self, connection: Connection) -> bool:
+        """Whether tool calls in the answers of this connection are judged."""
+        ...
+
+    def decide_tool(self, asked: Asked, use: ToolUse) -> Decision:
+        """On a tool call in the answer to `asked`. Never raises."""
+        ...
+
+
+class OnRecord(Protocol):
+    """What waits for people: a request, or a tool call, that is on record already."""
+
+    @property
+    def request_uid(self) -> UUID | None:
+        """Of the record whose masked document the reviewers see."""
+        ...
+
+    async def decided(
+        self, decision: Literal["allow", "deny"], *, reason: str, approval: ApprovalMeta
+    ) -> None:
+        """Record what people decided; durable when it returns. Raises `RecorderFull`."""
+        ...
+
 
 class Holder(Protocol):
     """Waits until people have decided."""
@@ -132,7 +167,7 @@ class Holder(Protocol):
         self,
         asked: Asked,
         decision: Decision,
-        record: ExchangeRecord,
+        record: OnRecord,
         *,
         alive: Callable[[], None],
         gone: Callable[[], bool],
@@ -152,7 +187,7 @@ class NoApprovals:
         self,
         asked: Asked,  # noqa: ARG002 - the protocol's signature
         decision: Decision,
-        record: ExchangeRecord,  # noqa: ARG002 - the protocol's signature
+        record: OnRecord,  # noqa: ARG002 - the protocol's signature
         *,
         alive: Callable[[], None],  # noqa: ARG002 - the protocol's signature
         gone: Callable[[], bool],  # noqa: ARG002 - the protocol's signature

@@ -35,6 +35,7 @@ __all__ = ["Unmaskable", "content_of", "meta_parts", "stub_meta", "with_masked"]
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"))
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_TOOL = ("id", "name", "arguments", "replacement")
 _CONTEXT = ("model", "rpc_method", "rpc_id", "tool", "tool_use_id")
 
 
@@ -118,7 +119,8 @@ def stub_meta(meta: Meta) -> Meta:
         error = meta.error.model_copy(update={"detail": ""}) if meta.error else None
         return meta.model_copy(update={"request": bare, "body": body, "error": error, **gone})
     if isinstance(meta, DecisionMeta):
-        return meta.model_copy(update={"line": bare, "reason": "", "approval": _with_comments(meta, {})})
+        said = {"line": bare, "reason": "", "approval": _with_comments(meta, {})} | _tool_back(meta, {})
+        return meta.model_copy(update=said)
     if isinstance(meta, ChunkMeta):
         return meta.model_copy(update={"sha256": "", "content_type": None, "content_encoding": None})
     return meta
@@ -153,6 +155,9 @@ def _texts(meta: Meta) -> Iterator[tuple[str, str]]:
     elif isinstance(meta, DecisionMeta):
         yield "reason", meta.reason
         yield from _comments(meta)
+        yield from _given(meta.tool, _TOOL)
+        if meta.policy is not None and meta.policy.reason:
+            yield "policy_reason", meta.policy.reason
     elif isinstance(meta, ChunkMeta):
         yield from _given(meta, ("content_type", "content_encoding"))
 
@@ -239,7 +244,20 @@ def _chunk(meta: ChunkMeta, masked: Mapping[str, bytes], texts: Mapping[str, str
 
 def _decision(meta: DecisionMeta, masked: Mapping[str, bytes], texts: Mapping[str, str]) -> dict[str, Any]:
     del masked
-    return {"reason": texts.get("reason", meta.reason), "approval": _with_comments(meta, texts)}
+    told = {"reason": texts.get("reason", meta.reason), "approval": _with_comments(meta, texts)}
+    return told | _tool_back(meta, texts)
+
+
+def _tool_back(meta: DecisionMeta, texts: Mapping[str, str]) -> dict[str, Any]:
+    """What a model wrote, and the text that took its place, which names the tool."""
+    update: dict[str, Any] = {}
+    if meta.tool is not None:
+        told = {name: texts.get(name, "") for name in _TOOL if getattr(meta.tool, name) is not None}
+        update["tool"] = meta.tool.model_copy(update=told)
+    if meta.policy is not None:
+        reason = texts.get("policy_reason", "")
+        update["policy"] = meta.policy.model_copy(update={"reason": reason, "inputs": ""})
+    return update
 
 
 def _comments(meta: DecisionMeta) -> Iterator[tuple[str, str]]:

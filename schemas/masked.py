@@ -439,7 +439,7 @@ class Tacho(_Event):
     credential: str | None = None
     """Name of the credential that the gateway injected, never its value."""
     policy: PolicySaid | None = None
-    """The decision of the policies on this request."""
+    """The decision of the policies on this request, or on this tool call."""
     trailers: Annotated[tuple[HttpHeader, ...], Field(strict=False)] | None = None
     """Trailer fields of a chunked answer."""
     method: str | None = None
@@ -470,7 +470,7 @@ class Tacho(_Event):
     tool_results: Annotated[tuple[str, ...], Field(strict=False)] | None = None
     """Ids of the tool calls whose results stand in the trailing new turn."""
     tool: str | None = None
-    """The tool that an MCP call names."""
+    """The tool that an MCP call names, or a tool call that was held or refused in an answer."""
     tool_use_id: str | None = None
     """The model's tool call that an MCP call comes from, as the client says."""
     arguments: dict[str, JsonValue] | None = None
@@ -501,8 +501,10 @@ class Tacho(_Event):
     """How many records a session closed with."""
     reason: str | None = None
     """Why a session closed, or a decision fell."""
-    decision: Literal["allow", "deny"] | None = None
-    """The verdict."""
+    decision: Literal["allow", "deny", "hold"] | None = None
+    """The verdict; `hold` where people were asked, whose verdict stands in a record of its own."""
+    replacement: str | None = None
+    """The text that took the place of a refused tool call."""
     approval: ApprovalSaid | None = None
     """Where people decided, or should have."""
 

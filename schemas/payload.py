@@ -36,6 +36,7 @@ __all__ = [
     "SessionCloseMeta",
     "SessionOpenMeta",
     "Timing",
+    "ToolDecision",
     "decode_payload",
     "encode_payload",
     "raw_commit",
@@ -217,13 +218,30 @@ class ApprovalMeta(_Wire):
     granted_until: str | None = None
 
 
+class ToolDecision(_Wire):
+    """A tool call in what a model answered, which the agent did not get as it came."""
+
+    id: str
+    """The call's own, as in the answer."""
+    name: str
+    arguments: str
+    """JSON text, as the model wrote it."""
+    replacement: str | None = None
+    """The text that took its place; all else of the answer went on as it is recorded."""
+
+
 class DecisionMeta(_Wire):
     kind: Literal["decision"] = "decision"
-    decision: Literal["allow", "deny"]
+    decision: Literal["allow", "deny", "hold"]
+    """`hold`: people were asked, and another record says what they said."""
     reason: str
     line: RequestLine
     approval: ApprovalMeta | None = None
     """Where people decided, or should have."""
+    tool: ToolDecision | None = None
+    """Where the decision is on a tool call in the answer, not on the request."""
+    policy: PolicyDecision | None = None
+    """What the policies said about the tool call."""
 
 
 class SessionOpenMeta(_Wire):

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tachograph.ingress.admission import Asked, Decision
+from tachograph.ingress.admission import Asked, Decision, OnRecord
 from tachograph.ingress.approval.digests import Digests
 from tachograph.ingress.approval.errors import ApprovalsAway, ApprovalsFull
 from tachograph.ingress.approval.outcome import Outcome, approval_meta, refusal, summary
@@ -22,7 +22,6 @@ from tachograph.ingress.approval.tail import Entry
 from tachograph.ingress.approval.waiter import Waiter
 from tachograph.ingress.errors import ApprovalDenied, ApprovalTimeout, GatewayFault
 from tachograph.ingress.faults import log_fault
-from tachograph.ingress.recording.exchange_record import ExchangeRecord
 from tachograph.schemas.approval import (
     MAX_REASON,
     MAX_WAIT_SECONDS,
@@ -119,7 +118,7 @@ class Desk:
         self,
         asked: Asked,
         decision: Decision,
-        record: ExchangeRecord,
+        record: OnRecord,
         *,
         alive: Callable[[], None],
         gone: Callable[[], bool],
@@ -139,7 +138,7 @@ class Desk:
             await self._use(approval, ask, record, waiter=waiter, waited_ms=waited_ms)
 
     async def _use(
-        self, approval: Approval, ask: Requested, record: ExchangeRecord, *, waiter: Waiter, waited_ms: int
+        self, approval: Approval, ask: Requested, record: OnRecord, *, waiter: Waiter, waited_ms: int
     ) -> None:
         outcome: Outcome
         state = approval.state(max(self._now_ms, self.book.now_ms))
@@ -158,7 +157,7 @@ class Desk:
             raise ApprovalDenied(refusal(approval, outcome))
         self._sources.at("recorded")
 
-    async def _go_with(self, grant: Grant, record: ExchangeRecord) -> None:
+    async def _go_with(self, grant: Grant, record: OnRecord) -> None:
         approval = self.book.find(grant.approval)
         if approval is None:
             raise GatewayFault("a grant without its approval")
@@ -169,7 +168,7 @@ class Desk:
         )
 
     async def _record(
-        self, approval: Approval, outcome: Outcome, record: ExchangeRecord, *, waited_ms: int
+        self, approval: Approval, outcome: Outcome, record: OnRecord, *, waited_ms: int
     ) -> None:
         grant = approval.grant(self.book.now_ms) if outcome == "approved" else None
         meta = approval_meta(approval, outcome, waited_ms=waited_ms, grant=grant)
@@ -256,7 +255,7 @@ class Desk:
 
     # -- who asks ----------------------------------------------------------------------------------
 
-    def _ask(self, asked: Asked, decision: Decision, record: ExchangeRecord) -> Requested:
+    def _ask(self, asked: Asked, decision: Decision, record: OnRecord) -> Requested:
         if record.request_uid is None or not decision.needs:
             raise GatewayFault("nothing waits that is not on record, or that nobody is asked for")
         minutes = min(need.minutes for need in decision.needs)

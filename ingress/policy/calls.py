@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from tachograph.ingress.admission import Asked
+from tachograph.ingress.admission import Asked, ToolUse
 from tachograph.ingress.policy.errors import Unclear
 from tachograph.ingress.policy.paths import PathView, view
 from tachograph.ingress.policy.strict_json import Json, keys_as_read, parse
@@ -22,7 +22,7 @@ from tachograph.ingress.upstream.target import Target
 from tachograph.schemas.event import Protocol
 from tachograph.schemas.payload import HeaderField
 
-__all__ = ["Action", "Call", "Heads", "LlmCall", "RpcCall", "calls", "heads"]
+__all__ = ["Action", "Call", "Heads", "LlmCall", "RpcCall", "calls", "heads", "tool_call"]
 
 MAX_BATCH = 64
 """Calls in one JSON-RPC batch."""
@@ -51,6 +51,7 @@ class Action(StrEnum):
 
     HTTP_REQUEST = "http.request"
     LLM_MESSAGE = "llm.message"
+    LLM_TOOL_USE = "llm.tool_use"
     MCP_CALL = "mcp.call"
     MCP_MESSAGE = "mcp.message"
 
@@ -127,6 +128,17 @@ def calls(asked: Asked, target: Target) -> tuple[Call, ...]:
         llm = None if asked.body is None else _llm(_json(asked.body, found))
         return (Call(Action.LLM_MESSAGE, asked, seen, target.host, found, llm=llm),)
     return (Call(Action.HTTP_REQUEST, asked, seen, target.host, found),)
+
+
+def tool_call(asked: Asked, target: Target, use: ToolUse) -> Call:
+    """The tool call in the answer to `asked`. Raises `Unclear`."""
+    tool = _name(use.tool, "name of a tool")
+    if tool is None:
+        raise Unclear("expected a tool call to name its tool")
+    rpc = RpcCall(method=None, batch=False, tool=tool, arguments=_arguments(parse(use.arguments)))
+    llm = LlmCall(_name(use.model, "model"), stream=False, tools=(), max_tokens=None)
+    seen, found = view(target.path(asked.target)), heads(asked.headers)
+    return Call(Action.LLM_TOOL_USE, asked, seen, target.host, found, llm, rpc)
 
 
 def heads(headers: tuple[HeaderField, ...]) -> Heads:

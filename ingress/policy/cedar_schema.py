@@ -19,7 +19,7 @@ from tachograph.ingress.policy.reads import Reads
 
 __all__ = ["CONTEXT", "RESERVED_ACTIONS", "check", "schema_text"]
 
-RESERVED_ACTIONS = frozenset({"llm.tool_use", "sql.execute", "session.open"})
+RESERVED_ACTIONS = frozenset({"sql.execute", "session.open"})
 """Names that policies may not use yet: nothing would be judged by them."""
 
 _COMMON: Final = {
@@ -37,6 +37,14 @@ _CONTEXT: Final[dict[Action, dict[str, str]]] = {
     Action.HTTP_REQUEST: _COMMON,
     Action.LLM_MESSAGE: _COMMON
     | {"model?": "String", "stream": "Bool", "tools": "Set<String>", "max_tokens?": "Long"},
+    Action.LLM_TOOL_USE: _COMMON
+    | {
+        "model?": "String",
+        "tool": "String",
+        "arguments": "Arguments",
+        "argument_types": "ArgumentTypes",
+        "argument_names": "Set<String>",
+    },
     Action.MCP_MESSAGE: _COMMON
     | {"batch": "Bool", "rpc_method?": "String", "name?": "String", "uri?": "String"},
     Action.MCP_CALL: _COMMON

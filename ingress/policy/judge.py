@@ -19,8 +19,8 @@ import cedarpy
 import orjson
 import structlog
 
-from tachograph.ingress.admission import ApprovalNeed, Asked, Decision, Effect
-from tachograph.ingress.policy.calls import Action, Call, calls
+from tachograph.ingress.admission import ApprovalNeed, Asked, Decision, Effect, ToolUse
+from tachograph.ingress.policy.calls import Action, Call, calls, tool_call
 from tachograph.ingress.policy.cedar_schema import CONTEXT
 from tachograph.ingress.policy.errors import Unclear
 from tachograph.ingress.policy.inputs import BODY_TOPS, Leaf, Plan, context_of, key_of, plan_of
@@ -36,6 +36,8 @@ CACHED_DECISIONS = 4096
 """Of each action; the least recently used goes first."""
 CACHED_PRINCIPALS = 1024
 _FAILED = re.compile(r"policy `([^`]*)`")
+_JUDGES_TOOLS = ("Action", Action.LLM_TOOL_USE.value)
+"""The entity that a policy must name so that answers are looked into: that costs, and some permit all."""
 _STRICTNESS = {Effect.ALLOW: 0, Effect.APPROVAL: 1, Effect.DENY: 2}
 
 _log = structlog.get_logger(__name__)
@@ -83,6 +85,7 @@ class CedarJudge:
         self._targets = {connection.name: parse_target(connection.upstream) for connection in known}
         self._entities = cedarpy.Entities.from_json_str(json.dumps([_connection(item) for item in known]))
         self._lanes = {action: _lane(action, policies) for action in Action}
+        self._tools = tuple(policy for policy in policies if _JUDGES_TOOLS in policy.entities)
         self._principals: OrderedDict[tuple[Leaf, ...], cedarpy.Entities] = OrderedDict()
 
     # -- admission.Judge ---------------------------------------------------------------------------
@@ -100,6 +103,22 @@ class CedarJudge:
             if len(found) == 1:
                 return self._cached(found[0])
             return _strictest([self._cached(call) for call in found])
+        except Unclear as error:
+            return self._refusal(str(error), malformed=True)
+        except Exception as error:  # noqa: BLE001 - what cannot be decided is denied, whatever the reason
+            _log.error("decision_failed", error=type(error).__name__)
+            return self._refusal("the policies could not be applied; the gateway's log says more")
+
+    def reads_tools(self, connection: Connection) -> bool:
+        """Only where a policy that names the action may apply."""
+        return connection.protocol is Protocol.LLM and any(
+            policy.concerns(Action.LLM_TOOL_USE, connection.name) for policy in self._tools
+        )
+
+    def decide_tool(self, asked: Asked, use: ToolUse) -> Decision:
+        """As `decide`, on one tool call in the answer."""
+        try:
+            return self._cached(tool_call(asked, self._targets[asked.connection.name], use))
         except Unclear as error:
             return self._refusal(str(error), malformed=True)
         except Exception as error:  # noqa: BLE001 - what cannot be decided is denied, whatever the reason
@@ -145,7 +164,7 @@ class CedarJudge:
             asked.connection.name,
             (who.kind.value, who.issuer, who.id) if plan.principal else who.kind is PrincipalKind.API_KEY,
             asked.groups & plan.groups,
-            leaves if asked.body is None else key_of(leaves),
+            leaves if asked.body is None and call.rpc is None else key_of(leaves),
         )
         decision = decisions.get(key)
         if decision is None:

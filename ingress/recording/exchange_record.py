@@ -41,7 +41,7 @@ from tachograph.schemas.payload import (
     ExchangeError,
     HeaderField,
     PolicyDecision,
-    RequestLine,
+    ToolDecision,
 )
 
 __all__ = ["MAX_PIECE_BYTES", "PIECE_SECONDS", "ExchangeRecord", "Journal", "Opening", "RequestHead"]
@@ -167,11 +167,31 @@ class ExchangeRecord:
         self, decision: Literal["allow", "deny"], *, reason: str, approval: ApprovalMeta
     ) -> None:
         """Record what people decided about the request; durable when it returns. Raises `RecorderFull`."""
+        await self._decide(decision, Direction.REQUEST, reason=reason, approval=approval)
+
+    async def decided_tool(
+        self,
+        decision: Literal["allow", "deny", "hold"],
+        *,
+        reason: str,
+        tool: ToolDecision,
+        policy: PolicyDecision,
+        approval: ApprovalMeta | None = None,
+    ) -> UUID:
+        """Record what was decided about a tool call in the answer; durable when it returns its `uid`.
+
+        Raises `RecorderFull`.
+        """
+        told = {"reason": reason, "tool": tool, "policy": policy, "approval": approval}
+        return await self._decide(decision, Direction.RESPONSE, **told)
+
+    async def _decide(self, decision: str, direction: Direction, **told: object) -> UUID:
         await self._journal.admit()
-        line = RequestLine.model_validate(self._line)
-        meta = DecisionMeta(decision=decision, reason=reason, line=line, approval=approval)
+        meta = DecisionMeta.model_validate({"decision": decision, "line": self._line, **told})
         data = meta.model_dump_json(exclude_none=True).encode()
-        await self._journal.durable(self._add(EventType.DECISION, data, b"", Direction.REQUEST))
+        entry = self._entry(EventType.DECISION, data, b"", direction)
+        await self._journal.durable(self._journal.add(entry))
+        return _uid(entry)
 
     def _request_chunk(self, data: bytes) -> int:
         self._remember(data)
@@ -321,12 +341,17 @@ class ExchangeRecord:
     def _add(
         self, type_: EventType, meta: bytes, body: bytes, direction: Direction, *, incomplete: bool = False
     ) -> int:
-        entry = self._held.strand.record(
+        entry = self._entry(type_, meta, body, direction, incomplete=incomplete)
+        if type_ is EventType.REQUEST:
+            self.request_uid = _uid(entry)
+        return self._journal.add(entry)
+
+    def _entry(
+        self, type_: EventType, meta: bytes, body: bytes, direction: Direction, *, incomplete: bool = False
+    ) -> SpoolEntry:
+        return self._held.strand.record(
             type_, meta, body, scope=self._scope, direction=direction, incomplete=incomplete
         )
-        if type_ is EventType.REQUEST:
-            self.request_uid = UUID(dict(entry.headers)["uid"].decode())
-        return self._journal.add(entry)
 
     def _mark_first_byte(self) -> None:
         if self._first_byte is None:
@@ -335,6 +360,10 @@ class ExchangeRecord:
     def _elapsed(self) -> int:
         """Microseconds since the exchange's first byte, by a clock that never goes back."""
         return (self._journal.monotonic_ns() - self._origin_ns) // 1000
+
+
+def _uid(entry: SpoolEntry) -> UUID:
+    return UUID(dict(entry.headers)["uid"].decode())
 
 
 def _kind(headers: Sequence[HeaderField]) -> tuple[str | None, str | None]:

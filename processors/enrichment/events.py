@@ -163,12 +163,14 @@ def _policy(decision: PolicyDecision) -> Event:
 def _decision(record: MaskedRecord, meta: DecisionMeta) -> Event:
     header, line = record.header, meta.line
     call = (header.protocol, line.method, None)
-    event = _call_frame(header, call, f"{meta.decision} {line.method} {path_of(line.target)}: {meta.reason}")
+    what = f"{line.method} {path_of(line.target)}" if meta.tool is None else f"tool call {meta.tool.name}"
+    event = _call_frame(header, call, f"{meta.decision} {what}: {meta.reason}")
     denied = meta.decision == "deny"
     event |= ocsf.state(
         status=_FAILURE if denied else _SUCCESS, severity=_MEDIUM if denied else _INFORMATIONAL
     )
-    event |= _control(_DENIED if denied else _ALLOWED)
+    event |= _policy(meta.policy) if meta.policy is not None else {}
+    event |= {} if meta.decision == "hold" else _control(_DENIED if denied else _ALLOWED)
     event["http_request"] = http.request_line(line, header.exchange)
     event |= present(dst_endpoint=http.target(line, header.connection))
     return _with_api(event, ai.api(header, f"{line.method} {path_of(line.target)}"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from tachograph.processors.enrichment.bounds import ID_BYTES, LINE_BYTES, MAX_RULES, clip
+from tachograph.processors.enrichment.bounds import ARGUMENTS_BYTES, ID_BYTES, LINE_BYTES, MAX_RULES, clip
 from tachograph.processors.enrichment.conversation import Link
 from tachograph.processors.enrichment.http import wire_headers
 from tachograph.processors.record import MaskedRecord
@@ -23,6 +23,7 @@ from tachograph.schemas.payload import (
     ReviewerDecision,
     SessionCloseMeta,
     SessionOpenMeta,
+    ToolDecision,
 )
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "part_block",
     "policy_block",
     "present",
+    "tool_block",
 ]
 
 _VERSION = 1
@@ -78,6 +80,8 @@ def meta_block(record: MaskedRecord) -> dict[str, Any]:
                 reason=clip(meta.reason, LINE_BYTES),
                 method=clip(meta.line.method, ID_BYTES),
                 approval=approval_block(meta.approval) if meta.approval else None,
+                policy=policy_block(meta.policy) if meta.policy else None,
+                **(tool_block(meta.tool) if meta.tool else {}),
             )
         case SessionOpenMeta() as meta:
             return {
@@ -99,6 +103,16 @@ def policy_block(decision: PolicyDecision) -> dict[str, Any]:
         "micros": decision.micros,
         "groups": [clip(name, ID_BYTES) for name in decision.groups],
     }
+
+
+def tool_block(tool: ToolDecision) -> dict[str, Any]:
+    """A tool call that was held or refused, under the names that MCP calls have."""
+    return present(
+        tool=clip(tool.name, ID_BYTES),
+        tool_use_id=clip(tool.id, ID_BYTES),
+        arguments_text=clip(tool.arguments, ARGUMENTS_BYTES),
+        replacement=clip(tool.replacement, LINE_BYTES) if tool.replacement else None,
+    )
 
 
 def approval_block(approval: ApprovalMeta) -> dict[str, Any]:

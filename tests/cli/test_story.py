@@ -144,3 +144,19 @@ def test_an_approval_names_both_people(outcome: str, decisions: list[dict[str, A
     )
     assert (told.arrow, told.what, told.status) == ("?", "DELETE /a", outcome)
     assert (told.numbers, told.text) == ("waited 4.2 s", text)
+
+
+def test_a_refused_tool_call_names_tool_policy_and_arguments() -> None:
+    """What the model wanted, and which policy said no."""
+    told = line(
+        _document(
+            {
+                "type": "decision",
+                "tool": "rm",
+                "decision": "deny",
+                "policy": {"ids": ["no-rm"]},
+                "arguments_text": '{"path": "/"}',
+            }
+        )
+    )
+    assert (told.what, told.status, told.text) == ("tool rm", "deny by no-rm", '{"path": "/"}')

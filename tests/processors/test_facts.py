@@ -24,6 +24,7 @@ from tachograph.schemas.payload import (
     ReviewerDecision,
     SessionCloseMeta,
     Timing,
+    ToolDecision,
 )
 
 SECRET = "s3cr3t"
@@ -77,8 +78,15 @@ APPROVAL = ApprovalMeta(
     waited_ms=7,
 )
 DECISION = DecisionMeta(decision="deny", reason=f"because {SECRET}", line=LINE, approval=APPROVAL)
+CALLED = DecisionMeta(
+    decision="deny",
+    reason=f"because {SECRET}",
+    line=LINE,
+    tool=ToolDecision(id=SECRET, name=SECRET, arguments=f'{{"k": "{SECRET}"}}', replacement=f"no {SECRET}"),
+    policy=JUDGED,
+)
 CLOSE = SessionCloseMeta(records=4, reason="idle")
-ALL: tuple[Meta, ...] = (REQUEST, RESPONSE, CHUNK, DECISION, CLOSE)
+ALL: tuple[Meta, ...] = (REQUEST, RESPONSE, CHUNK, DECISION, CALLED, CLOSE)
 
 
 def masked(meta: Meta) -> Meta:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tachograph.ingress.admission import Effect
+from tachograph.ingress.admission import Effect, ToolUse
 from tachograph.ingress.policy import judge as judging
 from tachograph.ingress.policy.calls import Action
 from tachograph.schemas.event import Principal, PrincipalKind
@@ -304,3 +304,45 @@ def test_a_cached_decision_is_the_uncached_one(
 
 
 _WARM: dict[str, Any] = {}
+
+
+CALLED = """
+@id("talk") permit(principal, action == Action::"llm.message", resource);
+@id("look") permit(principal, action == Action::"llm.tool_use", resource == Connection::"model")
+when { context.tool == "ls" && context has model && context.model == "m-1" };
+@id("small") @approval("ops") permit(principal, action == Action::"llm.tool_use", resource)
+when { context.tool == "pay" && context.arguments has amount && context.arguments.amount <= 100 };
+"""
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "effect", "malformed"),
+    [
+        ("ls", b"{}", Effect.ALLOW, False),
+        ("pay", b'{"amount": 100}', Effect.APPROVAL, False),
+        ("pay", b'{"amount": 101}', Effect.DENY, False),
+        ("pay", b'{"amount": "1"}', Effect.DENY, False),
+        ("rm", b"{}", Effect.DENY, False),
+        ("ls", b'{"a": 1, "a": 2}', Effect.DENY, True),
+        ("ls", b"[]", Effect.DENY, True),
+        ("ls", b'{"path": "/et', Effect.DENY, True),
+        ("", b"{}", Effect.DENY, True),
+        ("l\u200bs", b"{}", Effect.DENY, True),
+    ],
+)
+def test_a_tool_call_is_judged_by_name_arguments_and_model(
+    judge: Any, asked: Any, tool: str, arguments: bytes, effect: Effect, malformed: bool
+) -> None:
+    """In the answer to a request; what can be read in two ways is a no."""
+    made, request = judge(CALLED), asked("model", "POST", "/v1/messages")
+    for _ in range(2):  # the second time from the cache
+        decision = made.decide_tool(request, ToolUse(tool, arguments, "m-1"))
+        assert (decision.effect, decision.malformed) == (effect, malformed)
+
+
+def test_only_a_policy_that_names_the_action_has_answers_read(judge: Any, asked: Any) -> None:
+    """One that permits every action on everything asks for no look into what models answer."""
+    model, crm = asked("model").connection, asked("crm").connection
+    assert not judge('@id("all") permit(principal, action, resource);').reads_tools(model)
+    assert judge(CALLED).reads_tools(model)
+    assert not judge(CALLED).reads_tools(crm)

@@ -48,6 +48,7 @@ from tachograph.schemas.payload import (
     SessionCloseMeta,
     SessionOpenMeta,
     Timing,
+    ToolDecision,
 )
 from tachograph.schemas.topics import MAX_RECORD_BYTES
 
@@ -223,6 +224,7 @@ def all_kinds(records: Records) -> tuple[MaskedRecord, ...]:
                 who.record(DecisionMeta(decision="deny", reason="rule 7", line=line), protocol, None),
                 who.record(DecisionMeta(decision="allow", reason="rule 8", line=line), protocol, None),
                 who.record(_approved(line), protocol, None),
+                *(who.record(_called(line, verdict), protocol, None) for verdict in ("hold", "deny")),
                 *(who.request(protocol, "/x", decision=_decision(effect)) for effect in _EFFECTS),
                 who.request(protocol, "/x", b"", masked_body=None, withheld="body-too-large"),
                 who.response(protocol, "/x", b"\x00\xff\xfe", trailers=(("grpc-status", "0"),)),
@@ -258,6 +260,20 @@ def _approved(line: RequestLine) -> DecisionMeta:
         granted_until="2026-11-23T00:10:01.000000000Z",
     )
     return DecisionMeta(decision="allow", reason="approved by ruth", line=line, approval=approval)
+
+
+def _called(line: RequestLine, verdict: Literal["hold", "deny"]) -> DecisionMeta:
+    """A tool call in an answer, held for people or refused by a policy."""
+    held = verdict == "hold"
+    return DecisionMeta(
+        decision=verdict,
+        reason="deleting is final",
+        line=line,
+        tool=ToolDecision(
+            id="toolu_1", name="rm", arguments='{"path": "/"}', replacement=None if held else "refused"
+        ),
+        policy=_decision("approval" if held else "deny"),
+    )
 
 
 def _decision(effect: Literal["allow", "deny", "approval"]) -> PolicyDecision:
