@@ -96,6 +96,18 @@ class Keeper:
             self._thread.start()
             self._first.wait(FIRST_SECONDS)
 
+    def add(self, sources: Iterable[SecretSource]) -> None:
+        """Know these too from now on, and ask for them once. May wait for Vault; none is ever forgotten."""
+        with self._lock:
+            new = [source for source in dict.fromkeys(sources) if source not in self._held]
+            self._held.update((source, _Held()) for source in new)
+            remote = tuple(source for source in new if source.vault is not None)
+            self._remote = (*self._remote, *remote)
+        for source in remote:
+            self._look(source, self._vault)
+        if remote:
+            self.start()
+
     def stop(self) -> None:
         """Ask Vault no more."""
         self._stopped.set()

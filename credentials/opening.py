@@ -62,14 +62,22 @@ def identities_of(config: Configuration) -> Iterator[tuple[str, SecretSource]]:
 
 
 def keeper_of(
-    config: Configuration, *, base: Path, environ: Mapping[str, str] | None = None, cautious: bool = False
+    config: Configuration,
+    *,
+    base: Path,
+    environ: Mapping[str, str] | None = None,
+    cautious: bool = False,
+    growing: bool = False,
 ) -> Keeper:
-    """A keeper of every connection's secrets; `cautious` for who injects. Raises `SecretUnreadable`."""
+    """A keeper of every connection's secrets; `cautious` for who injects. Raises `SecretUnreadable`.
+
+    `growing`: connections may come later, so Vault is reached even where no secret lies there yet.
+    """
     settings = config.credentials
     sources = [source for _, source in (*sources_of(config), *identities_of(config))]
     environ = os.environ if environ is None else environ
     vault = None
-    if settings.vault is not None and any(source.vault is not None for source in sources):
+    if settings.vault is not None and (growing or any(source.vault is not None for source in sources)):
         vault = VaultProvider(settings.vault, base=base, environ=environ)
     return Keeper(
         sources,

@@ -24,6 +24,8 @@ IngressError
 |   |-- SpoolBroken         the spool's disk fails, or its files are damaged
 |   |-- KeysUnreadable      a key file is missing, malformed, or readable by others
 |   |-- PoliciesUnusable    a policy file cannot be read, or its policies cannot be used
+|   |-- RegistryUnusable    a registry that cannot be served by: the one before stays in force
+|   |-- RegistryAway        nothing says which registry is in force
 |   |-- ListenFailed        an address of the ingress cannot be listened on
 |   |-- WorkersFailed       worker processes end as fast as they are started
 |   `-- GatewayFault        a defect of ours
@@ -62,6 +64,8 @@ __all__ = [
     "PoliciesUnusable",
     "PolicyDenied",
     "RecorderFull",
+    "RegistryAway",
+    "RegistryUnusable",
     "SpoolBroken",
     "TargetError",
     "TooManyConnections",
@@ -238,6 +242,14 @@ class KeysUnreadable(OperatorError):
 
 class PoliciesUnusable(OperatorError):
     """A policy file cannot be read, or its policies cannot be used."""
+
+
+class RegistryUnusable(OperatorError):
+    """A registry that this gateway cannot serve by, and all that is known to be wrong with it."""
+
+
+class RegistryAway(OperatorError):
+    """Nothing says which registry is in force: serving by an older one could permit what is forbidden."""
 
 
 class ListenFailed(OperatorError):

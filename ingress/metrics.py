@@ -14,6 +14,8 @@ tacho_ingress_kafka_refused                         records that went to the dea
 tacho_ingress_approvals_waiting                     requests that wait for people in this process
 tacho_ingress_approvals_pending                     approvals that wait for people, as the log says
 tacho_ingress_approvals_log_age_seconds             how old this process's view of the approvals log is
+tacho_ingress_registry_version                      release of the registry in force; 0 is the file's own
+tacho_ingress_registry_refused                      releases that could not be used, since the start
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-__all__ = ["APPROVAL_GAUGES", "GAUGES", "Metrics"]
+__all__ = ["APPROVAL_GAUGES", "GAUGES", "REGISTRY_GAUGES", "Metrics"]
 
 GAUGES: Mapping[str, str] = {
     "tacho_ingress_sessions_open": "Strands that are open in this process.",
@@ -40,6 +42,10 @@ APPROVAL_GAUGES: Mapping[str, str] = {
     "tacho_ingress_approvals_waiting": "Requests that wait for people in this process.",
     "tacho_ingress_approvals_pending": "Approvals that wait for people, as the log says.",
     "tacho_ingress_approvals_log_age_seconds": "How old this process's view of the approvals log is.",
+}
+REGISTRY_GAUGES: Mapping[str, str] = {
+    "tacho_ingress_registry_version": "Release of the registry in force; 0 is the configuration file's own.",
+    "tacho_ingress_registry_refused": "Releases of the registry that could not be used, since the start.",
 }
 _DURABLE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
 

@@ -64,6 +64,8 @@ class Registered:
     """None where no policy is configured: then the connections' `allow` decides alone."""
     contact: str = ""
     """Whom an agent that a policy refuses may ask."""
+    registry: str | None = None
+    """How the digest of the registry begins that all this is made of; every record names it."""
 
     def onward(self, exchange: _Exchange) -> Onward:
         """The request as the target gets it. Raises `BadRequest` and `CredentialMissing`."""
@@ -110,7 +112,9 @@ class Relay:
         route = registered.routes.find(incoming.target, incoming.host)
         verdict = await self._judge(agent, incoming, route)
         try:
-            record = await self._open(agent, incoming, route=route, verdict=verdict, started=started)
+            record = await self._open(
+                agent, incoming, route=route, verdict=verdict, started=(started, registered.registry)
+            )
         except Exception as error:  # noqa: BLE001 - what cannot be recorded is refused, whatever the reason
             _answer_unrecorded(agent, incoming, route=route, error=_known(error))
             return
@@ -175,7 +179,7 @@ class Relay:
         *,
         route: Route,
         verdict: _Verdict,
-        started: int,
+        started: tuple[int, str | None],
     ) -> ExchangeRecord:
         return await self._recorder.open(
             connection=route.connection,
@@ -188,7 +192,8 @@ class Relay:
                 client=agent.peer,
             ),
             upstream=route.connection.upstream if route.connection else "",
-            started_ns=started,
+            started_ns=started[0],
+            registry=started[1],
         )
 
 

@@ -23,10 +23,14 @@ from tachograph.ingress.identity.authenticator import Authenticator
 from tachograph.ingress.keyfile import read_key
 from tachograph.ingress.listening import bind, join, server_context, url
 from tachograph.ingress.logs import log_to_stderr
-from tachograph.ingress.metrics import APPROVAL_GAUGES, Metrics
+from tachograph.ingress.metrics import APPROVAL_GAUGES, REGISTRY_GAUGES, Metrics
 from tachograph.ingress.operations import Operations, Readiness
 from tachograph.ingress.policy.load import load_judge
 from tachograph.ingress.recording.recorder import Recorder
+from tachograph.ingress.registry.compiling import Compiler
+from tachograph.ingress.registry.in_force import InForce, follow_topic
+from tachograph.ingress.registry.own import own_digest, own_registry
+from tachograph.ingress.relay import Registered
 from tachograph.ingress.supervisor import Place, Supervisor
 from tachograph.ingress.worker import DataPlane, Services
 from tachograph.schemas.config import Configuration, Listen
@@ -82,35 +86,57 @@ async def _serve(config: Configuration, *, base: Path, sock: socket.socket, plac
         metrics = Metrics()
         recorder = await Recorder.start(config, base=base, kek=kek, metrics=metrics)
         opened.push_async_callback(recorder.stop, seconds=FLUSH_SECONDS)
-        keeper = keeper_of(config, base=base, cautious=True)
+        on_topic = config.registry.source == "topic"
+        keeper = keeper_of(config, base=base, cautious=True, growing=on_topic)
         opened.callback(keeper.stop)
         await asyncio.to_thread(keeper.start)
         credentials = CredentialStore(config.connections, keeper)
         for problem in credentials.check():
             _log.warning("credential_missing", problem=problem)
-        judge = load_judge(config, base=base)
-        desk = await _desk(config, base=base, kek=kek, opened=opened) if judge is not None else None
+        compiler = Compiler(config, base=base, keeper=keeper, loop=asyncio.get_running_loop())
+        in_force, registered = await _registered(config, compiler, base=base, opened=opened)
+        held = on_topic or registered.judge is not None
+        desk = await _desk(config, base=base, kek=kek, opened=opened) if held else None
         services = Services(
             recorder,
             authenticator,
             credentials,
             on_refused=lambda _: metrics.malformed(),
-            judge=judge,
             holder=desk or NoApprovals(),
         )
-        plane = DataPlane(config, services, base=base)
+        plane = DataPlane(config, services, base=base, registered=registered)
         opened.push_async_callback(plane.stop, min(config.ingress.drain_timeout, MAX_DRAIN_SECONDS))
+        if in_force is not None:
+            in_force.serve(plane.adopt)
+            metrics.watch(in_force.gauges, REGISTRY_GAUGES)
         if desk is not None:
             metrics.watch(desk.gauges, APPROVAL_GAUGES)
             opened.callback(desk.close)  # before the drain: who waits for people would only be cut at its end
         if config.ingress.metrics is not None:
-            operations = _operations(recorder, metrics)
+            operations = _operations(recorder, metrics, plane, in_force)
             opened.callback(operations.stop)
             await operations.start(bind(_own(config.ingress.metrics, place.index), shared=False))
         await plane.start(sock)
         _settle_heap()
         place.ready()
         await stop.wait()
+
+
+async def _registered(
+    config: Configuration, compiler: Compiler, *, base: Path, opened: contextlib.AsyncExitStack
+) -> tuple[InForce | None, Registered]:
+    """What is served by first, and where it is replaced while we serve, what does that."""
+
+    on_topic = config.registry.source == "topic"
+
+    def own() -> Registered:
+        registry, whole = own_registry(config, base=base)
+        # Who masks has no snapshot of what was never released: it goes by its own file too.
+        return compiler.compile(registry, None if on_topic else own_digest(registry, whole=whole))
+
+    if not on_topic:
+        return None, await asyncio.to_thread(own)
+    return await opened.enter_async_context(follow_topic(config, compiler, own, base=base))
 
 
 async def _desk(
@@ -140,10 +166,14 @@ def _stop_event(place: Place) -> asyncio.Event:
     return stop
 
 
-def _operations(recorder: Recorder, metrics: Metrics) -> Operations:
+def _operations(
+    recorder: Recorder, metrics: Metrics, plane: DataPlane, in_force: InForce | None
+) -> Operations:
     def readiness() -> Readiness:
         status = recorder.status
-        return Readiness(status.refusing, {"spool_bytes": status.spool_bytes, "strands": status.strands})
+        details: dict[str, object] = {"spool_bytes": status.spool_bytes, "strands": status.strands}
+        details["registry"] = plane.relay.registered.registry
+        return Readiness(status.refusing, details | (in_force.details() if in_force is not None else {}))
 
     return Operations(readiness=readiness, metrics=lambda: generate_latest(metrics.registry))
 

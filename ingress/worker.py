@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,11 +19,9 @@ from tachograph.ingress.listening import server_context
 from tachograph.ingress.recording.recorder import Recorder
 from tachograph.ingress.relay import Registered, Relay
 from tachograph.ingress.routing import Routes
+from tachograph.ingress.upstream.opening import open_pool
 from tachograph.ingress.upstream.pool import UpstreamPool
-from tachograph.ingress.upstream.target import parse_target
-from tachograph.ingress.upstream.tls import Contexts
 from tachograph.schemas.config import Configuration
-from tachograph.schemas.connection import Connection
 
 __all__ = ["DataPlane", "Services"]
 
@@ -52,21 +50,19 @@ class Services:
 class DataPlane:
     """Serves agents from `start` to `stop`. Must be made on the running loop."""
 
-    def __init__(self, config: Configuration, services: Services, *, base: Path) -> None:
+    def __init__(
+        self,
+        config: Configuration,
+        services: Services,
+        *,
+        base: Path,
+        registered: Registered | None = None,
+    ) -> None:
+        """`registered` is what a registry was compiled to; without, the configuration's own connections."""
         self._loop = asyncio.get_running_loop()
-        self.pools = {
-            item.name: _pool(item, services.credentials, base=base, loop=self._loop)
-            for item in config.connections
-        }
-        registered = Registered(
-            Routes(config.connections),
-            self.pools,
-            services.credentials,
-            services.judge,
-            config.policy.contact,
-        )
+        self._retired: list[UpstreamPool] = []
         self.relay = Relay(
-            registered,
+            registered or self._own(config, services, base),
             authenticator=services.authenticator,
             holder=services.holder,
             recorder=services.recorder,
@@ -81,6 +77,28 @@ class DataPlane:
         self.agents = Agents(limits, self.relay.handle, services.on_refused)
         self._tls = server_context(config.ingress.listen.tls, base=base)
         self._server: asyncio.Server | None = None
+
+    @property
+    def pools(self) -> Mapping[str, UpstreamPool]:
+        """By connection, those in force."""
+        return self.relay.registered.pools
+
+    def adopt(self, registered: Registered) -> None:
+        """Serve by this from the next request on; exchanges under way end by what they began with."""
+        before, self.relay.registered = self.relay.registered, registered
+        kept = set(map(id, registered.pools.values()))
+        gone = [pool for pool in before.pools.values() if id(pool) not in kept]
+        for pool in gone:
+            pool.retire()
+        self._retired = [pool for pool in (*self._retired, *gone) if pool.open]
+
+    def _own(self, config: Configuration, services: Services, base: Path) -> Registered:
+        pools = {
+            item.name: open_pool(item, services.credentials, base=base, loop=self._loop)
+            for item in config.connections
+        }
+        routes = Routes(config.connections)
+        return Registered(routes, pools, services.credentials, services.judge, config.policy.contact)
 
     async def start(self, sock: socket.socket) -> None:
         """Accept agents on a bound socket."""
@@ -101,23 +119,10 @@ class DataPlane:
             for connection in tuple(self.agents.connections):
                 connection.stop()
             await self._empty(CANCEL_SECONDS)
-        for pool in self.pools.values():
+        for pool in (*self.pools.values(), *self._retired):
             pool.close()
 
     async def _empty(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.agents.emptied.wait(), seconds)
         return self.agents.emptied.is_set()
-
-
-def _pool(
-    connection: Connection, credentials: CredentialStore, *, base: Path, loop: asyncio.AbstractEventLoop
-) -> UpstreamPool:
-    target, identity = parse_target(connection.upstream), credentials.identity(connection)
-    return UpstreamPool(
-        target,
-        context=Contexts(connection.tls, base=base, identity=identity) if target.tls else None,
-        server_name=connection.tls.server_name,
-        connect_timeout=connection.timeouts.connect,
-        loop=loop,
-    )

@@ -55,6 +55,7 @@ class UpstreamPool:
         self._idle: list[UpstreamConnection] = []
         self._open: set[UpstreamConnection] = set()
         self._sweeper: asyncio.TimerHandle | None = None
+        self._retired = False
 
     @property
     def idle(self) -> int:
@@ -77,13 +78,20 @@ class UpstreamPool:
     def release(self, connection: UpstreamConnection, *, idle: float, clean: bool) -> None:
         """Give back; kept for `idle` seconds if the exchange was `clean` and the upstream keeps it open."""
         reusable = connection.finish()
-        if not (clean and reusable and idle > 0 and len(self._idle) < MAX_IDLE):
+        if not (clean and reusable and idle > 0 and len(self._idle) < MAX_IDLE) or self._retired:
             connection.close()
             return
         connection.idle_until = self._loop.time() + idle
         self._idle.append(connection)
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def retire(self) -> None:
+        """Keep nothing any more: what is idle is closed now, what is in use when its exchange ends."""
+        self._retired = True
+        for connection in tuple(self._idle):
+            connection.close()
+        self._idle.clear()
 
     def close(self) -> None:
         """Close everything, exchanges under way too."""

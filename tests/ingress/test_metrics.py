@@ -1,7 +1,7 @@
 """The names that dashboards and alerts rely on."""
 
 from tachograph.ingress import metrics
-from tachograph.ingress.metrics import APPROVAL_GAUGES, GAUGES, Metrics
+from tachograph.ingress.metrics import APPROVAL_GAUGES, GAUGES, REGISTRY_GAUGES, Metrics
 
 
 def test_every_name_stands_in_the_list() -> None:
@@ -9,6 +9,7 @@ def test_every_name_stands_in_the_list() -> None:
     made = Metrics()
     made.watch(lambda: dict.fromkeys(GAUGES, 1.0))
     made.watch(lambda: dict.fromkeys(APPROVAL_GAUGES, 1.0), APPROVAL_GAUGES)
+    made.watch(lambda: dict.fromkeys(REGISTRY_GAUGES, 1.0), REGISTRY_GAUGES)
     made.exchange_ended("model", None)
     made.exchange_ended(None, "unauthenticated")
     made.malformed()

@@ -157,3 +157,15 @@ def test_idle_seconds(value: str, seconds: float) -> None:
     """The target's own word, a second kept in hand; else a little less than common servers wait."""
     assert idle_seconds((("keep-alive", value),)) == seconds
     assert idle_seconds(()) == DEFAULT_IDLE_SECONDS
+
+
+async def test_a_retired_pool_keeps_nothing(pool: UpstreamPool) -> None:
+    """What is idle is closed at once, what is in use when its exchange ends; nobody is cut off."""
+    idle, used = await pool.acquire(), await pool.acquire()
+    await _use(idle)
+    pool.release(idle, idle=10, clean=True)
+    pool.retire()
+    assert (pool.idle, idle.usable, used.usable) == (0, False, True)
+    await _use(used)
+    pool.release(used, idle=10, clean=True)
+    assert (pool.idle, used.usable) == (0, False)
