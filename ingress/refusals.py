@@ -35,7 +35,7 @@ _NEXT: dict[ErrorCode, str] = {
     "forbidden": "Ask the operator to add this principal to the connection's allow list.",
     "policy-denied": "Do not retry unchanged: ask the gateway's operator whether a policy should permit it.",
     "approval-denied": "Do not retry unchanged: the answer was no. Ask the reviewers, or do something else.",
-    "approval-unavailable": "Retry after the time in Retry-After; the operator should look at Kafka and clocks.",
+    "approval-unavailable": "Retry after the time in Retry-After; the operator should look at Kafka.",
     "approval-timeout": "Ask a reviewer to look at it, then send the same request again.",
     "unknown-connection": "Call /c/<connection>/..., with a connection that the configuration names.",
     "credential-missing": "Ask the operator to provide the connection's credential.",
