@@ -13,10 +13,12 @@ from lxml import etree
 
 from tachograph.identity.saml.vocabulary import XSI
 
-__all__ = ["MAX_DEPTH", "MAX_ELEMENTS", "Unreadable", "children", "one", "read", "text"]
+__all__ = ["MAX_ATTRIBUTES", "MAX_DEPTH", "MAX_ELEMENTS", "Unreadable", "children", "one", "read", "text"]
 
 MAX_DEPTH = 32
 MAX_ELEMENTS = 8192
+MAX_ATTRIBUTES = 64
+"""Of one element: canonical XML sorts them, which takes a second for 8,000."""
 _DECLARATION = re.compile(
     r"""<\?xml\s+version=["']1\.0["'](?:\s+encoding=["'](?i:utf-8)["'])?(?:\s+standalone=["'](?:yes|no)["'])?\s*\?>"""
 )
@@ -86,6 +88,8 @@ def _bounded(root: etree._Element) -> None:
     level, count = [root], 0
     for _ in range(MAX_DEPTH):
         for element in level:
+            if len(element.attrib) > MAX_ATTRIBUTES:
+                raise Unreadable(f"an element has more than {MAX_ATTRIBUTES} attributes")
             if not _ELSEWHERE.isdisjoint(element.attrib):
                 raise Unreadable("it points to another document")
         count += len(level)

@@ -57,3 +57,26 @@ def test_arbitrary_bytes_are_refused(data: bytes) -> None:
     """In base64 too."""
     with pytest.raises(Unproven):
         take_apart(base64.b64encode(data).decode())
+
+
+HOSTILE = ["", "<", ">", "&", '"', "<!---->", "<x/>", "\u202e", "&#10;", "_evil", "mallory@corp.test", "</"]
+
+
+@given(st.data())
+def test_no_change_on_its_way_gives_another_assertion(make: Any, data: st.DataObject) -> None:
+    """A piece put in, taken out or repeated anywhere: refused, or what was signed comes out as it was."""
+    idp = make.idp()
+    text = etree.tostring(
+        idp.response("_1", signs=data.draw(st.sampled_from(["assertion", "both"])))
+    ).decode()
+    honest = take_apart(base64.b64encode(text.encode()).decode())
+    begin, end = sorted(data.draw(st.tuples(*[st.integers(0, len(text))] * 2)))
+    piece = data.draw(st.sampled_from([*HOSTILE, text[begin : begin + 400]]))
+    altered = text[:begin] + piece + text[data.draw(st.sampled_from([begin, end])) :]
+    try:
+        root = take_apart(base64.b64encode(altered.encode()).decode())
+        found = evidence(root, idp.certificates, assertion_signed=True, now=make.now)
+    except Unproven:
+        return
+    known = evidence(honest, idp.certificates, assertion_signed=True, now=make.now)
+    assert etree.tostring(found.assertion, method="c14n") == etree.tostring(known.assertion, method="c14n")

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.identity.saml.strict_xml import MAX_DEPTH, MAX_ELEMENTS, Unreadable, one, read, text
+from tachograph.identity.saml.strict_xml import (
+    MAX_ATTRIBUTES,
+    MAX_DEPTH,
+    MAX_ELEMENTS,
+    Unreadable,
+    one,
+    read,
+    text,
+)
 
 XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 
@@ -36,6 +44,7 @@ XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
         f'<a><b {XSI} xsi:noNamespaceSchemaLocation="http://x"/></a>'.encode(),
         b"<a>" * (MAX_DEPTH + 1) + b"</a>" * (MAX_DEPTH + 1),
         b"<a>" + b"<b/>" * MAX_ELEMENTS + b"</a>",
+        b"<a " + b" ".join(b'b%d=""' % number for number in range(MAX_ATTRIBUTES + 1)) + b"/>",
     ],
 )
 def test_what_is_ambiguous_is_refused(data: bytes) -> None:
