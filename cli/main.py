@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from tachograph.cli import canary, credentials, doctor, keys, login, parts, provision, sessions, up
+from tachograph.cli import canary, console, credentials, doctor, keys, login, parts, provision, sessions, up
 from tachograph.cli.approvals import command as approvals
 from tachograph.cli.demo import command as demo
 from tachograph.cli.lazy import LazyGroup
@@ -93,7 +93,21 @@ def main() -> None:
         sys.exit(exit_code(error))
 
 
-_GROUPS = (up, demo, parts, provision, keys, login, credentials, policy, sessions, approvals, doctor, canary)
+_GROUPS = (
+    up,
+    demo,
+    parts,
+    console,
+    provision,
+    keys,
+    login,
+    credentials,
+    policy,
+    sessions,
+    approvals,
+    doctor,
+    canary,
+)
 for group in _GROUPS:
     group.register(app)
 

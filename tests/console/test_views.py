@@ -1,0 +1,57 @@
+"""Documents as a person reads them; pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tachograph.console import views
+from tachograph.console.views import event_view, moment, request_view, span, visible
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.text())
+def test_no_character_steers_or_hides(text: str) -> None:
+    """What is left are visible ones, line feeds and tabs."""
+    shown = visible(text)
+    assert not [char for char in shown if unicodedata.category(char) in {"Cc", "Cf"} and char not in "\n\t"]
+    assert visible(shown) == shown
+
+
+@given(
+    st.dictionaries(st.sampled_from(["unmapped", "http_request", "ai_model", "message_context"]), JSON), JSON
+)
+def test_any_document_can_be_shown(source: dict[str, Any], tacho: object) -> None:
+    """Also one that is not what it should be."""
+    for document in (source, {"unmapped": {"tacho": tacho}}):
+        request_view(document)
+        event_view(document)
+
+
+def test_a_body_is_put_together_and_made_readable() -> None:
+    """Head and further parts; JSON on lines of its own, anything else as it is."""
+    head = {"unmapped": {"tacho": {"body": '{"a":'}}}
+    assert request_view(head, [{"unmapped": {"tacho": {"body": "1}"}}}]).body == '{\n  "a": 1\n}'
+    assert request_view({"unmapped": {"tacho": {"body": "{x"}}}).body == "{x"
+
+
+def test_what_is_cut_is_said() -> None:
+    """Nobody takes a part for the whole."""
+    long = "x" * (views.MAX_SHOWN + 1)
+    view = request_view({"unmapped": {"tacho": {"body": long, "incomplete": True, "withheld": "why"}}})
+    assert len(view.notes) == 3
+    assert len(view.body) == views.MAX_SHOWN + 1
+
+
+def test_times_are_said_plainly() -> None:
+    """Seconds, minutes, hours; UTC."""
+    assert [span(each) for each in (-5, 59_000, 61_000, 3_700_000)] == ["0 s", "59 s", "1 min", "1 h 1 min"]
+    assert moment(1_790_000_000_000) == "2026-09-21T14:13:20Z"
