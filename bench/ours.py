@@ -5,7 +5,6 @@ Kafka and OpenSearch are real: those that `--kafka` and `--opensearch` name, or 
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import os
@@ -19,6 +18,7 @@ from pathlib import Path
 import yaml
 
 from bench.peers import ROOT, Running, free_port, pin, wait_port
+from tachograph.cli.home import make_key_files
 from tachograph.cli.stack.config import StackConfig
 from tachograph.cli.stack.engines import Endpoints, Stack
 from tachograph.cli.stack.progress import for_stream
@@ -45,10 +45,7 @@ class Site:
         """A fresh site whose topics and indices have a prefix of their own."""
         site = cls(folder, free_port(), f"bench-{secrets.token_hex(4)}")
         keys = folder / "keys"
-        keys.mkdir(mode=0o700, parents=True)
-        for name in ("kek", "pseudonym"):
-            (keys / name).write_bytes(base64.b64encode(secrets.token_bytes(32)))
-            (keys / name).chmod(0o600)
+        make_key_files(keys, randomness=os.urandom)
         site.config.write_text(yaml.safe_dump(site._settings(endpoints, upstream)))
         return site
 

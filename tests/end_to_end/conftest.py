@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import secrets
 import socket
@@ -22,6 +21,7 @@ from confluent_kafka.admin import AdminClient
 
 from tachograph.cli.api_keys import ApiKeys
 from tachograph.cli.assembly import PARTS, part
+from tachograph.cli.home import make_key_files
 from tachograph.cli.supervisor import Supervisor
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.document import load_configuration
@@ -229,11 +229,10 @@ class Site:
 
     def close(self) -> None:
         self.supervisor.stop()
-        topics = self.config.kafka.topics
         admin = AdminClient({"bootstrap.servers": self.config.kafka.bootstrap_servers})
-        for future in admin.delete_topics(
-            [topics.raw, topics.masked, topics.keys, topics.deadletter], operation_timeout=20
-        ).values():
+        mine = f"{self.config.kafka.topic_prefix}."
+        ours = [name for name in admin.list_topics(timeout=20).topics if name.startswith(mine)]
+        for future in admin.delete_topics(ours, operation_timeout=20).values():
             future.result(30)
         for family in ("events", "messages"):
             self._cluster.call("DELETE", f"/{self.prefix}-{family}-*")
@@ -262,10 +261,7 @@ def opened(
     """
     target = Target()
     keys = folder / "keys"
-    keys.mkdir(mode=0o700, parents=True)
-    for name in ("kek", "pseudonym"):
-        (keys / name).touch(mode=0o600)
-        (keys / name).write_bytes(base64.b64encode(secrets.token_bytes(32)))
+    make_key_files(keys, randomness=os.urandom)
     file = folder / "tacho.yaml"
     file.write_text(yaml.safe_dump(_settings(engines, target.port, allow) | dict(more or {})))
     config = load_configuration(file.read_text(), file=str(file))
