@@ -19,7 +19,7 @@ from tachograph.ingress.errors import CredentialMissing
 from tachograph.schemas.connection import Connection, Credential, SecretSource
 from tachograph.schemas.payload import HeaderField
 
-__all__ = ["CONCEALED", "CredentialStore"]
+__all__ = ["CONCEALED", "CredentialStore", "uncompressed"]
 
 CONCEALED = "[target-credential]"
 AGENTS_OWN = frozenset({"authorization", "x-api-key", "api-key"})
@@ -68,7 +68,7 @@ class CredentialStore:
             raise CredentialMissing(f"the credential of the connection {connection.name} is not one line")
         kept = tuple(item for item in headers if item[0].lower() not in AGENTS_OWN)
         if connection.conceal_body:  # nothing is found in what is compressed
-            kept = (*(item for item in kept if item[0].lower() != "accept-encoding"), AS_IT_IS)
+            kept = uncompressed(kept)
         if credential.type == "query":
             return _with_query(target, credential.name or "", secret), kept
         name, value = _header(credential, secret)
@@ -123,6 +123,11 @@ class CredentialStore:
         if made is None or made[0] is not values:
             made = self._patterns[source] = (values, _pattern(values))
         return made[1]
+
+
+def uncompressed(headers: tuple[HeaderField, ...]) -> tuple[HeaderField, ...]:
+    """The fields of a request whose answer is to come as it is."""
+    return (*(item for item in headers if item[0].lower() != "accept-encoding"), AS_IT_IS)
 
 
 def _sources(connection: Connection) -> tuple[SecretSource, ...]:

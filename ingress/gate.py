@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
-from tachograph.ingress.admission import MAX_JUDGED_BODY, Asked, Decision, Effect, Holder, Judge
+from tachograph.ingress.admission import MAX_JUDGED_BODY, Asked, Decision, Effect, Holder, Judge, ToolUse
 from tachograph.ingress.errors import Ambiguous, BadRequest, JudgementFull, PolicyDenied
 from tachograph.schemas.payload import PolicyDecision
 
@@ -83,7 +83,23 @@ class Gate:
         """The decision, and what the record says about it."""
         begun = self.clock_ns()
         decision = self.judge.decide(self.asked)
-        return decision, PolicyDecision(
+        return decision, self._facts(decision, begun)
+
+    @property
+    def reads_tools(self) -> bool:
+        return self.judge.reads_tools(self.asked.connection)
+
+    def decide_tool(self, use: ToolUse, problem: str | None) -> tuple[Decision, PolicyDecision]:
+        """The same for a tool call in the answer; one with a `problem` is denied unread."""
+        begun = self.clock_ns()
+        if problem is not None:
+            decision = Decision(Effect.DENY, (), problem, "", "", 0, malformed=True)
+        else:
+            decision = self.judge.decide_tool(self.asked, use)
+        return decision, self._facts(decision, begun)
+
+    def _facts(self, decision: Decision, begun: int) -> PolicyDecision:
+        return PolicyDecision(
             effect=decision.effect.value,
             policies=decision.policies,
             reason=decision.reason,

@@ -8,7 +8,7 @@ exactly one `end` of the record.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -22,6 +22,7 @@ from tachograph.ingress.errors import (
     ClientTimeout,
     GatewayFault,
     IngressError,
+    UpstreamGarbage,
     UpstreamReset,
     UpstreamTimeout,
 )
@@ -39,8 +40,13 @@ from tachograph.ingress.http.serialize import (
     request_head,
     response_head,
 )
+from tachograph.ingress.llm.dialects import filter_of
+from tachograph.ingress.llm.errors import Unreadable
+from tachograph.ingress.llm.stream import Filter
+from tachograph.ingress.policy.paths import view
 from tachograph.ingress.recording.recorder import MAX_PIECE_BYTES, ExchangeRecord
 from tachograph.ingress.refusals import refuse, rpc_id
+from tachograph.ingress.screen import Client, Screen
 from tachograph.ingress.upstream.connection import UpstreamConnection
 from tachograph.ingress.upstream.pool import UpstreamPool, idle_seconds
 from tachograph.schemas.connection import Connection
@@ -56,6 +62,8 @@ BODY_SILENCE_SECONDS = 60.0
 
 # RFC 9110, 9.2.2
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+
+_OF_THE_BODY = frozenset({"content-length", "content-md5", "content-digest", "repr-digest", "digest", "etag"})
 
 _log = structlog.get_logger(__name__)
 
@@ -98,12 +106,18 @@ class Passage:
         self._request_sent = False
         self._answering = False
         self._close_delimited = False
+        self._gate: Gate | None = None
+        self._heard = False
+        """The target's own answer is on record, so ours in its place is not."""
+        self._ended: IngressError | None = None
+        """Why the answer was ended in its own protocol before its end."""
 
     async def run(self, way: Callable[[], Onward], gate: Gate | None = None) -> None:
         """Forward the request, if its gate lets it pass, and relay its response.
 
         `way` is asked last, once the request may go. Raises nothing but cancellation.
         """
+        self._gate = gate
         try:
             if gate is None:
                 onward = way()
@@ -120,7 +134,8 @@ class Passage:
             log_fault("exchange_failed", error)
             await self._fail(GatewayFault("a defect of the gateway; its log says where"))
         else:
-            self._record.end()
+            ended = self._ended
+            self._record.end(error=ended.recorded() if ended else None, complete=ended is None)
 
     async def refuse(self, error: IngressError) -> None:
         """Answer without forwarding anything; the record holds the head and our answer."""
@@ -277,6 +292,7 @@ class Passage:
             self._stream().close()
             await self._send(onward, b"", end=True, fresh=True)
             head = await self._await_head(onward)
+        answered = self._answer_filter(onward, head)
         self._record.response_head(
             status=head.status,
             reason=head.reason,
@@ -285,7 +301,10 @@ class Passage:
             origin="upstream",
         )
         self._agent.reusable = self._will_keep()
-        await self._pump(onward, head)
+        if answered is None:
+            await self._pump(onward, head)
+        else:
+            await self._pump_screened(onward, _open_ended(head), answered)
         self._give_back(onward, head)
 
     async def _await_head(self, onward: Onward) -> ReceivedHead:
@@ -335,6 +354,70 @@ class Passage:
                 continue
             await self._await_body(upstream, timeouts.read)
 
+    def _answer_filter(self, onward: Onward, head: ReceivedHead) -> Filter | None:
+        """What cuts tool calls out of this answer, where policies look at them."""
+        if self._gate is None or not self._gate.reads_tools or head.length == 0:
+            return None
+        if not 200 <= head.status < 300:
+            return None
+        try:
+            return filter_of(view(onward.target.partition("?")[0]).folded, head.headers)
+        except Unreadable as error:
+            raise UpstreamGarbage(f"policies look at tool calls here: {error}") from None
+
+    async def _pump_screened(self, onward: Onward, head: ReceivedHead, filter_: Filter) -> None:
+        """As `_pump`, for an answer in which tool calls are judged. The record has what the target sent."""
+        agent, chunked = self._agent, self._incoming.http_version == "1.1"
+        self._close_delimited, self._heard = not chunked, True
+        out = [response_head(head.status, head.reason, self._response_fields(head, chunked=chunked))]
+
+        def send(data: bytes) -> None:
+            self._answering = True
+            out.append(chunk(data) if chunked and data else data)
+            agent.write(b"".join(out))
+            out.clear()
+
+        async def emit(data: bytes) -> None:
+            if data:
+                send(data)
+                await agent.drain(onward.connection.timeouts.write)
+
+        if self._gate is None:
+            raise GatewayFault("a screen without a gate")
+        client = Client(send, self._stay, lambda: agent.gone)
+        with Screen(filter_, self._gate, self._record, client) as screen:
+            if screen.streams:
+                send(b"")
+            await self._screen_body(onward, screen, onward.conceal_body(head.headers), emit)
+        if screen.error is not None and not self._answering:
+            raise screen.error
+        self._ended = screen.error
+        if chunked:
+            out.append(last_chunk(self._trailers(onward.conceal(self._response().trailers))))
+        agent.write(b"".join(out))
+        self._answering = True
+        await agent.drain(onward.connection.timeouts.write)
+
+    async def _screen_body(
+        self,
+        onward: Onward,
+        screen: Screen,
+        concealment: BodyConcealment | None,
+        emit: Callable[[bytes], Awaitable[None]],
+    ) -> None:
+        upstream, response, done = self._stream(), self._response(), False
+        while not done and screen.error is None:
+            data = upstream.take(MAX_PIECE_BYTES)
+            done = response.body.exhausted
+            if concealment is not None:
+                data = concealment.feed(data, end=done)
+            self._record.response_data(data)
+            await screen.feed(data, end=done, out=emit)
+            if data:
+                await self._record.ready()
+            elif not done and screen.error is None:
+                await self._await_body(upstream, onward.connection.timeouts.read)
+
     async def _await_body(self, upstream: UpstreamConnection, seconds: float) -> None:
         if (trouble := upstream.trouble) is not None:
             raise trouble
@@ -362,7 +445,8 @@ class Passage:
         return trailer_fields(trailers) if self._incoming.takes_trailers else ()
 
     def _give_back(self, onward: Onward, head: ReceivedHead) -> None:
-        onward.pool.release(self._stream(), idle=idle_seconds(head.headers), clean=self._request_sent)
+        clean = self._request_sent and self._ended is None
+        onward.pool.release(self._stream(), idle=idle_seconds(head.headers), clean=clean)
         self._upstream = None
 
     # --- the ways to end badly ---
@@ -403,6 +487,8 @@ class Passage:
         closing = () if self._agent.reusable else (("Connection", "close"),)
         body = b"" if self._incoming.method == "HEAD" else refusal.body
         self._agent.write(response_head(refusal.status, refusal.reason, (*refusal.headers, *closing)) + body)
+        if self._heard:
+            return
         self._record.response_head(
             status=refusal.status,
             reason=refusal.reason,
@@ -446,6 +532,12 @@ class Passage:
         if response is None:
             raise GatewayFault("no exchange on the upstream connection")
         return response
+
+
+def _open_ended(head: ReceivedHead) -> ReceivedHead:
+    """The head of a body whose length and digest may come to differ from what was announced."""
+    kept = tuple(field for field in head.headers if field[0].lower() not in _OF_THE_BODY)
+    return replace(head, headers=kept, length=None)
 
 
 def _concealed(head: ReceivedHead, onward: Onward) -> ReceivedHead:

@@ -17,7 +17,7 @@ from tachograph.ingress.errors import Ambiguous, IngressError, Overload, PolicyD
 from tachograph.schemas.event import Protocol
 from tachograph.schemas.payload import ErrorCode, HeaderField
 
-__all__ = ["MAX_RPC_BYTES", "Refusal", "refuse", "rpc_id"]
+__all__ = ["MAX_RPC_BYTES", "Refusal", "refuse", "rpc_id", "sentence"]
 
 MAX_RPC_BYTES = 256 << 10
 
@@ -85,6 +85,11 @@ def refuse(
         value, media = _problem(error, advice, exchange), "application/problem+json"
     body = orjson.dumps(value)
     return Refusal(error.status, _reason(error.status), _headers(error, media, len(body), exchange), body)
+
+
+def sentence(error: IngressError) -> str:
+    """What is wrong and what to do next, in words."""
+    return _sentence(error, _advice(error))
 
 
 def rpc_id(body: bytes) -> str | int | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tachograph.ingress.admission import Asked, Holder, Judge
-from tachograph.ingress.credentials import CredentialStore
+from tachograph.ingress.credentials import CredentialStore, uncompressed
 from tachograph.ingress.errors import BadRequest, Forbidden, GatewayFault, IngressError, UnknownConnection
 from tachograph.ingress.faults import log_fault
 from tachograph.ingress.gate import Gate, Waiting
@@ -75,6 +75,8 @@ class Registered:
             raise BadRequest("expected a path below the connection's own, got one with `..`")
         fields = end_to_end(exchange.who.forward, incoming.control)
         kept = tuple(field for field in fields if field[0].lower() not in _OURS)
+        if self.judge is not None and self.judge.reads_tools(connection):
+            kept = uncompressed(kept)
         target, headers = self.credentials.inject(connection, exchange.target, kept)
         framing = (("Transfer-Encoding", "chunked"),) if incoming.length == -1 else ()
         return Onward(

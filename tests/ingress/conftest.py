@@ -189,6 +189,14 @@ class FakeRecord:
     complete: bool | None = None
     decision: PolicyDecision | None = None
     registry: str | None = None
+    tools: list[dict[str, Any]] = field(default_factory=list)
+    """What was decided about tool calls in the answer."""
+
+    async def decided_tool(self, decision: str, **told: Any) -> uuid.UUID:
+        assert self.complete is None, "decided after the end"
+        await self.recorder.durable()
+        self.tools.append({"decision": decision, **told})
+        return uuid.uuid4()
 
     def judged(self, decision: PolicyDecision) -> None:
         assert self.decision is None, "judged twice"
