@@ -38,6 +38,7 @@ from tachograph.console.metrics import Metrics
 from tachograph.console.oidc_login import OidcLogin
 from tachograph.console.pen import Pen
 from tachograph.console.reviewing import Reviewing
+from tachograph.console.saml_login import SamlLogin
 from tachograph.console.sessions import OneTime, Sessions
 from tachograph.console.tail import Tail
 from tachograph.console.templating import Templates
@@ -146,10 +147,13 @@ async def opened(config: Configuration, *, base: Path, url: str) -> AsyncIterato
         yield Opened(console_app(rooms, origin=url), desk, rooms.live, counts, sessions)
 
 
-def _methods(config: Configuration, told: Console, base: Path, url: str) -> list[OidcLogin]:
+def _methods(config: Configuration, told: Console, base: Path, url: str) -> list[OidcLogin | SamlLogin]:
     issuers = {item.issuer: item for item in config.identity.oidc}
     try:
-        return [OidcLogin(login, issuers[login.issuer], base=base, public_url=url) for login in told.logins]
+        return [
+            *(OidcLogin(login, issuers[login.issuer], base=base, public_url=url) for login in told.logins),
+            *(SamlLogin(each, base=base, public_url=url) for each in config.identity.saml),
+        ]
     except IssuerFailed as error:
         raise OperatorError(error.detail) from None
 

@@ -13,11 +13,12 @@ import pytest
 from lxml import html
 
 from tachograph.cli.stack.realm import Person, Realm, realm, saml
+from tachograph.console.serve import opened
 from tachograph.identity.documents import issuer_client
 from tachograph.identity.errors import LoginRefused, Unproven
 from tachograph.identity.saml import provider_metadata
-from tachograph.identity.saml.request import Attempt
 from tachograph.identity.saml.service_provider import ServiceProvider, ourselves
+from tachograph.schemas.config import Configuration
 from tachograph.schemas.event import PrincipalKind
 from tachograph.schemas.identity_settings import SamlProvider
 
@@ -69,9 +70,9 @@ class Browser:
         self._cookies: dict[str, str] = {}
         self._client = httpx.Client(timeout=SECONDS)
 
-    def log_in(self, attempt: Attempt, person: Person) -> tuple[str, dict[str, str]]:
+    def log_in(self, address: str, person: Person) -> tuple[str, dict[str, str]]:
         """Where the answer is to be posted, and what: the last page is a form that a script would send."""
-        page = self._ask("GET", attempt.url)
+        page = self._ask("GET", address)
         form = self._form(page)
         form.fields["username"], form.fields["password"] = person.name, person.password
         last = self._form(self._ask("POST", form.action, data=dict(form.form_values())))
@@ -112,7 +113,7 @@ async def test_a_person_logs_in(
     """From the redirect to the posted answer: a principal of the realm, in its groups, for a while."""
     console = provider(rules(realm_, name), client)
     attempt = await console.begin()
-    where, form = browser.log_in(attempt, ADA)
+    where, form = browser.log_in(attempt.url, ADA)
     assert where == f"{CONSOLE}/login/{name}/back"
     proof = await console.finish(attempt, form)
     principal = proof.principal
@@ -131,7 +132,7 @@ async def test_an_answer_that_was_altered_or_used_is_refused(
     """Another group in it, and the very same one again."""
     console = provider(rules(realm_, "both"), client)
     attempt = await console.begin()
-    _, form = browser.log_in(attempt, ADA)
+    _, form = browser.log_in(attempt.url, ADA)
     text = base64.b64decode(form["SAMLResponse"]).decode()
     assert ">ops<" in text
     altered = base64.b64encode(text.replace(">ops<", ">admins<").encode()).decode()
@@ -147,7 +148,7 @@ async def test_an_answer_to_another_console_is_refused(
     """Keycloak signed it, and for somebody else."""
     theirs, ours = (provider(rules(realm_, name), client) for name in ("both", "whole"))
     attempt = await theirs.begin()
-    _, form = browser.log_in(attempt, ADA)
+    _, form = browser.log_in(attempt.url, ADA)
     mine = await ours.begin()
     with pytest.raises(Unproven, match="another address"):
         await ours.finish(mine, form | {"RelayState": mine.relay_state})
@@ -159,9 +160,33 @@ async def test_a_response_alone_may_be_too_little(
     """Where the operator wants the assertion itself signed, Keycloak's default is refused with the reason."""
     console = provider(rules(realm_, "whole", assertion_signed=True), client)
     attempt = await console.begin()
-    _, form = browser.log_in(attempt, ADA)
+    _, form = browser.log_in(attempt.url, ADA)
     with pytest.raises(Unproven, match="assertion is not signed"):
         await console.finish(attempt, form)
+
+
+async def test_a_person_logs_in_to_the_console(realm_: Realm, browser: Browser, tmp_path: Path) -> None:
+    """Through its own pages, wired as in service, from the button to a page with the person's name."""
+    key = tmp_path / "approvals"
+    key.write_bytes(base64.b64encode(secrets.token_bytes(32)))
+    key.chmod(0o600)
+    config = Configuration.model_validate(
+        {
+            "console": {},
+            "identity": {"saml": [rules(realm_, "both").model_dump()]},
+            "keys": {"approvals_file": str(key)},
+            "kafka": {"bootstrap_servers": "127.0.0.1:1"},  # nobody is there, and logins do not need it
+        }
+    )
+    async with opened(config, base=tmp_path, url=CONSOLE) as console:
+        transport = httpx.ASGITransport(console.app)
+        async with httpx.AsyncClient(transport=transport, base_url=CONSOLE) as pages:
+            left = await pages.get("/login/both?next=/history")
+            where, form = browser.log_in(left.headers["location"], ADA)
+            taken = await pages.post(where, data=form, headers={"origin": "null"})
+            landed = await pages.get(taken.headers["location"])
+            assert (landed.status_code, landed.headers["location"]) == (303, "/history")
+            assert "ada@example.test" in (await pages.get("/history")).text
 
 
 async def test_keycloak_rotates_its_key_between_request_and_answer(
@@ -171,13 +196,13 @@ async def test_keycloak_rotates_its_key_between_request_and_answer(
     monkeypatch.setattr(provider_metadata, "ASK_SECONDS", 0.0)
     console = provider(rules(realm_, "both").model_copy(update={"metadata_seconds": 3600}), client)
     old = await console.begin()
-    _, before = browser.log_in(old, ADA)
+    _, before = browser.log_in(old.url, ADA)
     ((_, old_key),) = realm_.signing_keys().items()
     attempt = await console.begin()
     realm_.add_key(priority=200)
     realm_.remove_key(old_key)
     fresh = Browser()
-    _, form = fresh.log_in(attempt, ADA)
+    _, form = fresh.log_in(attempt.url, ADA)
     fresh.close()
     assert (await console.finish(attempt, form)).principal.id == "ada@example.test"
     with pytest.raises(Unproven, match="does not verify"):
