@@ -1,0 +1,1 @@
+"""The bundle: one session with its proofs in one file (docs/spec/bundle.md); bytes in, values out."""

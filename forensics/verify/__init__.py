@@ -1,0 +1,1 @@
+"""What an auditor asks of a bundle: is it what happened, unaltered and whole; pure, and never a traceback."""

@@ -1,0 +1,119 @@
+"""The capture chain: each strand from its session.open to its session.close, without a gap or a second end.
+
+What the chain says of itself cannot show a strand that is missing as a whole, nor tell a lost tail from a
+session that is still open: that is for the gateway's signed heartbeats, which a later version of the bundle
+carries.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tachograph.forensics.verdict import Verdict
+from tachograph.forensics.verify.documents import Document
+from tachograph.forensics.verify.report import Findings, RecordState, State
+from tachograph.schemas.event import GENESIS, EventType, Header, header_hash, strand_uids
+
+__all__ = ["MAX_HOLE", "check_parts", "check_strands"]
+
+MAX_HOLE = 100_000
+"""A wider gap is missing as a whole: a bundle has fewer leaves than that."""
+Uid = Callable[[int], str]
+_PARTS = uuid.UUID("0b7c52a4-7bd5-5f0a-8f8e-7f6d3a1c9e15")
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    header: Header
+    canonical: bytes
+    document: Document
+
+
+def check_strands(
+    documents: Iterable[Document], lost: Mapping[str, str], findings: Findings
+) -> list[RecordState]:
+    """Judge the chain of each strand. `lost` are leaves without a document, type by uid.
+
+    Returns the places that neither a document nor a leaf stands for.
+    """
+    strands: dict[tuple[uuid.UUID, uuid.UUID], dict[int, _Link]] = defaultdict(dict)
+    for item in documents:
+        if item.header is not None and item.canonical is not None:
+            key = (item.header.session, item.header.epoch)
+            strands[key].setdefault(item.header.seq, _Link(item.header, item.canonical, item))
+    holes: list[RecordState] = []
+    for (session, epoch), links in strands.items():
+        where = f"strand {epoch}"
+        _check_chain(where, links, findings)
+        missing = _holes(links, strand_uids(session, epoch), lost)
+        if missing:
+            findings.add(Verdict.RECORD_MISSING, where, f"{missing} places have no record")
+            holes.append(RecordState(None, "unknown", State.MISSING, missing))
+        _check_end(where, links, strand_uids(session, epoch), lost, findings)
+    return holes
+
+
+def _check_chain(where: str, links: Mapping[int, _Link], findings: Findings) -> None:
+    end = max(links)
+    for seq, link in links.items():
+        at = f"{where}, seq {seq}"
+        before = links.get(seq - 1)
+        if (seq == 0) != (link.header.type is EventType.SESSION_OPEN):
+            findings.add(Verdict.CHAIN_BROKEN, at, "a strand begins with session.open, and only once")
+        if link.header.type is EventType.SESSION_CLOSE and (
+            seq != end or link.document.tacho.get("records") != seq + 1
+        ):
+            findings.add(Verdict.CHAIN_BROKEN, at, "session.close does not count and end the strand")
+        wanted = GENESIS if seq == 0 else header_hash(before.canonical) if before else link.header.prev
+        if link.header.prev != wanted:
+            findings.add(Verdict.CHAIN_BROKEN, at, "`prev` is not the hash of the header before")
+
+
+def _holes(links: Mapping[int, _Link], uid: Uid, lost: Mapping[str, str]) -> int:
+    missing, expected = 0, 0
+    for seq in sorted(links):
+        width = seq - expected
+        if width > MAX_HOLE:
+            missing += width
+        else:
+            missing += sum(uid(place) not in lost for place in range(expected, seq))
+        expected = seq + 1
+    return missing
+
+
+def _check_end(
+    where: str, links: Mapping[int, _Link], uid: Uid, lost: Mapping[str, str], findings: Findings
+) -> None:
+    end = max(links)
+    kind = links[end].header.type.value
+    while (after := lost.get(uid(end + 1))) is not None:
+        end, kind = end + 1, after
+    if kind != EventType.SESSION_CLOSE.value:
+        findings.add(Verdict.TAIL_MISSING, where, f"it ends at seq {end} without session.close")
+
+
+def check_parts(documents: Sequence[Document], lost: Mapping[str, str], findings: Findings) -> None:
+    """Whether every part of a long body, and every message that a request names, is there."""
+    known = {item.uid for item in documents} | set(lost)
+    said = [item.tacho.get("message") for item in documents if item.type == "message"]
+    messages = [item for item in said if isinstance(item, dict)]
+    hashes = {item.get("hash") for item in messages if isinstance(item.get("hash"), str)}
+    for item in documents:
+        count = item.tacho.get("body_parts")
+        if type(count) is int and not _has_parts(item.uid, count, known):
+            findings.add(Verdict.PART_MISSING, item.uid, f"of {count} parts of its body")
+        talk = item.tacho.get("conversation")
+        if isinstance(talk, dict) and talk.get("head") not in hashes:
+            findings.add(Verdict.PART_MISSING, item.uid, "the last message of its conversation")
+    for message in messages:
+        if message.get("index") != 0 and message.get("parent") not in hashes:
+            findings.add(Verdict.PART_MISSING, f"message {message.get('index')}", "the message before it")
+
+
+def _has_parts(uid: str, count: int, known: set[str]) -> bool:
+    if count > len(known):
+        return False
+    return all(str(uuid.uuid5(_PARTS, f"{uid}/{index}")) in known for index in range(1, count + 1))

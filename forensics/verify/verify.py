@@ -1,0 +1,186 @@
+"""A bundle and a trust policy in, a report out: no network, no service, no clock, and never a traceback.
+
+The order of the checks changes nothing: all that is wrong is found, and the finding with the lowest code is
+the verdict. Only a bundle that cannot be believed at all is not looked into (`read_bundle`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from tachograph.forensics.bundle.content import Line
+from tachograph.forensics.bundle.reader import Exporters, Note, Opened, Refused, read_bundle
+from tachograph.forensics.verdict import Verdict
+from tachograph.forensics.verify.documents import WIRE_TYPES, Document, Unreadable, read_document
+from tachograph.forensics.verify.logs import CLOCK_SKEW_SECONDS, check_logs, seconds
+from tachograph.forensics.verify.policy import TrustPolicy
+from tachograph.forensics.verify.report import Findings, RecordState, Report, State, refused
+from tachograph.forensics.verify.strands import check_parts, check_strands
+from tachograph.schemas.errors import ProofBroken
+from tachograph.schemas.leaf import Leaf
+from tachograph.schemas.merkle import check_inclusion, leaf_hash
+
+__all__ = ["verify_bundle"]
+
+
+def verify_bundle(data: bytes, policy: TrustPolicy) -> Report:
+    """Judge one bundle by the keys and rules of a policy."""
+    try:
+        opened = read_bundle(data, _exporters(policy))
+    except Refused as error:
+        return refused(error.verdict, error.where, error.text)
+    findings = Findings()
+    last = check_logs(opened, policy, findings)
+    work = _Work(opened, policy, findings)
+    for number, line in enumerate(opened.lines):
+        work.take(number, line)
+    work.finish()
+    return Report(
+        verdict=findings.verdict,
+        session=opened.session,
+        records=tuple(work.states),
+        findings=tuple(sorted(findings.shown, key=lambda item: item.verdict.code)),
+        counts={item.word: findings.counts[item] for item in Verdict if findings.counts[item]},
+        sealed=tuple((name, item.said.size, item.said.time or "") for name, item in last.items()),
+    )
+
+
+def _exporters(policy: TrustPolicy) -> Exporters:
+    return Exporters(
+        tuple(item.parsed for item in policy.exporters if not item.revoked),
+        tuple(item.parsed for item in policy.exporters if item.revoked),
+    )
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is known after some lines."""
+
+    opened: Opened
+    policy: TrustPolicy
+    findings: Findings
+    states: list[RecordState] = field(default_factory=list)
+    documents: list[Document] = field(default_factory=list)
+    lost: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, dict[str, Document | None]] = field(default_factory=lambda: defaultdict(dict))
+    places: dict[str, list[Leaf]] = field(default_factory=lambda: defaultdict(list))
+    wired: bool = False
+
+    def take(self, number: int, line: Line) -> None:
+        """One line: its leaf, its proof, its document."""
+        where = f"line {number + 1}"
+        self.wired = self.wired or (line.leaf is not None and line.leaf.type in WIRE_TYPES)
+        checkpoint = self._prove(where, line)
+        if line.document is None:
+            self._missing(where, line)
+            return
+        digest = leaf_hash(line.document)
+        genuine = line.leaf is None or digest.hex() == line.leaf.leaf
+        if not genuine:
+            self.findings.add(_altered(line), where, "its bytes do not hash to its leaf")
+        try:
+            document = read_document(line.document)
+        except Unreadable as error:
+            self.findings.add(error.verdict, where, str(error))
+            kind = line.leaf.type if line.leaf else "unknown"
+            self._state(str(line.leaf.uid) if line.leaf else None, kind, genuine=genuine)
+            return
+        self._said(where, line, document, checkpoint)
+        self.versions[document.uid].setdefault(line.leaf.leaf if line.leaf else digest.hex(), document)
+        self._state(document.uid, document.type, genuine=genuine)
+
+    def finish(self) -> None:
+        """What only all lines together show."""
+        for uid, versions in self.versions.items():
+            if len(versions) > 1 and (found := _twice(list(versions.values()))) is not None:
+                self.findings.add(found, uid, f"it has {len(versions)} documents")
+        for log, leaves in self.places.items():
+            ordered = sorted(leaves, key=lambda leaf: leaf.index)
+            if any(one.offset >= two.offset for one, two in pairwise(ordered)):
+                self.findings.add(Verdict.LEAF_DISAGREES, log, "leaves are not in the order of their offsets")
+        ours = [item for item in self.documents if item.session == self.opened.session]
+        self.states += check_strands(ours, self.lost, self.findings)
+        check_parts(ours, self.lost, self.findings)
+        if not self.wired:
+            self.findings.add(Verdict.SESSION_MISSING, self.opened.session, "no record and no leaf of it")
+
+    def _prove(self, where: str, line: Line) -> Note | None:
+        if line.leaf is None or line.proof is None:
+            self.findings.add(Verdict.RECORD_UNSEALED, where, "no checkpoint covers it")
+            return None
+        self.places[line.log or ""].append(line.leaf)
+        item = self.opened.checkpoints[line.proof.checkpoint]
+        leaf, said = bytes.fromhex(line.leaf.leaf), item.said
+        if said.origin != line.log:
+            self.findings.add(Verdict.PROOF_BROKEN, where, "the checkpoint is another log's")
+        try:
+            check_inclusion(leaf, line.leaf.index, size=said.size, proof=line.proof.path, root=said.root)
+        except ProofBroken as error:
+            self.findings.add(Verdict.PROOF_BROKEN, where, str(error))
+        return item
+
+    def _missing(self, where: str, line: Line) -> None:
+        leaf = line.leaf
+        if leaf is None:  # the reader lets no such line through
+            return
+        uid = str(leaf.uid) if leaf.uid else f"{line.log}#{leaf.index}"
+        self.lost[uid] = leaf.type
+        self.versions[uid].setdefault(leaf.leaf, None)
+        self.findings.add(Verdict.DOCUMENT_MISSING, where, f"{leaf.type} {uid}")
+        self.states.append(RecordState(uid, leaf.type, State.MISSING))
+
+    def _said(self, where: str, line: Line, document: Document, checkpoint: Note | None) -> None:
+        self.documents.append(document)
+        self.wired = self.wired or document.type in WIRE_TYPES
+        if line.leaf is not None and not _agrees(line.leaf, document):
+            self.findings.add(Verdict.LEAF_DISAGREES, where, "uid, session, type or day is another")
+        if document.session != self.opened.session:
+            self.findings.add(Verdict.SESSION_SPLICED, where, "its session is another")
+        if document.header is None:
+            return
+        if not self._ruled(document):
+            self.findings.add(Verdict.RULESET_REFUSED, where, "its masking rules are none that are trusted")
+        late = 0 if checkpoint is None else seconds(checkpoint.said.time or "") + CLOCK_SKEW_SECONDS
+        if checkpoint is not None and seconds(document.header.ts) > late:
+            self.findings.add(Verdict.CHECKPOINT_BACKDATED, where, "sealed before it was recorded")
+
+    def _ruled(self, document: Document) -> bool:
+        ruleset = document.tacho.get("ruleset")
+        if ruleset is None:
+            return "body" not in document.tacho  # only the header could be told of it
+        known = self.policy.rulesets
+        return isinstance(ruleset, str) and ruleset != "" and (known is None or ruleset in known)
+
+    def _state(self, uid: str | None, kind: str, *, genuine: bool) -> None:
+        self.states.append(RecordState(uid, kind, State.PRESENT if genuine else State.MISSING))
+
+
+def _altered(line: Line) -> Verdict:
+    node = hashlib.sha256(b"\x01" + (line.document or b"")).hexdigest()
+    confused = line.leaf is not None and node == line.leaf.leaf
+    return Verdict.LEAF_NODE_CONFUSION if confused else Verdict.RECORD_ALTERED
+
+
+def _agrees(leaf: Leaf, document: Document) -> bool:
+    said = (str(leaf.uid), str(leaf.session), leaf.type, leaf.day)
+    return said == (document.uid, document.session, document.type, _day(document.time))
+
+
+def _day(millis: int) -> str:
+    if not 0 <= millis < 253_402_300_800_000:  # the year 10000
+        return ""
+    return f"{datetime.fromtimestamp(millis // 1000, UTC):%Y.%m.%d}"
+
+
+def _twice(versions: list[Document | None]) -> Verdict | None:
+    """What it means that one uid has several documents; None where new masking rules explain it."""
+    there = [item for item in versions if item is not None]
+    if len({item.canonical for item in there}) > 1:
+        return Verdict.SESSION_FORKED
+    rules = {str(item.tacho.get("ruleset")) for item in there if item.tacho.get("ruleset") is not None}
+    explained = len(there) == len(versions) == len(rules) and all(item.header for item in there)
+    return None if explained else Verdict.SAME_ID_OTHER_BODY

@@ -1,0 +1,130 @@
+"""Every attack has its verdict, in the files here, by both verifiers; and no mutation passes in silence."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+import verifier
+from attacks import honest, vectors
+from make_vectors import CODES, FOLDER, expected
+from world import bundle, policy, resigned, sealed, story
+
+from tachograph.forensics.bundle.archive import pack, unpack
+from tachograph.forensics.verdict import Verdict
+from tachograph.forensics.verify.policy import TrustPolicy
+from tachograph.forensics.verify.verify import verify_bundle
+
+SPEC = Path(__file__).parent.parent.parent / "docs" / "spec"
+TABLE: dict[str, dict[str, Any]] = json.loads((FOLDER / "expected.json").read_text())
+MAX_LINES = 300
+OWN_WORDS = {"custody.jsonl", "keys.json"}
+"""What the exporter says of itself: whoever signs may say something else."""
+OFFSET = re.compile(rb'"offset":\d+')
+"""Where the exporter found a leaf's message: no hash covers it, only the order (docs/spec/log.md)."""
+STRIDE = 1
+"""Of a bundle that its exporter signs anew, every fifth byte is flipped: each costs a whole verification."""
+
+
+def trust(value: dict[str, Any]) -> TrustPolicy:
+    return TrustPolicy.parse(json.dumps(value), file="trust.json")
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_both_verifiers_give_the_verdict(name: str) -> None:
+    """The verdict, its exit code, and how many records are there and missing."""
+    data, wanted = (FOLDER / f"{name}.tacho").read_bytes(), TABLE[name]
+    report = verify_bundle(data, trust(wanted["policy"]))
+    assert (report.verdict.word, report.verdict.code) == (wanted["verdict"], wanted["exit_code"])
+    counted = (report.verdict.word, report.states["PRESENT"], report.states["MISSING"])
+    assert verifier.judge(data, wanted["policy"]) == counted
+
+
+def test_the_files_are_those_that_the_script_makes() -> None:
+    """Nobody has edited a vector by hand, and none is left over."""
+    made = list(vectors())
+    assert expected(made) == (FOLDER / "expected.json").read_text()
+    assert {item.name: item.data for item in made} == {
+        path.stem: path.read_bytes() for path in FOLDER.glob("*.tacho")
+    }
+
+
+def test_every_verdict_has_a_vector() -> None:
+    """None is only a name, and the two verifiers know the same names and codes."""
+    assert {item["verdict"] for item in TABLE.values()} == {item.word for item in Verdict}
+    assert verifier.CODES == CODES
+
+
+def test_the_page_has_the_table() -> None:
+    """docs/spec/bundle.md lists each verdict with its exit code and meaning."""
+    rows = [f"| {item.code} | `{item.word}` | {item.meaning} |" for item in Verdict]
+    assert "\n".join(rows) in (SPEC / "bundle.md").read_text()
+
+
+def test_the_second_verifier_is_short_and_its_own() -> None:
+    """At most 300 lines, and nothing of ours in them."""
+    text = (SPEC / "verifier.py").read_text()
+    assert len(text.splitlines()) <= MAX_LINES
+    assert "import tachograph" not in text
+    assert "from tachograph" not in text
+
+
+def test_no_flipped_byte_passes() -> None:
+    """Each byte of a bundle, one after the other."""
+    good, rules = honest(), trust(policy())
+    passed = []
+    for at in range(len(good)):
+        data = bytearray(good)
+        data[at] ^= 1 << at % 8
+        if verify_bundle(bytes(data), rules).verdict is Verdict.COMPLETE:
+            passed.append(at)
+    assert passed == []
+
+
+def test_no_flipped_byte_passes_the_second_verifier() -> None:
+    """The same by the other one, at every seventh byte."""
+    good = honest()
+    for at in range(0, len(good), 7):
+        data = bytearray(good)
+        data[at] ^= 0x20
+        assert verifier.judge(bytes(data), policy())[0] != "complete"
+
+
+def test_no_flipped_byte_passes_although_it_is_signed_for() -> None:
+    """An exporter who lies about one byte of a record, leaf, proof or checkpoint is found out."""
+    files, rules = bundle(sealed(story())).files(), trust(policy())
+    passed = []
+    for name in sorted(set(files) - OWN_WORDS):
+        for at in range(0, len(files[name]), STRIDE):
+            data = bytearray(files[name])
+            data[at] ^= 1
+            verdict = verify_bundle(resigned({**files, name: bytes(data)}), rules).verdict
+            if verdict is Verdict.COMPLETE and OFFSET.sub(b"", data) != OFFSET.sub(b"", files[name]):
+                passed.append((name, at))
+    assert passed == []
+
+
+def test_no_removed_file_passes() -> None:
+    """Whether the manifest still names it or is signed anew without it."""
+    whole, files, rules = unpack(honest()), bundle(sealed(story())).files(), trust(policy())
+    for name in whole:
+        fewer = {other: data for other, data in whole.items() if other != name}
+        assert verify_bundle(pack(fewer), rules).verdict is not Verdict.COMPLETE
+    for name in files:
+        fewer = {other: data for other, data in files.items() if other != name}
+        assert verify_bundle(resigned(fewer), rules).verdict is not Verdict.COMPLETE
+
+
+def test_no_swapped_pair_passes() -> None:
+    """Two files that change places, whether the manifest is the old one or signed anew."""
+    whole, files, rules = unpack(honest()), bundle(sealed(story())).files(), trust(policy())
+    for one, two in combinations(whole, 2):
+        swapped = {**whole, one: whole[two], two: whole[one]}
+        assert verify_bundle(pack(swapped), rules).verdict is not Verdict.COMPLETE
+    for one, two in combinations(files, 2):
+        swapped = {**files, one: files[two], two: files[one]}
+        assert verify_bundle(resigned(swapped), rules).verdict is not Verdict.COMPLETE
