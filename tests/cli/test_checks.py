@@ -17,6 +17,12 @@ from tachograph.schemas.stops import Stop
 AT = "2026-11-23T10:00:00Z"
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No engine answers here; that it does not need not be waited for each time."""
+    monkeypatch.setattr("tachograph.sinks.topic_admin._ASK_SECONDS", 0.2)
+
+
 @pytest.fixture
 def told(tmp_path: Path) -> Settings:
     """A fresh home whose engines are nowhere."""
