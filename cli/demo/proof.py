@@ -13,6 +13,7 @@ import orjson
 
 from tachograph.cli.demo import control, evidence
 from tachograph.cli.demo.control import Control
+from tachograph.cli.demo.decisions import Decisions, decided
 from tachograph.cli.demo.evidence import Message
 from tachograph.cli.demo.leaks import Search
 from tachograph.cli.demo.verdict import Verdict, judge, readable
@@ -40,6 +41,8 @@ class Proof:
     control: Control
     planted: frozenset[str]
     """Names of the credentials that must be on record, encrypted."""
+    decisions: Decisions
+    """What people decided, and what came of it."""
 
     @property
     def leaked(self) -> set[str]:
@@ -53,7 +56,8 @@ class Proof:
         dead = [f"{self.dead_letters} records went to the dead letter"] if self.dead_letters else []
         missing = sorted(self.planted - self.control.recorded)
         absent = [f"planted, but not even in the encrypted record: {', '.join(missing)}"] if missing else []
-        return (*self.verdict.problems, *self.control.problems, *absent, *found, *dead)
+        judged = (*self.verdict.problems, *self.decisions.problems, *self.control.problems)
+        return (*judged, *absent, *found, *dead)
 
     @property
     def good(self) -> bool:
@@ -68,7 +72,7 @@ def prove(settings: Settings, search: Search, seen: Seen, *, refused: int, plant
     kafka = settings.configuration.kafka
     topics = {
         name: evidence.read_topic(kafka.bootstrap_servers, getattr(kafka.topics, name))
-        for name in ("raw", "masked", "keys", "deadletter")
+        for name in ("raw", "masked", "keys", "deadletter", "approvals")
     }
     stored = _stored(settings)
     documents = [orjson.loads(source) for source in stored.values()]
@@ -81,7 +85,8 @@ def prove(settings: Settings, search: Search, seen: Seen, *, refused: int, plant
             leaks[place] |= found
     kek = KeyEncryptionKey(read_key(settings.base / settings.configuration.keys.kek_file))
     found_raw = control.examine(topics["raw"], topics["keys"], search, kek)
-    return Proof(verdict, dict(leaks), dict(searched), len(topics["deadletter"]), found_raw, planted)
+    people = decided(seen, documents, stored)
+    return Proof(verdict, dict(leaks), dict(searched), len(topics["deadletter"]), found_raw, planted, people)
 
 
 def complete_pairs(settings: Settings) -> int:

@@ -13,11 +13,13 @@ from typing import IO
 import httpx
 
 from tachograph.cli import settings
+from tachograph.cli.approvals.local import LocalDesk
 from tachograph.cli.assembly import Assembly
 from tachograph.cli.demo import evidence, witness
 from tachograph.cli.demo.leaks import Search
 from tachograph.cli.demo.plant import Planted
 from tachograph.cli.demo.proof import Proof, complete_pairs, prove
+from tachograph.cli.demo.reviews import Reviews, Terminal, words
 from tachograph.cli.demo.world import CREDENTIAL_VARIABLE, World
 from tachograph.cli.errors import PartDown, Refused
 from tachograph.cli.supervisor import Supervisor
@@ -31,6 +33,8 @@ INDEXED_SECONDS = 60.0
 STOP_ORDER_SECONDS = 5.0
 _LOOK = 0.2
 _ASK_SECONDS = 15.0
+PASTED = "github_token"
+"""The credential that the reviewer's comment carries."""
 _CRASHES = (("process", 8), ("sink", 16))
 """Which part is killed after how many exchanges."""
 
@@ -42,6 +46,8 @@ class Options:
     agent: str
     crash: bool
     say: Callable[[str], None]
+    wait: float = 0.0
+    """Seconds that a person has to decide about what is held; 0 where none is there."""
 
 
 class Demo:
@@ -62,6 +68,8 @@ class Demo:
         self._servers = Supervisor(world.servers, logs=world.props, run=world.props)
         self.assembly = Assembly(self.settings, managed=True, say=self._say)
         self._in_spool: set[str] = set()
+        self._pasted = next(item.text for item in planted if item.name == PASTED)
+        self._reviews: Reviews | None = None
 
     def run(self) -> Proof:
         """Everything up, the agent's work, the proof."""
@@ -80,6 +88,8 @@ class Demo:
 
     def stop(self) -> None:
         """End everything, ours first."""
+        if self._reviews is not None:
+            self._reviews.close()
         self.assembly.stop()
         self._servers.stop()
 
@@ -103,6 +113,13 @@ class Demo:
     def _work(self) -> None:
         command, environment = self._world.agent(self._options.agent)
         self._say("The agent is at work ...")
+        self._reviews = Reviews(
+            LocalDesk(self.settings, None),
+            Terminal(self._world.config, self._world.props),
+            words(self._pasted),
+            self._options.wait,
+            self._say,
+        )
         log = self._world.props / "agent.log"
         with log.open("wb") as output:
             self._attend(command, environment, output, log)
@@ -123,6 +140,8 @@ class Demo:
 
     def _meanwhile(self) -> None:
         self.watch()
+        if self._reviews is not None:
+            self._reviews.look(now=time.monotonic())
         count = witness.read(self._world.witness).count
         if self._crashes and count >= self._crashes[0][1]:
             name, _ = self._crashes.pop(0)
@@ -133,7 +152,8 @@ class Demo:
             self._in_spool |= self._search.found(data)
 
     def _prove(self) -> Proof:
-        expected = witness.read(self._world.witness).count + self._refused
+        seen = witness.read(self._world.witness)
+        expected = seen.count + seen.refused_calls + self._refused
         bound = INDEXED_SECONDS * (2 if self._options.crash else 1)
         self._say(f"{expected} exchanges took place; waiting until they can be searched ...")
         deadline = time.monotonic() + bound
@@ -151,7 +171,8 @@ class Demo:
     def _look(self) -> Proof:
         seen = witness.read(self._world.witness)
         on_record = frozenset(item.name for item in self.planted)
-        proof = prove(self.settings, self._search, seen, refused=self._refused, planted=on_record)
+        refused = self._refused + seen.refused_calls
+        proof = prove(self.settings, self._search, seen, refused=refused, planted=on_record)
         if not self._in_spool:
             return proof
         leaks = {**proof.leaks, "the spool": self._in_spool | proof.leaks.get("the spool", set())}

@@ -117,7 +117,7 @@ def _exchange(document: Document) -> Exchange:
 
 
 def _links(seen: Seen, links: set[str]) -> Iterator[str]:
-    if missing := seen.tool_use_ids - links:
+    if missing := (seen.tool_use_ids | seen.returned) - links:
         yield f"{len(missing)} tool calls are not linked to the model's turn: {_few(missing)}"
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-__all__ = ["Exchange", "Seen", "read"]
+__all__ = ["Call", "Exchange", "Seen", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +26,33 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a tool as it reached the MCP server, by the model's id of it."""
+
+    tool: str
+    tool_use_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
-    """All exchanges so far, and the model's ids that tool calls came with."""
+    """All exchanges so far, and what became of the tool calls that the model asked for."""
 
     exchanges: Counter[Exchange]
     tool_use_ids: frozenset[str]
+    """The model's ids that tool calls came with."""
+    calls: Counter[Call] = field(default_factory=Counter)
+    """How often each of them came."""
+    returned: frozenset[str] = frozenset()
+    """Ids of the calls whose outcome came back to the model: a result, or why there is none."""
 
     @property
     def count(self) -> int:
         return self.exchanges.total()
+
+    @property
+    def refused_calls(self) -> int:
+        """Tool calls that never reached the MCP server, and whose agent told the model so."""
+        return len(self.returned - self.tool_use_ids)
 
 
 def read(file: Path) -> Seen:
@@ -44,13 +63,26 @@ def read(file: Path) -> Seen:
         text = ""
     complete = text[: text.rfind("\n") + 1]
     lines = [json.loads(line) for line in complete.splitlines()]
-    return Seen(Counter(_exchanges(lines)), frozenset(_ids(lines)))
+    return Seen(
+        exchanges=Counter(_exchanges(lines)),
+        tool_use_ids=frozenset(_ids(lines)),
+        calls=Counter(_calls(lines)),
+        returned=frozenset(_returned(lines)),
+    )
 
 
-def _exchanges(lines: Iterable[dict[str, object]]) -> Iterable[Exchange]:
+def _exchanges(lines: Iterable[dict[str, Any]]) -> Iterable[Exchange]:
     for line in lines:
         yield Exchange(str(line["server"]), str(line["method"]), str(line["path"]), int(str(line["status"])))
 
 
-def _ids(lines: Iterable[dict[str, object]]) -> Iterable[str]:
+def _ids(lines: Iterable[dict[str, Any]]) -> Iterable[str]:
     return (str(line["tool_use_id"]) for line in lines if "tool_use_id" in line)
+
+
+def _calls(lines: Iterable[dict[str, Any]]) -> Iterable[Call]:
+    return (Call(str(line.get("tool")), str(line["tool_use_id"])) for line in lines if "tool_use_id" in line)
+
+
+def _returned(lines: Iterable[dict[str, Any]]) -> Iterable[str]:
+    return (str(uid) for line in lines for uid in line.get("returned", ()))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from tachograph.cli.api_keys import ApiKeys
+from tachograph.cli.api_keys import ApiKeys, Scope
 from tachograph.cli.demo.plant import Planted, facts
 from tachograph.cli.errors import Refused
 from tachograph.cli.home import make_key_files
@@ -20,11 +20,13 @@ from tachograph.cli.settings import CONFIG_NAME, HOME_MARK
 from tachograph.cli.stack import ports
 from tachograph.cli.supervisor import Part
 
-__all__ = ["CREDENTIAL_VARIABLE", "SERVERS", "World", "make"]
+__all__ = ["CREDENTIAL_VARIABLE", "POLICY", "SERVERS", "World", "make"]
 
 SERVERS = ("model", "mcp", "http")
 """Example servers by the names of their connections."""
 CREDENTIAL_VARIABLE = "TACHO_DEMO_MODEL_KEY"
+POLICY = Path(__file__).with_name("policy.cedar")
+"""What the agent may do; a copy lies beside the demo's configuration."""
 _MODULES = {"model": "model_server", "mcp": "mcp_server", "http": "http_api"}
 _PROTOCOLS = {"model": "llm", "mcp": "mcp", "http": "http"}
 _MARK = "demo\n"
@@ -74,7 +76,10 @@ def make(home: Path, planted: Sequence[Planted], *, now: str) -> World:
     chosen = {name: ports.choose(0, taken) for name in (*SERVERS, "ingress", "kafka", "opensearch")}
     urls = {name: f"http://{ports.LOOPBACK}:{port}" for name, port in chosen.items()}
     make_key_files(home / "keys", randomness=os.urandom)
-    made = ApiKeys(home / "keys" / "api-keys.yaml").create("demo-agent", randomness=os.urandom, now=now)
+    made = ApiKeys(home / "keys" / "api-keys.yaml").create(
+        "demo-agent", randomness=os.urandom, now=now, scope=Scope(groups=("agents",))
+    )
+    shutil.copy(POLICY, home / POLICY.name)
     config = home / CONFIG_NAME
     config.write_text(yaml.safe_dump(_configuration(chosen, urls), sort_keys=False))
     world = World(
@@ -128,6 +133,7 @@ def _configuration(chosen: dict[str, int], urls: dict[str, str]) -> dict[str, ob
         "opensearch": {"url": urls["opensearch"]},
         "ingress": {"listen": {"host": ports.LOOPBACK, "port": chosen["ingress"]}},
         "connections": connections,
+        "policy": {"files": [POLICY.name], "contact": "the people who run this demo"},
     }
 
 

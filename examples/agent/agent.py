@@ -14,15 +14,15 @@ from typing import Any
 import anthropic
 import httpx2
 from anthropic.types import MessageParam, ToolParam, ToolResultBlockParam, ToolUseBlock
-from mcp import Client
+from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import TextContent
 
 from tachograph.examples.agent.desk import Desk
 from tachograph.examples.agent.tasks import Task
 
-TIMEOUT = 30
-"""Seconds for one call of a tool."""
+TIMEOUT = 330
+"""Seconds for one call of a tool; people may have to agree to it first."""
 MAX_TURNS = 10
 """Turns of one conversation before the agent gives up."""
 
@@ -50,13 +50,11 @@ class Agent:
         self._desk = Desk(targets.desk_url, targets.key, facts)
 
     async def run(self, tasks: tuple[Task, ...]) -> None:
-        """Work on all tickets, one after the other, then do what only an older MCP client does."""
+        """Work on all tickets, then do what only an older MCP client does."""
         async with self._desk, self._model:
             await self._desk.log_in()
             async with self._tools("auto") as tools:
-                offered = await _offered(tools)
-                for task in tasks:
-                    await self._work(task, tools, offered)
+                await self._work_on_all(tasks, tools)
             async with self._tools("legacy") as older:
                 await older.list_tools()
                 await older.call_tool("lookup_order", {"id": 1})
@@ -69,6 +67,17 @@ class Agent:
             transport = streamable_http_client(self._targets.tools_url, http_client=http)
             async with Client(transport, mode=mode) as client:
                 yield client
+
+    async def _work_on_all(self, tasks: tuple[Task, ...], tools: Client) -> None:
+        """One after the other; those that may have to wait for people beside them."""
+        offered = await _offered(tools)
+        async with asyncio.TaskGroup() as beside:
+            for task in tasks:
+                if task.people:
+                    beside.create_task(self._work(task, tools, offered))
+            for task in tasks:
+                if not task.people:
+                    await self._work(task, tools, offered)
 
     async def _work(self, task: Task, tools: Client, offered: list[ToolParam]) -> None:
         await self._desk.take(task.ticket)
@@ -93,7 +102,7 @@ class Agent:
             calls = [block for block in said.content if isinstance(block, ToolUseBlock)]
             if not calls:
                 return
-            results = await asyncio.gather(*(_call(tools, block) for block in calls))
+            results = await asyncio.gather(*(call_tool(tools, block) for block in calls))
             messages.append({"role": "user", "content": list(results)})
 
 
@@ -105,14 +114,18 @@ async def _offered(tools: Client) -> list[ToolParam]:
     ]
 
 
-async def _call(tools: Client, block: ToolUseBlock) -> ToolResultBlockParam:
+async def call_tool(tools: Client, block: ToolUseBlock) -> ToolResultBlockParam:
+    """What the model is told: the tool's result, or why there is none."""
     # Claude Code hands the model's id over in the same place.
     meta: Any = {"claudecode/toolUseId": block.id}
-    result = await tools.call_tool(block.name, dict(block.input), meta=meta)
+    try:
+        result = await tools.call_tool(block.name, dict(block.input), meta=meta)
+    except MCPError as refusal:  # the model reads why, and goes on
+        print(f"{block.name} was refused: {refusal}", flush=True)
+        return _result(block, str(refusal), failed=True)
     text = "\n".join(item.text for item in result.content if isinstance(item, TextContent))
-    return {
-        "type": "tool_result",
-        "tool_use_id": block.id,
-        "content": text,
-        "is_error": bool(result.is_error),
-    }
+    return _result(block, text, failed=bool(result.is_error))
+
+
+def _result(block: ToolUseBlock, text: str, *, failed: bool) -> ToolResultBlockParam:
+    return {"type": "tool_result", "tool_use_id": block.id, "content": text, "is_error": failed}

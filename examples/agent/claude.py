@@ -17,7 +17,10 @@ from tachograph.examples.agent.desk import Desk
 from tachograph.examples.agent.tasks import Task, tasks
 
 MAX_TURNS = 10
-TOOLS = ("lookup_customer", "lookup_order", "query_database", "read_file", "notify", "restart_service")
+TOOLS = (
+    *("lookup_customer", "lookup_order", "query_database", "read_file", "notify", "restart_service"),
+    *("refund_order", "delete_customer", "export_customers"),
+)
 MODEL = "claude-sonnet-4-6"
 
 

@@ -85,6 +85,15 @@ def script(facts: Mapping[str, str]) -> Mapping[str, Sequence[Turn]]:
             (Say("I will try."), Call("restart_service", {"name": "queue"})),
             (Say("The desk may not restart it; please ask the operators."),),
         ),
+        "Refund the second charge": (
+            (
+                Say("I will do both."),
+                Call("refund_order", {"id": 1042, "amount": 1900, "card": facts["card"]}),
+                Call("delete_customer", {"id": 7}),
+            ),
+            (Say("A copy for the archive."), Call("export_customers", {"path": "/archive/customers.csv"})),
+            (Say("That is what I was allowed to do; the rest I leave to people."),),
+        ),
         "are you there": (Refuse(529, "overloaded_error", "Overloaded"), (Say("Yes."),)),
         "use the old key": (
             Refuse(

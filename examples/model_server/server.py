@@ -50,7 +50,17 @@ def application(facts: Mapping[str, str], log: Path | None, *, pace: float) -> A
         Route("/v1/messages", messages, methods=["POST"]),
         Route("/v1/messages/count_tokens", count_tokens, methods=["POST"]),
     ]
-    return ExchangeLog(Starlette(routes=routes), server="model", file=log)
+    return ExchangeLog(Starlette(routes=routes), server="model", file=log, note=noted)
+
+
+def noted(body: bytes) -> Mapping[str, object]:
+    """Ids of the tool calls whose outcome a request brings to the model, be it a result or a refusal."""
+    try:
+        content = json.loads(body)["messages"][-1]["content"]
+        returned = [str(block["tool_use_id"]) for block in content if block.get("type") == "tool_result"]
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+        return {}
+    return {"returned": returned} if returned else {}
 
 
 class _Seen:

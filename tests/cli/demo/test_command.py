@@ -3,10 +3,13 @@
 import importlib.util
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from tachograph.cli.demo.command import patience, tell_story
+from tachograph.cli.demo.decisions import Decisions
 from tachograph.cli.errors import WrongUse
 from tachograph.cli.main import app
 
@@ -34,3 +37,27 @@ def test_a_missing_package_is_said_with_how_to_install_it(
     result = CliRunner().invoke(app, ["demo", "--exit", *arguments])
     assert isinstance(result.exception, WrongUse)
     assert extra in str(result.exception)
+
+
+def test_only_who_is_there_is_waited_for() -> None:
+    """With --exit, and in a pipe, the demo decides itself."""
+    assert patience(leave=False, terminal=True) > 0
+    assert patience(leave=True, terminal=True) == patience(leave=False, terminal=False) == 0
+
+
+def test_the_story_names_both_people_and_the_next_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """In the words of `tacho show`: who asked, who decided, when, with which comment, what came of it."""
+    said = {
+        "outcome": "denied",
+        "waited_ms": 2500,
+        "needs": [{"group": "operators"}],
+        "decisions": [
+            {"verdict": "deny", "reviewer": "ruth", "at": "2026-01-01T10:20:30Z", "comment": "not now"}
+        ],
+    }
+    tacho = {"type": "decision", "session": "0a1b2c3d-4e5f", "principal": {"id": "bot"}, "approval": said}
+    decisions = Decisions(1, 0, 1, 0, (), ({"unmapped": {"tacho": tacho}},))
+    tell_story(decisions, Path("tacho.yaml"))
+    told = " ".join(capsys.readouterr().out.split())
+    assert "denied waited 2.5 s bot asked operators; ruth denied at 10:20:30: not now" in told
+    assert "tacho show 0a1b2c3d --config tacho.yaml" in told

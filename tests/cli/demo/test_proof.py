@@ -1,10 +1,19 @@
 """What counts as proven; the whole proof on real engines stands in test_run."""
 
 from tachograph.cli.demo.control import Control
+from tachograph.cli.demo.decisions import Decisions
 from tachograph.cli.demo.proof import Proof
 from tachograph.cli.demo.verdict import Verdict
 
-GOOD = Proof(Verdict(2, 5, 1, ()), {}, {"the logs": 10}, 0, Control({"a", "b"}, ()), frozenset({"a", "b"}))
+GOOD = Proof(
+    Verdict(2, 5, 1, ()),
+    {},
+    {"the logs": 10},
+    0,
+    Control({"a", "b"}, ()),
+    frozenset({"a", "b"}),
+    Decisions(2, 1, 1, 0, ()),
+)
 
 
 def _with(**changes: object) -> Proof:
@@ -39,3 +48,4 @@ def test_a_broken_chain_is_a_problem() -> None:
     """As is whatever the judge says."""
     assert not _with(control=Control({"a", "b"}, ("broken",))).good
     assert not _with(verdict=Verdict(0, 0, 0, ("missing",))).good
+    assert not _with(decisions=Decisions(2, 1, 1, 1, ("undecided",))).good

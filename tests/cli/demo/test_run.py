@@ -14,7 +14,9 @@ SECONDS = 300.0
 
 
 def test_after_two_crashes_everything_still_holds(tmp_path: Path) -> None:
-    """Every exchange has its two documents, tool calls are linked, no credential is anywhere, exit code 0."""
+    """Every exchange has its two documents, tool calls are linked, what was held went once or not at all, no
+    credential is anywhere, exit code 0.
+    """
     tmp_path.chmod(0o755)  # as root, the engines run as another user and must be able to enter
     command = [sys.executable, "-m", "tachograph.cli.main", "demo", "--exit", "--json", "--crash"]
     done = subprocess.run(
@@ -32,12 +34,23 @@ def test_after_two_crashes_everything_still_holds(tmp_path: Path) -> None:
         "exchanges",
         "documents",
         "linked_tool_calls",
+        "held",
+        "approved",
+        "denied",
+        "forwarded_without_decision",
         "secrets_planted",
         "secrets_found",
         "seconds",
     ]
-    assert told["exchanges"] == 42
+    assert told["exchanges"] == 50
     assert told["documents"] > 2 * told["exchanges"]
-    assert told["linked_tool_calls"] == 11
+    assert told["linked_tool_calls"] == 14
+    assert (told["held"], told["approved"], told["denied"], told["forwarded_without_decision"]) == (
+        2,
+        1,
+        1,
+        0,
+    )
+    assert done.stderr.count("HELD: demo-agent wants tools/call") == 2
     assert (told["secrets_planted"], told["secrets_found"]) == (18, 0)
     assert done.stderr.count("with SIGKILL") == 2

@@ -8,9 +8,15 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+from unittest.mock import AsyncMock
+
+from anthropic.types import ToolUseBlock
+from mcp import Client, MCPError
 
 from tachograph.examples import facts
-from tachograph.examples.agent.agent import Agent, Targets
+from tachograph.examples.agent.agent import Agent, Targets, call_tool
 from tachograph.examples.agent.tasks import tasks
 
 WAIT = 30.0
@@ -42,11 +48,21 @@ async def test_the_agent_works_through_its_tickets(tmp_path: Path) -> None:
     count = Counter((line["server"], line["status"]) for line in lines)
     assert count["model", 529] == 1
     assert count["model", 400] == 1
-    assert count["model", 200] == 11
+    assert count["model", 200] == 14
     assert count["http", 404] == 1
     linked = [line["tool_use_id"] for line in lines if "tool_use_id" in line]
-    assert len(set(linked)) == len(linked) == 11
+    assert len(set(linked)) == len(linked) == 14
+    assert {uid for line in lines for uid in line.get("returned", ())} == set(linked)
     assert {"server/discover", "initialize"} <= {line.get("rpc_method") for line in lines}
+
+
+async def test_a_refused_call_is_an_answer_for_the_model() -> None:
+    """It reads who said no and why, as it reads a tool's failure, and the conversation goes on."""
+    said = "denied by the policy `x`: because"
+    tools = SimpleNamespace(call_tool=AsyncMock(side_effect=MCPError(-32000, said)))
+    block = ToolUseBlock(id="toolu_1", name="delete_customer", input={"id": 7}, type="tool_use")
+    result = await call_tool(cast("Client", tools), block)
+    assert result == {"type": "tool_result", "tool_use_id": "toolu_1", "content": said, "is_error": True}
 
 
 def test_the_key_is_not_shown() -> None:

@@ -13,7 +13,7 @@ from tachograph.examples.mcp_server.server import TOOL_USE_ID, noted, tools
 
 
 async def test_all_tools_are_offered() -> None:
-    """Six tools, each with a description for the model."""
+    """Nine tools, each with a description for the model."""
     async with Client(tools(facts.DEFAULTS)) as client:
         listed = (await client.list_tools()).tools
     assert {tool.name for tool in listed} == {
@@ -23,6 +23,9 @@ async def test_all_tools_are_offered() -> None:
         "read_file",
         "notify",
         "restart_service",
+        "refund_order",
+        "delete_customer",
+        "export_customers",
     }
     assert all(tool.description for tool in listed)
 
@@ -34,6 +37,21 @@ async def test_a_file_holds_what_nobody_should_write_down() -> None:
     (text,) = (item.text for item in result.content if isinstance(item, TextContent))
     assert facts.DEFAULTS["password"] in text
     assert facts.DEFAULTS["private_key"] in text
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "said"),
+    [
+        ("refund_order", {"id": 1042, "amount": 1900, "card": "4111111111111111"}, '"refunded": 1900'),
+        ("delete_customer", {"id": 7}, '"deleted": true'),
+        ("export_customers", {"path": "/a"}, '"path": "/a"'),
+    ],
+)
+async def test_what_does_harm_is_done(tool: str, arguments: dict[str, object], said: str) -> None:
+    """The server asks nobody: whoever wants to keep an agent from it must stand before it."""
+    async with Client(tools(facts.DEFAULTS)) as client:
+        result = await client.call_tool(tool, arguments)
+    assert said in " ".join(item.text for item in result.content if isinstance(item, TextContent))
 
 
 async def test_a_failing_tool_is_an_answer() -> None:
@@ -48,15 +66,15 @@ async def test_a_failing_tool_is_an_answer() -> None:
     [
         ({"method": "tools/list"}, {"rpc_method": "tools/list"}),
         (
-            {"method": "tools/call", "params": {"_meta": {TOOL_USE_ID: "toolu_1"}}},
-            {"rpc_method": "tools/call", "tool_use_id": "toolu_1"},
+            {"method": "tools/call", "params": {"name": "notify", "_meta": {TOOL_USE_ID: "toolu_1"}}},
+            {"rpc_method": "tools/call", "tool": "notify", "tool_use_id": "toolu_1"},
         ),
         ([], {}),
         ({"method": "x", "params": []}, {}),
     ],
 )
 def test_the_method_and_the_link_are_noted(message: object, expected: dict[str, str]) -> None:
-    """Only the method's name and the model's id are taken from a body."""
+    """Only the names of method and tool and the model's id are taken from a body."""
     assert noted(json.dumps(message).encode()) == expected
 
 

@@ -1,11 +1,15 @@
 """The Messages API over HTTP, taken by the real SDK."""
 
+import json
+
 import anthropic
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tachograph.examples import facts
-from tachograph.examples.model_server.server import application
+from tachograph.examples.model_server.server import application, noted
 
 
 def _http() -> httpx.AsyncClient:
@@ -56,3 +60,16 @@ async def test_probes_are_answered() -> None:
 def test_the_sdk_knows_the_errors() -> None:
     """The SDK that the example agent uses maps 400 to the error which that agent catches."""
     assert anthropic.BadRequestError.status_code == 400
+
+
+def test_what_comes_back_to_the_model_is_noted() -> None:
+    """The calls whose outcome the last message brings, whatever the outcome; not those of older messages."""
+    old, new = ({"type": "tool_result", "tool_use_id": uid, "is_error": True} for uid in ("old", "new"))
+    messages = [{"role": "user", "content": [old]}, {"role": "user", "content": [new]}]
+    assert noted(json.dumps({"messages": messages}).encode()) == {"returned": ["new"]}
+
+
+@given(st.binary(max_size=100) | st.recursive(st.text(), st.lists).map(lambda x: json.dumps(x).encode()))
+def test_any_body_may_come(body: bytes) -> None:
+    """What brings no outcome is noted as nothing."""
+    assert noted(body) == {}
