@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 TACHO := $(VENV)/bin/tacho
 ARGS ?=
 
-.PHONY: help install demo test check format bench docs lock schemas clean
+.PHONY: help install demo test check format bench docs lock schemas clean browser
 
 help:  ## Show these targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -27,7 +27,15 @@ $(STAMP): requirements-dev.lock pyproject.toml
 demo: $(STAMP)  ## Start the real engines, send an agent's work through, prove the claims (ARGS="--exit --json").
 	@$(TACHO) demo $(ARGS)
 
-test: $(STAMP)  ## Run every test, the end-to-end ones against real Kafka and OpenSearch.
+# Debian's package, as root only, within five minutes; without it the browser's tests skip and say so.
+browser:  ## Install Chromium for the console's tests, where that can be done.
+	@command -v chromium >/dev/null 2>&1 || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null 2>&1 && echo "Installing Chromium ..." >&2 && \
+		DEBIAN_FRONTEND=noninteractive timeout 300 sh -c 'get="apt-get install -y -qq --no-install-recommends chromium"; \
+			$$get >/dev/null 2>&1 || { apt-get update -qq && $$get; } >/dev/null 2>&1'; } || \
+		echo "No Chromium here: the console's tests in a browser will skip." >&2
+
+test: $(STAMP) browser  ## Run every test, the end-to-end ones against real Kafka and OpenSearch.
 	$(VENV)/bin/pytest $(ARGS)
 
 check: $(STAMP)  ## Lint, types, import contracts.

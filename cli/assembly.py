@@ -32,6 +32,8 @@ PARTS = ("ingress", "process", "sink", "seal")
 """In the order in which they start, and in which they stop: the producer before the consumers."""
 CANARY = "canary"
 """Beside them, where the configuration does not switch it off."""
+CONSOLE = "console"
+"""Beside them, where the configuration has a `console` part."""
 READY_SECONDS = 90.0
 _LOOK = 0.1
 
@@ -70,7 +72,11 @@ class Assembly:
         self._say = say
         self._stack = Stack(stack_config(settings)) if managed else None
         home = settings.home
-        beside = (CANARY,) if settings.configuration.canary.enabled else ()
+        configuration = settings.configuration
+        beside = (
+            *((CANARY,) if configuration.canary.enabled else ()),
+            *((CONSOLE,) if configuration.console is not None else ()),
+        )
         parts = [part(name, settings.file) for name in (*PARTS, *beside)]
         self.supervisor = Supervisor(parts, logs=home / "logs", run=home / "run")
         self.urls: dict[str, Any] = {}
@@ -144,8 +150,10 @@ def _urls(settings: Settings, supervisor: Supervisor) -> dict[str, Any]:
     said = supervisor.parts["ingress"].ready() or {}
     listen = configuration.ingress.listen
     ingress = str(said.get("ingress") or f"http://{listen.host}:{listen.port}").rstrip("/")
+    pages = supervisor.parts[CONSOLE].ready() if CONSOLE in supervisor.parts else None
     return {
         "ingress": ingress,
+        "console": None if pages is None else pages.get("console"),
         "connections": {item.name: f"{ingress}/c/{item.name}" for item in configuration.connections},
         "kafka": configuration.kafka.bootstrap_servers,
         "opensearch": configuration.opensearch.url,

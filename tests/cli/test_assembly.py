@@ -12,6 +12,7 @@ from tachograph.cli.errors import Refused, WrongUse
 from tachograph.cli.home import make_home
 from tachograph.cli.settings import Settings
 from tachograph.cli.stack.processes import identify
+from tachograph.schemas.console_settings import Console
 
 
 @pytest.fixture
@@ -73,3 +74,10 @@ def test_the_canary_runs_beside_the_parts(told: Settings) -> None:
     assert list(Assembly(replace(told, configuration=quiet), managed=False, say=print).supervisor.parts) == [
         *PARTS
     ]
+
+
+def test_the_console_runs_where_it_is_configured(told: Settings) -> None:
+    """And nowhere else: it needs people to be known first."""
+    asked = told.configuration.model_copy(update={"console": Console()})
+    parts = Assembly(replace(told, configuration=asked), managed=False, say=print).supervisor.parts
+    assert list(parts) == [*PARTS, "canary", "console"]
