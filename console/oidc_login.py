@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -17,7 +17,7 @@ from tachograph.identity.documents import issuer_client
 from tachograph.identity.errors import LoginRefused
 from tachograph.identity.grants import discover
 from tachograph.identity.oidc import TokenVerifier
-from tachograph.identity.proof import Proof
+from tachograph.identity.proof import FOR_EVER, Proof
 from tachograph.schemas.config import OidcIssuer
 from tachograph.schemas.console_settings import ConsoleLogin
 
@@ -81,6 +81,8 @@ class OidcLogin:
             query=returned.query,
             now=time.time(),
         )
-        return await code_flow.identify(
+        proof = await code_flow.identify(
             self._verifier, tokens, attempt=kept.attempt, client_id=self._ours.client_id
         )
+        # OpenID Connect Core 1.0, 2: `exp` is until when the ID token may be taken, not when a login ends
+        return replace(proof, expires=FOR_EVER)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -44,9 +45,12 @@ class Sessions:
         idle_seconds: float,
         monotonic: Callable[[], float],
         randomness: Callable[[int], bytes],
+        now: Callable[[], float] = time.time,
     ) -> None:
+        """`now` is Unix time in seconds: by it, what a login proved may end sooner."""
         self._seconds = seconds
         self._idle_seconds = idle_seconds
+        self._now = now
         self._monotonic = monotonic
         self._randomness = randomness
         self._open: dict[bytes, Session] = {}
@@ -61,7 +65,8 @@ class Sessions:
         if len(self._open) >= MAX_SESSIONS:
             del self._open[min(self._open, key=lambda key: self._open[key].seen)]
         made, csrf = self._randomness(ID_BYTES).hex(), self._randomness(ID_BYTES).hex()
-        self._open[_hash(made)] = Session(person, method, csrf, ends=now + self._seconds, seen=now)
+        ends = now + min(self._seconds, person.proof.expires - self._now())
+        self._open[_hash(made)] = Session(person, method, csrf, ends=ends, seen=now)
         return made
 
     def find(self, told: str) -> Session | None:

@@ -11,7 +11,7 @@ from tachograph.cli.stack.keycloak import ADMIN
 __all__ = ["AUDIENCE", "Person", "Realm", "browser", "device", "person", "realm", "saml", "service"]
 
 AUDIENCE: Final = "tachograph"
-_SECONDS: Final = 30.0
+_SECONDS: Final = 120.0  # its first answers on a busy machine
 _KEYS: Final = "org.keycloak.keys.KeyProvider"
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import structlog
 from lxml import etree
 
 from tachograph.identity.errors import LoginRefused, Unproven
@@ -28,6 +29,8 @@ from tachograph.identity.saml.response import Evidence, evidence, take_apart
 from tachograph.schemas.identity_settings import SamlProvider
 
 __all__ = ["Chance", "ServiceProvider", "ourselves"]
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,13 @@ class ServiceProvider:
 
     async def finish(self, attempt: Attempt, form: Mapping[str, str]) -> Proof:
         """Who came back with this form; raises `LoginRefused`, `Unproven` or `IssuerFailed`."""
+        try:
+            return await self._finish(attempt, form)
+        except (LoginRefused, Unproven) as error:
+            log.warning("saml_login_refused", provider=self._told.name, reason=error.detail)
+            raise
+
+    async def _finish(self, attempt: Attempt, form: Mapping[str, str]) -> Proof:
         self._open.take(attempt.request_id)
         told = form.get("RelayState", "")
         if not hmac.compare_digest(told.encode("utf-8", "replace"), attempt.relay_state.encode()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 from tachograph.console import sessions
 from tachograph.console.people import Person
@@ -38,6 +39,28 @@ def test_a_session_ends_in_time_even_if_used() -> None:
     assert not kept.live(found)
     assert kept.find(told) is None
     assert len(kept) == 0
+
+
+def test_a_session_ends_with_what_the_login_proved() -> None:
+    """A provider that says how long its own session lasts is heard, if that is sooner."""
+    world = _World()
+    kept = Sessions(
+        seconds=100,
+        idle_seconds=100,
+        monotonic=world.monotonic,
+        randomness=world.randomness,
+        now=lambda: 5_000.0 + world.now,
+    )
+    short, long, over = (
+        kept.begin(Person(replace(RUTH.proof, expires=expires), via="console"), method="saml")
+        for expires in (5_010.0, 9_000.0, 5_000.0)
+    )
+    assert kept.find(over) is None
+    world.now = 9
+    assert kept.find(short) is not None
+    world.now = 10
+    assert kept.find(short) is None
+    assert kept.find(long) is not None
 
 
 def test_what_is_kept_is_not_the_id_and_no_repr_shows_the_token() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from lxml import etree
 
 from tachograph.identity.errors import IssuerFailed, LoginRefused, Unproven
@@ -371,8 +372,12 @@ async def test_a_forged_assertion_is_refused(make: Any, idp: Any, tmp_path: Path
     world.at, world.other, world.certificate = make.at, make.other, make.certificate
     good = world.response()
     forged = forge(world)
-    with pytest.raises((Unproven, LoginRefused), match=reason) as refusal:
+    with (
+        structlog.testing.capture_logs() as logged,
+        pytest.raises((Unproven, LoginRefused), match=reason) as refusal,
+    ):
         await world.finish(forged)
+    assert logged[-1] | {"event": "saml_login_refused", "reason": str(refusal.value)} == logged[-1]
     for secret in ("ada@corp.test", "mallory", "root", "evil"):
         assert secret not in str(refusal.value)
     with pytest.raises(LoginRefused, match="answered before"):
