@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
@@ -78,6 +78,8 @@ class FlowParts:
     stopped: Callable[[int], object | None]
     """Why a partition stands still; None where it does not."""
     faults: Faults
+    settle: Callable[[str | None], Awaitable[None]] | None = None
+    """Makes sure of a registry's maskers before a record that names it is masked."""
 
 
 class Flow:
@@ -152,6 +154,8 @@ class Flow:
     async def _told(self, lane: Lane, ready: Ready, offset: int) -> Told:
         """The events of one record, masked also by what its exchange held before."""
         exchange, meta = ready.piece.header.exchange, ready.piece.meta
+        if self._parts.settle is not None:
+            await self._parts.settle(ready.piece.header.registry)
         carried = await self._carried(lane, ready, offset) if isinstance(meta, ResponseMeta) else NOTHING
         run = partial(self._parts.pipeline.run, ready, known=lane.messages, carried=carried)
         with self._parts.attempts.at(lane.place, offset):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import structlog
@@ -21,15 +21,18 @@ from tachograph.processors.errors import OperatorError
 from tachograph.processors.masking.errors import ConfigurationError
 from tachograph.processors.masking.limits import Limits
 from tachograph.processors.masking.masker import FieldRules, Masker, PseudonymKey
-from tachograph.processors.masking.ruleset import load
+from tachograph.processors.masking.ruleset import Ruleset, load
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.connection import FieldNames
+from tachograph.schemas.registry import Registry
 from tachograph.schemas.secret_source import SecretSource
 
-__all__ = ["MASK_SECONDS", "Maskers", "build_maskers"]
+__all__ = ["MASK_SECONDS", "MaskerWorks", "Maskers", "build_maskers"]
 
 MASK_SECONDS = 30.0
 """For one record. So far above what any record takes that a busy machine does not decide what is withheld."""
+MAX_RULESETS = 4
+"""Sets of rules that are kept, compiled; registries with the same ones share them."""
 LOOK_SECONDS = 1.0
 """How often the credentials of all connections are looked at."""
 
@@ -91,6 +94,68 @@ class Maskers:
         self._other = masker(_rules(self._config, list(own.values())))
 
 
+class MaskerWorks:
+    """Makes the maskers of a configuration, and of registries in its place; one keeper for all."""
+
+    def __init__(
+        self,
+        config: Configuration,
+        *,
+        base: Path,
+        pseudonym_key: bytes,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Raises `OperatorError` for rules or a place that cannot be used."""
+        self._config = config
+        self._monotonic = monotonic
+        self._limits = Limits(body_bytes=config.processor.hold_bytes, seconds=MASK_SECONDS)
+        try:
+            files = [base / name for name in config.masking.rules]
+            self._rules = load(files) if files else _ruleset(())
+            self._key = PseudonymKey.named(pseudonym_key)
+            self._keeper = keeper_of(config, base=base, growing=config.registry.source == "topic")
+        except (ConfigurationError, CredentialsError) as error:
+            raise OperatorError(str(error)) from None
+        self._keeper.start()
+
+    def own(self) -> Maskers:
+        """Those of the configuration."""
+        return self._made(self._config, self._rules)
+
+    def of(self, registry: Registry) -> Maskers:
+        """Those of a registry. Raises `OperatorError` for rules that cannot be used, and `ValueError`."""
+        config = registry.over(self._config)
+        try:
+            rules = _ruleset(tuple((one.file, one.text) for one in registry.masking.rules))
+        except ConfigurationError as error:
+            raise OperatorError(str(error)) from None
+        self._keeper.add(source for _, source in sources_of(config))
+        return self._made(config, rules)
+
+    def _made(self, config: Configuration, ruleset: Ruleset) -> Maskers:
+        def make(rules: FieldRules, known: Sequence[bytes]) -> Masker:
+            return Masker(
+                ruleset,
+                self._key,
+                connection_rules=rules,
+                known_secrets=known,
+                limits=self._limits,
+                clock=time.monotonic,
+            )
+
+        for connection, source in sources_of(config):
+            if problem := self._keeper.problem(source):
+                # Only the gateway must have it; without it, a rule has to know it where a target repeats it.
+                _log.warning("a target's credential is not known here", connection=connection, reason=problem)
+        return Maskers(make, self._keeper, config, monotonic=self._monotonic)
+
+
+@lru_cache(maxsize=MAX_RULESETS)
+def _ruleset(texts: tuple[tuple[str, str], ...]) -> Ruleset:
+    """Most that is applied changes no rules, and reading them takes a second."""
+    return load(texts=texts)
+
+
 def build_maskers(
     config: Configuration,
     *,
@@ -99,25 +164,7 @@ def build_maskers(
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Maskers:
     """The maskers of a configuration; raises `OperatorError` for rules or a place that cannot be used."""
-    try:
-        ruleset = load([base / name for name in config.masking.rules])
-        key = PseudonymKey.named(pseudonym_key)
-        keeper = keeper_of(config, base=base)
-    except (ConfigurationError, CredentialsError) as error:
-        raise OperatorError(str(error)) from None
-    limits = Limits(body_bytes=config.processor.hold_bytes, seconds=MASK_SECONDS)
-
-    def make(rules: FieldRules, known: Sequence[bytes]) -> Masker:
-        return Masker(
-            ruleset, key, connection_rules=rules, known_secrets=known, limits=limits, clock=time.monotonic
-        )
-
-    keeper.start()
-    for connection, source in sources_of(config):
-        if problem := keeper.problem(source):
-            # Only the gateway must have it; without it, a rule has to know it where a target repeats it.
-            _log.warning("a target's credential is not known here", connection=connection, reason=problem)
-    return Maskers(make, keeper, config, monotonic=monotonic)
+    return MaskerWorks(config, base=base, pseudonym_key=pseudonym_key, monotonic=monotonic).own()
 
 
 def _rules(config: Configuration, own: Sequence[FieldNames]) -> FieldRules:

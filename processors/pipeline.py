@@ -24,11 +24,15 @@ from tachograph.processors.slices import slices
 from tachograph.schemas.payload import RequestMeta, ResponseMeta
 from tachograph.schemas.topics import MAX_RECORD_BYTES
 
-__all__ = ["MAX_EVENT_BYTES", "REQUEST_UNKNOWN", "Enrich", "Masks", "Pipeline", "Told"]
+__all__ = ["MAX_EVENT_BYTES", "REQUEST_UNKNOWN", "Enrich", "Masks", "Pipeline", "RulesMissing", "Told"]
 
 MAX_EVENT_BYTES = MAX_RECORD_BYTES - 8_192
 """An event's JSON; the rest is for Kafka's own framing, key and headers."""
 
+MAX_NAMED = 4_096
+"""Maskers whose digest is remembered: connections times the registries in use."""
+NO_RULES = "none"
+"""`ruleset` of a record that nothing was masked in, because nothing of it is told."""
 MASKER_ERROR = "masker-error"
 TOO_LARGE = "document-too-large"
 REQUEST_UNKNOWN = "request-unknown"
@@ -54,6 +58,10 @@ class Masks(Protocol):
     def mask(self, parts: Sequence[Part]) -> Sequence[MaskedPart]: ...
 
     def mask_with(self, parts: Sequence[Part], known: Carried) -> Masked: ...
+
+
+class RulesMissing(Exception):
+    """The rules that a record is to be masked by cannot be had; the text is why, as `withheld` says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +107,14 @@ class Pipeline:
         enrich: Enrich,
         *,
         count_withheld: Callable[[str], None] = lambda _: None,
+        by_registry: Callable[[str | None, str | None], Masks | None] = lambda _, __: None,
     ) -> None:
+        """`by_registry` has the masker of a connection in a registry; None where `masker_for` has it."""
         self._masker_for = masker_for
         self._enrich = enrich
         self._count_withheld = count_withheld
-        self._named: dict[str | None, Named] = {}
+        self._by_registry = by_registry
+        self._named: dict[tuple[str | None, str | None], Named] = {}
 
     def run(
         self, ready: Ready, *, known: Container[uuid.UUID] = frozenset(), carried: Carried = NOTHING
@@ -150,7 +161,12 @@ class Pipeline:
         return Part("body", "body", body, content.type, content.encoding) if body else None
 
     def _record(self, piece: Piece, texts: _Texts) -> _Masked:
-        named = self._masker(piece.header.connection)
+        try:
+            named = self._masker(piece.header.connection, piece.header.registry)
+        except RulesMissing as missing:  # what only they hide may stand anywhere in it
+            return _Masked(
+                MaskedRecord(piece.header, stub_meta(piece.meta), None, str(missing), 0, {}, NO_RULES)
+            )
         try:
             return _masked_record(piece, named, texts)
         except Unmaskable as refusal:
@@ -166,11 +182,14 @@ class Pipeline:
         except Exception:  # noqa: BLE001  the header alone keeps the session without a hole
             return _stub(piece, named, f"meta:{MASKER_ERROR}")
 
-    def _masker(self, connection: str | None) -> Named:
-        masker = self._masker_for(connection)
-        named = self._named.get(connection)
+    def _masker(self, connection: str | None, registry: str | None) -> Named:
+        masker = self._by_registry(connection, registry) or self._masker_for(connection)
+        place = (connection, registry)
+        named = self._named.get(place)
         if named is None or named.masker is not masker:
-            named = self._named[connection] = Named(masker, masker.digest)
+            if len(self._named) >= MAX_NAMED:
+                self._named.clear()
+            named = self._named[place] = Named(masker, masker.digest)
         return named
 
     def _events(self, record: MaskedRecord, known: Container[uuid.UUID]) -> tuple[Emitted, ...]:

@@ -40,17 +40,19 @@ from tachograph.processors.keyfile import read_key
 from tachograph.processors.keys_cache import KeysReader, KeyTable
 from tachograph.processors.lanes import Lane, Lanes
 from tachograph.processors.logs import Alarm, log_to_stderr
-from tachograph.processors.maskers import build_maskers
+from tachograph.processors.maskers import MaskerWorks
 from tachograph.processors.metrics import Metrics
 from tachograph.processors.operations import serve
 from tachograph.processors.pipeline import Pipeline
 from tachograph.processors.publish import Publisher
 from tachograph.processors.readiness import Readiness, Vitals
 from tachograph.processors.recall import Recall
+from tachograph.processors.registries import ControlReader, Registries
 from tachograph.processors.slots import Slot
 from tachograph.processors.standstill import Standstill
 from tachograph.processors.stops import StopsReader
 from tachograph.schemas.config import Configuration
+from tachograph.schemas.control import ControlBook, ControlKey
 from tachograph.schemas.keys import KeyEncryptionKey
 
 __all__ = ["run"]
@@ -108,9 +110,12 @@ class Worker:
         kek = KeyEncryptionKey(read_key(base / config.keys.kek_file))
         pseudonym_key = read_key(base / config.keys.pseudonym_file)
         self.metrics = Metrics()
+        works = MaskerWorks(config, base=base, pseudonym_key=pseudonym_key)
+        self._registries = self._follows(works)
         self._pipeline = Pipeline(
-            build_maskers(config, base=base, pseudonym_key=pseudonym_key),
+            works.own(),
             enrich,
+            by_registry=self._registries.masker if self._registries else lambda _, __: None,
             count_withheld=lambda reason: self.metrics.withheld.labels(reason).inc(),
         )
         self._slot = Slot(self._data)
@@ -135,6 +140,10 @@ class Worker:
         await self._until(lambda: self._keys.ready, "the keys topic could not be read")
         self._stops.start()
         await self._until(lambda: self._stops.ready, "the stops topic could not be read")
+        if self._control is not None:
+            self._control.start()
+            control = self._control
+            await self._until(lambda: control.ready, "the control topic could not be read")
         publisher = Publisher(self._settings, on_fatal=_die)
         publisher.start()
         app = self._app(self._flow(publisher))
@@ -144,9 +153,19 @@ class Worker:
         watch.cancel()
         await self._end(app, publisher)
 
+    def _follows(self, works: MaskerWorks) -> Registries | None:
+        """The maskers of the registries on the control topic, where they come from there."""
+        self._control: ControlReader | None = None
+        if self._config.registry.source == "file":
+            return None
+        key = ControlKey(read_key(self._base / self._config.keys.control_file))
+        self._control = ControlReader(self._settings, self._topics.control, ControlBook(key))
+        return Registries(self._control, works.of)
+
     def _needed(self) -> tuple[str, ...]:
         topics = self._topics
-        return (topics.raw, topics.masked, topics.keys, topics.deadletter, topics.stops)
+        control = (topics.control,) if self._control is not None else ()
+        return (topics.raw, topics.masked, topics.keys, topics.deadletter, topics.stops, *control)
 
     def _assembler(self) -> Assembler:
         bounds = self._config.processor
@@ -167,6 +186,7 @@ class Worker:
                 attempts=self._attempts,
                 stopped=self._stops.stopped,
                 faults=Faults.of(os.environ),
+                settle=self._registries.settle if self._registries else None,
             )
         )
 
@@ -220,6 +240,8 @@ class Worker:
         publisher.stop()
         self._keys.stop()
         self._stops.stop()
+        if self._control is not None:
+            self._control.stop()
         self._slot.release()
         overdue.cancel()
         _log.info("stopped")

@@ -283,8 +283,16 @@ def own_rules() -> Ruleset:
     return merged([parse(f.read_text("utf-8"), f.name, priority=DEFAULT_PRIORITY) for f in files])
 
 
-def load(files: Sequence[Path] = (), *, own: bool = True, strict: bool = True) -> Ruleset:
+def load(
+    files: Sequence[Path] = (),
+    *,
+    texts: Sequence[tuple[str, str]] = (),
+    own: bool = True,
+    strict: bool = True,
+) -> Ruleset:
     """The own pack and the operator's files on top; a file's global allow-lists hold for its own rules only.
+
+    `texts` are further files that are read already: their names and what they hold.
 
     `strict` keeps the rules for what only looks like a secret, which the processors always want.
     """
@@ -297,6 +305,7 @@ def load(files: Sequence[Path] = (), *, own: bool = True, strict: bool = True) -
         except (OSError, UnicodeDecodeError) as error:
             raise RuleError(f"expected a readable TOML file, got {error}", file=str(path), line=1) from None
         sets.append(_confined(parse(text, str(path))))
+    sets.extend(_confined(parse(text, name)) for name, text in texts)
     return replace(merged(sets), strict=strict)
 
 
