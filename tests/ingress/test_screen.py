@@ -285,3 +285,44 @@ def test_what_is_too_long_to_be_shown_is_not_asked_about(world: Any) -> None:
     target.send("0\r\n\r\n")
     assert b"people are asked about arguments of at most" in agent.response()[1]
     assert not holder.asked
+
+
+OPENAI = {
+    "/v1/chat/completions": [
+        {
+            "choices": [
+                {
+                    "index": 0,
+                    "delta": {
+                        "tool_calls": [
+                            {"index": 0, "id": "c", "function": {"name": "NAME", "arguments": "{}"}}
+                        ]
+                    },
+                }
+            ]
+        },
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]},
+    ],
+    "/v1/responses": [
+        {
+            "type": "response.output_item.done",
+            "output_index": 0,
+            "item": {"type": "function_call", "id": "f", "call_id": "c", "name": "NAME", "arguments": "{}"},
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("path", OPENAI)
+def test_openai_streams_are_judged_alike(world: Any, path: str) -> None:
+    """By the path that was asked: an allowed call as it came, a denied one as text."""
+    made = world()
+    for name, passes in (("ls", True), ("format", False)):
+        data = b"".join(b"data: %b\n\n" % json.dumps(item).encode() for item in OPENAI[path])
+        data = data.replace(b"NAME", name.encode())
+        _, head, body = made.exchange(
+            REQUEST.replace("/v1/messages", path), HEAD.encode() + chunked(data) + b"0\r\n\r\n"
+        )
+        assert head.status == 200
+        assert (body == data) is passes
+        assert (b"`format` was not passed on" in body) is not passes
