@@ -452,6 +452,7 @@ class Passage:
     # --- the ways to end badly ---
 
     async def _fail(self, error: IngressError) -> None:
+        cut = self._heard and self._upstream is not None and not self._response().body.exhausted
         if self._upstream is not None:
             self._upstream.close()
             self._upstream = None
@@ -461,7 +462,7 @@ class Passage:
             self._record.end(error=error.recorded(), complete=False)
             return
         self._answer(error)
-        self._record.end(error=error.recorded())
+        self._record.end(error=error.recorded(), complete=not cut)
 
     async def _close_request(self) -> None:
         if self._request_recorded:

@@ -123,7 +123,7 @@ class ChatCompletions:
         index = at(choice, "index") if "index" in choice or pieces or old else 0
         if pieces or old:
             self._pieces(index, pieces, record(delta, "function_call") if old else None)
-        elif text(delta, "content") and index not in self._open:
+        elif delta.get("content") and index not in self._open:
             self._spoken.add(index)
         if text(choice, "finish_reason"):
             self._open.discard(index)
@@ -181,8 +181,7 @@ def whole_rewritten(body: Json, refusals: dict[int, str]) -> Json:
         told = "\n\n".join(reason for place, reason in refused.items() if place[0] == number)
         message = record(choice, "message")
         if told:
-            said = message.get("content")
-            content = f"{said}\n\n{told}" if isinstance(said, str) and said else told
+            content = _with_text(message.get("content"), told)
             kept = [
                 call
                 for at_, call in enumerate(objects(message, "tool_calls"))
@@ -191,6 +190,12 @@ def whole_rewritten(body: Json, refusals: dict[int, str]) -> Json:
             message = _without(message, kept, old=(number, _OLD) in refused) | {"content": content}
         choices.append(_reason(choice | {"message": message}, number, refused, moved))
     return body | {"choices": choices}
+
+
+def _with_text(said: Any, told: str) -> Any:
+    if isinstance(said, list):  # parts, as some servers answer
+        return [*said, {"type": "text", "text": told}]
+    return f"{said}\n\n{told}" if isinstance(said, str) and said else told
 
 
 def _whole(body: Json) -> Iterator[tuple[Place, _Call]]:

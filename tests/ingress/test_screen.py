@@ -326,3 +326,17 @@ def test_openai_streams_are_judged_alike(world: Any, path: str) -> None:
         assert head.status == 200
         assert (body == data) is passes
         assert (b"`format` was not passed on" in body) is not passes
+
+
+def test_a_whole_answer_that_breaks_off_is_incomplete(world: Any) -> None:
+    """What came of it is on record as a part, and the agent gets an error in its place."""
+    made = world()
+    agent = made.ask(REQUEST)
+    target = made.upstream.accept()
+    target.head()
+    target.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{")
+    target.close()
+    head, body = agent.response()
+    assert (head.status, json.loads(body)["type"]) == (502, "error")
+    (record,) = made.recorder.ended()
+    assert (bytes(record.body), record.complete, record.error.code) == (b"{", False, "upstream-reset")

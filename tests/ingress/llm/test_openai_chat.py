@@ -138,3 +138,14 @@ def test_a_whole_completion_is_rewritten_alike() -> None:
     none = whole_rewritten(body, {0: "no", 1: "nor"})["choices"][0]
     assert none["message"] == {"role": "assistant", "content": "no\n\nnor"}
     assert none["finish_reason"] == "stop"
+
+
+def test_content_in_parts_stays(kit: Any) -> None:
+    """Some servers answer with a list of parts; the refusal is one more."""
+    parts = [{"type": "thinking", "thinking": "hm"}]
+    data = kit.nameless(chunk({"content": parts}), chunk({}, "stop"))
+    assert kit.run(StreamFilter(ChatCompletions()), data, lambda _: None)[0] == data
+    message = {"content": parts, "tool_calls": [piece(0, "{}", "rm")]}
+    body = {"choices": [{"message": message, "finish_reason": "tool_calls"}]}
+    told = whole_rewritten(body, {0: "no"})["choices"][0]["message"]["content"]
+    assert told == [*parts, {"type": "text", "text": "no"}]
