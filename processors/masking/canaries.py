@@ -85,10 +85,12 @@ def _response_delta(piece: str, block: int) -> object:
     return {"type": "response.output_text.delta", "output_index": block, "content_index": 0, "delta": piece}
 
 
-_WRAPS: tuple[Wrap, ...] = (_text_delta, _partial_json, _chat_delta, _tool_delta, _response_delta)
+WRAPS: tuple[Wrap, ...] = (_text_delta, _partial_json, _chat_delta, _tool_delta, _response_delta)
+TOOL_WRAPS: tuple[Wrap, ...] = (_partial_json, _tool_delta)
+"""Those that carry the arguments of a call."""
 
 
-class _Draw:
+class Draw:
     """Random choices of one exchange."""
 
     def __init__(self, seed: int) -> None:
@@ -119,7 +121,7 @@ class _Draw:
         return [text[a:b] for a, b in zip([0, *marks], [*marks, len(text)], strict=True)]
 
 
-def _document(draw: _Draw, place: str) -> dict[str, object]:
+def _document(draw: Draw, place: str) -> dict[str, object]:
     """JSON with a named secret at a random depth, and a shaped one in prose, perhaps encoded."""
     inner: object = {draw.name(): draw.named_value(f"{place}:named"), "n": 1}
     for _ in range(draw.random.randint(0, 3)):
@@ -130,7 +132,7 @@ def _document(draw: _Draw, place: str) -> dict[str, object]:
     return {"data": inner, "note": _prose(draw, place), "max_tokens": 100}
 
 
-def _prose(draw: _Draw, place: str) -> str:
+def _prose(draw: Draw, place: str) -> str:
     value = draw.shaped_value(f"{place}:prose")
     shape = draw.random.randrange(6)
     if shape == 0:
@@ -146,7 +148,7 @@ def _prose(draw: _Draw, place: str) -> str:
     return f"please use {value} for it"
 
 
-def _encoded(draw: _Draw, data: bytes) -> tuple[bytes, str | None]:
+def _encoded(draw: Draw, data: bytes) -> tuple[bytes, str | None]:
     coding = draw.random.choice((None, None, "gzip", "br", "zstd", "deflate"))
     if coding == "gzip":
         data = gzip.compress(data, 1, mtime=0)
@@ -159,48 +161,49 @@ def _encoded(draw: _Draw, data: bytes) -> tuple[bytes, str | None]:
     return data, coding
 
 
-def _body(draw: _Draw, data: bytes, kind: str) -> Part:
+def encoded_body(draw: Draw, data: bytes, kind: str) -> Part:
+    """A body under a random content coding, or under none."""
     data, coding = _encoded(draw, data)
     return Part("body", "body", data, kind, coding)
 
 
-def _json_body(draw: _Draw) -> Part:
+def _json_body(draw: Draw) -> Part:
     option = draw.random.choice((0, orjson.OPT_INDENT_2))
-    return _body(draw, orjson.dumps(_document(draw, "json"), option=option), "application/json")
+    return encoded_body(draw, orjson.dumps(_document(draw, "json"), option=option), "application/json")
 
 
-def _stream_body(draw: _Draw) -> Part:
-    wrap = draw.random.choice(_WRAPS)
+def _stream_body(draw: Draw) -> Part:
+    wrap = draw.random.choice(WRAPS)
     text = orjson.dumps(_document(draw, f"sse:{wrap.__name__}")).decode()
     ending = draw.random.choice(("\n\n", "\r\n\r\n"))
     events = [f"data: {orjson.dumps(wrap(piece, 1)).decode()}{ending}" for piece in draw.cut(text)]
     other = orjson.dumps(wrap("noise ", 0)).decode()
     for _ in range(draw.random.randint(0, 3)):  # another block's events in between
         events.insert(draw.random.randint(0, len(events)), f"event: x\ndata: {other}{ending}")
-    return _body(draw, "".join(events).encode(), "text/event-stream")
+    return encoded_body(draw, "".join(events).encode(), "text/event-stream")
 
 
-def _lines_body(draw: _Draw) -> Part:
+def _lines_body(draw: Draw) -> Part:
     text = orjson.dumps(_document(draw, "ndjson")).decode()
     lines = [orjson.dumps({"response": piece, "done": False}) for piece in draw.cut(text)]
-    return _body(draw, b"\n".join(lines), "application/x-ndjson")
+    return encoded_body(draw, b"\n".join(lines), "application/x-ndjson")
 
 
-def _form_body(draw: _Draw) -> Part:
+def _form_body(draw: Draw) -> Part:
     text = f"a=1&{draw.name()}={quote(draw.named_value('form'), safe='')}&note={quote(_prose(draw, 'form'))}"
-    return _body(draw, text.encode(), "application/x-www-form-urlencoded")
+    return encoded_body(draw, text.encode(), "application/x-www-form-urlencoded")
 
 
-def _multipart_body(draw: _Draw) -> Part:
+def _multipart_body(draw: Draw) -> Part:
     value = draw.named_value("multipart", _PLAIN)
     text = (
         f'--b\r\nContent-Disposition: form-data; name="{draw.name()}"\r\n\r\n{value}\r\n'
         f'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n{_prose(draw, "multipart")}\r\n--b--\r\n'
     )
-    return _body(draw, text.encode(), "multipart/form-data; boundary=b")
+    return encoded_body(draw, text.encode(), "multipart/form-data; boundary=b")
 
 
-def _text_body(draw: _Draw) -> Part:
+def _text_body(draw: Draw) -> Part:
     lines = [
         f"DB_PASSWORD={draw.named_value('env', _PLAIN)}",
         f"<password>{draw.named_value('xml', _PLAIN)}</password>",
@@ -209,7 +212,7 @@ def _text_body(draw: _Draw) -> Part:
         _prose(draw, "text"),
     ]
     draw.random.shuffle(lines)
-    return _body(draw, "\n".join(lines).encode(), "text/plain; charset=utf-8")
+    return encoded_body(draw, "\n".join(lines).encode(), "text/plain; charset=utf-8")
 
 
 _BODIES = (
@@ -224,7 +227,7 @@ _BODIES = (
 )
 
 
-def _headers(draw: _Draw) -> Part:
+def _headers(draw: Draw) -> Part:
     pairs = [
         ["Host", "api.example.org"],
         ["Authorization", "Bearer " + draw.named_value("header", _PLAIN)],
@@ -235,7 +238,7 @@ def _headers(draw: _Draw) -> Part:
     return Part("headers", "headers", orjson.dumps(pairs))
 
 
-def _url(draw: _Draw) -> Part:
+def _url(draw: Draw) -> Part:
     value = quote(draw.named_value("query"), safe="")
     note = quote(_prose(draw, "url"))
     return Part("url", "url", f"/v1/things?{draw.name()}={value}&note={note}#x".encode())
@@ -243,9 +246,14 @@ def _url(draw: _Draw) -> Part:
 
 def exchange(seed: int) -> Exchange:
     """The exchange of this seed: the same one every time."""
-    draw = _Draw(seed)
-    parts = (_headers(draw), _url(draw), draw.random.choice(_BODIES)(draw))
+    draw = Draw(seed)
+    parts = request_parts(draw)
     return Exchange(parts, tuple(draw.plants))
+
+
+def request_parts(draw: Draw) -> tuple[Part, ...]:
+    """Headers, URL and a body of one kind, with secrets in each."""
+    return (_headers(draw), _url(draw), draw.random.choice(_BODIES)(draw))
 
 
 _RUN = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
@@ -254,8 +262,13 @@ _SSE_DATA = re.compile(rb"^data: ?(.*?)\r?$", re.MULTILINE)
 
 def survivors(masked: Sequence[MaskedPart], plants: Sequence[Plant]) -> list[Plant]:
     """The plants that can be read in what was passed on, in any reading."""
-    readings = b"\0".join(reading for part in masked if part.data for reading in _readings(part.data))
+    readings = readings_of(masked)
     return [plant for plant in plants if plant.value.encode() in readings]
+
+
+def readings_of(masked: Sequence[MaskedPart]) -> bytes:
+    """All that can be read in what was passed on."""
+    return b"\0".join(reading for part in masked if part.data for reading in _readings(part.data))
 
 
 def _readings(data: bytes, depth: int = MAX_READ_DEPTH) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ Context stays around every decoded piece, so a rule that wants a name before a v
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from heapq import merge
 from html import unescape
@@ -38,10 +38,16 @@ _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}(?:%[0-9A-Fa-f]{2})*+")
 _ENTITY = re.compile(rb"&(?:amp|lt|gt|quot|apos|nbsp|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});")
 _RUN = re2.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
 _HEX = re.compile(rb"[0-9a-fA-F]{20,}")
-_PRINTABLE = re.compile(rb"[\x20-\x7e\t\r\n]{10,}")
+_ASCII = rb"[\x20-\x7e\t\r\n]"
+_WIDE = rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+_PRINTABLE = re.compile(
+    rb"(?:%b{10,}+|(?:%b|%b){10,}+)(?:%b++|%b)*+" % (_ASCII, _ASCII, _WIDE, _ASCII, _WIDE)
+)
+"""Ten letters of UTF-8 or more."""
 _URLSAFE = bytes.maketrans(b"-_", b"+/")
 _FOLD = re.compile(rb"\r?\n[ \t]{0,8}\Z")
 _START = attrgetter("start")
+_Escapes = tuple[tuple[bytes, Callable[[bytes], Iterator[Edit]]], ...]
 _CHECK_EVERY = 4096
 _RUN_BYTES = 16 * 1024
 """How much text is cut at its backslashes at a time."""
@@ -67,12 +73,8 @@ def _backslash_edits(text: bytes) -> Iterator[Edit]:
         yield Edit(match.start(), match.end(), _SIMPLE.get(token) or _unescaped(token))
 
 
-def _has_only_backslashes(text: bytes) -> bool:
-    return (
-        b"\\" in text
-        and bool(_BACKSLASH.search(text))
-        and not (_PERCENT.search(text) or _ENTITY.search(text))
-    )
+def _has_backslashes(text: bytes) -> bool:
+    return b"\\" in text and bool(_BACKSLASH.search(text))
 
 
 def _backslash_runs(text: bytes) -> Iterator[Run]:
@@ -101,10 +103,19 @@ def _run_end(text: bytes, start: int) -> int:
     return len(text)
 
 
+def _legible(raw: bytes) -> bytes:
+    """The same, a question mark for each byte that is no UTF-8: patterns read letters and end at others."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "surrogateescape").encode("utf-8", "replace")
+    return raw
+
+
 def _percent_edits(text: bytes) -> Iterator[Edit]:
     for match in _PERCENT.finditer(text):
         raw = binascii.unhexlify(match[0].replace(b"%", b""))
-        yield Edit(match.start(), match.end(), raw, unit=3, per=1)
+        yield Edit(match.start(), match.end(), _legible(raw), unit=3, per=1)
 
 
 def _entity_edits(text: bytes) -> Iterator[Edit]:
@@ -113,12 +124,16 @@ def _entity_edits(text: bytes) -> Iterator[Edit]:
         yield Edit(match.start(), match.end(), plain)
 
 
-_ESCAPES = ((b"\\", _backslash_edits), (b"%", _percent_edits), (b"&", _entity_edits))
+_PERCENTS = ((b"%", _percent_edits),)
+_ENTITIES = ((b"&", _entity_edits),)
+_ESCAPES = ((b"\\", _backslash_edits), *_PERCENTS, *_ENTITIES)
 
 
-def _escape_edits(text: bytes) -> Iterator[Edit]:
-    """Every kind of escape, in order; one that begins in another is left to the next layer."""
-    kinds = [edits(text) for mark, edits in _ESCAPES if mark in text]
+def _escape_edits(text: bytes, escapes: _Escapes = _ESCAPES) -> Iterator[Edit]:
+    """These kinds of escape, in order; one that begins in another is left to the next layer."""
+    kinds = [edits(text) for mark, edits in escapes if mark in text]
+    if not kinds:
+        return
     end = 0
     for edit in kinds[0] if len(kinds) == 1 else merge(*kinds, key=_START):
         if edit.start >= end:
@@ -182,7 +197,7 @@ def _readable(plain: bytes) -> list[tuple[int, int]]:
 def _base64_edit(start: int, length: int, plain: bytes, piece: tuple[int, int]) -> Edit:
     low, high = piece
     end = start + (length if high == len(plain) else high // 3 * 4)
-    return Edit(start + low // 3 * 4, end, plain[low:high], unit=4, per=3)
+    return Edit(start + low // 3 * 4, end, _legible(plain[low:high]), unit=4, per=3)
 
 
 def _hex_edits(text: bytes, start: int, stop: int) -> list[Edit]:
@@ -193,7 +208,9 @@ def _hex_edits(text: bytes, start: int, stop: int) -> list[Edit]:
         for at in range(low, end - 1, _PROBED):
             high = min(at + _PROBED, end)
             plain = binascii.unhexlify(text[at : high - (high - at) % 2])
-            edits += [Edit(at + 2 * a, at + 2 * b, plain[a:b], unit=2, per=1) for a, b in _bounded(plain)]
+            edits += [
+                Edit(at + 2 * a, at + 2 * b, _legible(plain[a:b]), unit=2, per=1) for a, b in _bounded(plain)
+            ]
     return edits
 
 
@@ -225,13 +242,17 @@ def _encoded_edits(text: bytes) -> Iterator[Edit]:
 
 
 def _edits(text: bytes) -> Iterator[Edit]:
-    """The next layer: escapes where there are any, else encoded runs.
+    """The next layer of a text without backslashes: percent codes, else entities, else encoded runs.
 
-    Never both at once: what is plain only once its escapes are undone must be looked at before it is decoded.
+    Never two at once: what is plain only once its escapes are undone must be looked at before it is decoded,
+    and `%0A` or `&lt;` in a value must not end it before the string around it was read.
     """
-    escapes = _escape_edits(text)
-    first = next(escapes, None)
-    return _encoded_edits(text) if first is None else chain((first,), escapes)
+    for kinds in (_PERCENTS, _ENTITIES):
+        escapes = _escape_edits(text, kinds)
+        first = next(escapes, None)
+        if first is not None:
+            return chain((first,), escapes)
+    return _encoded_edits(text)
 
 
 @dataclass(slots=True)
@@ -263,7 +284,7 @@ class _Spent:
 
 def _below(view: View, spent: _Spent) -> DecodedView | None:
     """The view with its next layer undone, None where there is none."""
-    if _has_only_backslashes(view.text):
+    if _has_backslashes(view.text):
         return DecodedView(view, runs=spent.counted_runs(_backslash_runs(view.text)))
     edits = spent.counted(_edits(view.text))
     first = next(edits, None)

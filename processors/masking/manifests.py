@@ -5,7 +5,7 @@ In YAML, one of several documents or an item of a list, and in JSON.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import re2
@@ -76,20 +76,34 @@ def _values(text: bytes, at: int, stop: int, indent: int) -> Iterator[Field]:
 
 
 def _json(text: bytes) -> Iterator[Field]:
-    """The strings and numbers under `data` of the objects whose kind is Secret, whichever comes first."""
+    """The same in JSON: in the text as a document, and in those that were strings of it, a layer up."""
+    yield from _walk(text, 0)
+    done = 0
+    for match in _KIND_JSON.finditer(text):
+        quote = text.rfind(b'"{', done, match.start())
+        if match.start() >= done and quote >= 0:
+            done = yield from _walk(text, quote + 1)
+
+
+def _walk(text: bytes, start: int) -> Generator[Field, None, int]:
+    """The strings and numbers under `data` of the objects whose kind is Secret, whichever comes first, and
+    where the document ends that begins at `start`.
+    """
     open_: list[_Open] = []
     key = b""
-    for token in _TOKEN.finditer(text):
+    for token in _TOKEN.finditer(text, start):
         mark = token[0]
         if mark in (b"{", b"["):
             if len(open_) > MAX_DEPTH:
-                return
+                return token.end()
             within = bool(open_) and (open_[-1].within or key in _DATA_JSON)
             open_.append(_Open(within, open_[-1].found if within else []))
         elif mark in (b"}", b"]"):
             closed = open_.pop() if open_ else _Open(within=True, found=[])
             if closed.secret and not closed.within:
                 yield from closed.found
+            if start and not open_:
+                return token.end()
         elif token[2] is not None:
             key = token[1]
             continue
@@ -98,6 +112,7 @@ def _json(text: bytes) -> Iterator[Field]:
             if open_[-1].within and not is_hollow(token[1] or token[3]):
                 open_[-1].found.append(_field(text, token))
         key = b""
+    return len(text)
 
 
 @dataclass(slots=True)

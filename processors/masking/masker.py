@@ -31,7 +31,7 @@ from tachograph.processors.masking.limits import Clock, Deadline, Limits
 from tachograph.processors.masking.named import NamedValues
 from tachograph.processors.masking.parts import MaskedPart, Part, PartKind, Span
 from tachograph.processors.masking.prefilter import best_prefilter
-from tachograph.processors.masking.propagate import Haystack, Needle, haystacks, needles
+from tachograph.processors.masking.propagate import Haystack, Needle, components, haystacks, needles
 from tachograph.processors.masking.pseudonyms import PseudonymKey
 from tachograph.processors.masking.ruleset import Ruleset
 from tachograph.processors.masking.scan import Scanner
@@ -329,8 +329,9 @@ def _backslashes(text: bytes, before: int) -> int:
 
 
 def _needles_of(finding: Finding | Secret) -> Iterator[Needle]:
-    """The finding's value, and the password inside Basic credentials."""
-    yield from needles(finding.rule, finding.type, finding.value, priority=finding.priority)
+    """The finding's value, its parts, and the password inside Basic credentials."""
+    for value in (finding.value, *components(finding.value)):
+        yield from needles(finding.rule, finding.type, value, priority=finding.priority)
     if finding.type in ("AUTHORIZATION", "BASIC_AUTH"):
         try:
             plain = base64.b64decode(finding.value, validate=True)

@@ -5,6 +5,7 @@ base64 and hex of a value between other bytes are looked for by their own spelli
 """
 
 import base64
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ import ahocorasick_rs
 
 from tachograph.processors.masking.errors import Withheld
 from tachograph.processors.masking.limits import Limits
+from tachograph.processors.masking.validators import random_like, shuffled
 
 MIN_VALUE = 6
 """Shorter values would be found in every text."""
@@ -27,6 +29,11 @@ MAX_NEEDLE_BYTES = 8 * 1024 * 1024
 BATCH_BYTES = 256 * 1024
 """Spellings looked for in one pass: what finds them takes 45 times their size while it is made."""
 _STEP = 256 * 1024
+MAX_PARTS = 64
+"""Parts of one value that are looked for by themselves."""
+_COMPOUND = re.compile(rb"[\s;,=&\"]")
+_DATE = re.compile(rb"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]")
+_PART = re.compile(rb"[^\s;,=&\"']{10,}")
 _COMMON = frozenset({
     b"string", b"number", b"object", b"default", b"bearer", b"session", b"cookie", b"password", b"secret",
     b"public", b"private", b"unknown", b"example", b"localhost", b"application", b"undefined", b"integer",
@@ -75,6 +82,20 @@ def needles(
     if MIN_ENCODED <= len(value) <= MAX_ENCODED:
         for spelling in dict.fromkeys(spellings(value)):
             yield Needle(rule, kind, spelling, value, always=True, priority=priority)
+
+
+def components(value: bytes) -> list[bytes]:
+    """What looks drawn at random in a value made of several: a cookie's values, a digest's, a signature."""
+    if len(value) > MAX_ENCODED or not _COMPOUND.search(value):
+        return []
+    found = _PART.findall(value)[:MAX_PARTS]
+    drawn = (one for one in found if random_like(one) or _is_mixed(one))
+    return [one for one in drawn if len(one) < len(value) - 2 and not _DATE.match(one)]
+
+
+def _is_mixed(value: bytes) -> bool:
+    """Upper and lower case and digits, in no word's length: no date, no number, no language."""
+    return len(value) >= FREE_STANDING and shuffled(value)
 
 
 def haystacks(wanted: Iterable[Needle], limits: Limits) -> Iterator["Haystack"]:

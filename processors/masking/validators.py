@@ -109,7 +109,10 @@ def is_filler(value: bytes) -> bool:
     plain = _NOT_ALNUM.sub(b"", value).lower()
     alpha = plain.translate(None, _NOT_LOWER)
     digits = plain.translate(None, _NOT_DIGITS)
-    return (len(alpha) >= 8 and _climbing(alpha) > 0.6) or (len(digits) >= 8 and _climbing(digits) > 0.7)
+    most = max(8, len(plain) / 2)  # a few digits among letters climb by chance
+    return (len(alpha) >= most and _climbing(alpha) > 0.6) or (
+        len(digits) >= most and _climbing(digits) > 0.7
+    )
 
 
 def secret(value: bytes) -> bool:
@@ -198,7 +201,7 @@ def card_in_front(value: bytes) -> int:
     there is none: the answer to `luhn` for every shorter reading at once.
     """
     plain = _NOT_DIGIT.sub(b"", value)
-    for size in range(len(plain) - 1, MIN_CARD - 1, -1):
+    for size in range(len(plain), MIN_CARD - 1, -1):
         if _is_card(plain[:size]):
             end = _digit_end(value, size)
             if value[end : end + 1] in (b" ", b"-"):

@@ -158,3 +158,10 @@ def test_what_stays_encoded_does_not_touch_what_is_read(
     code = encode(b"\0" * lead + SECRET.encode() + b"\0" * 14)
     coded = code if isinstance(code, bytes) else code.encode()
     assert any(b"\0" + SECRET.encode() + b"\0" in view.text for view in read(b'"' + coded + b'"'))
+
+
+def test_entities_wait_until_the_escapes_around_them_are_undone() -> None:
+    """Mark-up in a string is read once before `&lt;` in its text becomes a tag."""
+    text = rb'"<k a=\"b\">x&lt;y</k>"'
+    texts = [view.text for view in layers(ContentView(text), Limits(), Deadline.after(60))]
+    assert texts == [text, b'"<k a="b">x&lt;y</k>"', b'"<k a="b">x<y</k>"']

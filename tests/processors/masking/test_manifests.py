@@ -32,3 +32,20 @@ def test_any_text_can_be_read(text: str) -> None:
     """No text raises, and what is found lies in it."""
     data = text.encode()
     assert all(0 <= f.start < f.end <= len(data) for f in find(data))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"blob":"{"kind":"Secret","data":{"any":"plumtree"}}"}',
+        b'[{"text":"{"a":{"b":1},"data":{"any":"plumtree"},"kind":"Secret"}"},{"x":"y"}]',
+    ],
+)
+def test_a_manifest_that_was_a_string(text: bytes) -> None:
+    """A layer up it stands between quotes that are none of its own."""
+    assert [text[f.start : f.end] for f in find(text)] == [b"plumtree"]
+
+
+def test_manifests_without_end_are_read_once() -> None:
+    """However many begin in one another."""
+    assert not list(find(b'"{"kind":"Secret",' * 20_000))

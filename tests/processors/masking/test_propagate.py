@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tachograph.processors.masking import propagate
 from tachograph.processors.masking.errors import Withheld
 from tachograph.processors.masking.limits import Limits
-from tachograph.processors.masking.propagate import Haystack, haystacks, needles, spellings
+from tachograph.processors.masking.propagate import Haystack, components, haystacks, needles, spellings
 
 VALUE = b"q7Lp2vXz9RtB4mNc"
 
@@ -90,3 +90,19 @@ def test_a_long_text_is_searched_in_pieces(step: int, lead: int) -> None:
         patch.setattr(propagate, "_STEP", step)
         found = [start for _, start, _ in haystack(VALUE).find(text)]
     assert found == [2 * lead, 2 * lead + len(VALUE) + 60]
+
+
+@pytest.mark.parametrize(
+    ("value", "parts"),
+    [
+        (b"a=b; sid=ZqTum9Ylz8286k3", [b"ZqTum9Ylz8286k3"]),
+        (b"sha256=9f2c81d0e7a4b3c2", [b"9f2c81d0e7a4b3c2"]),
+        (b'username="bob", response="ZqG_GUZRAzu-144132"', [b"ZqG_GUZRAzu-144132"]),
+        (b"lang=en-US; seen=2026-01-02T03:04:05Z; theme=solarized-dark", []),
+        (b"ZqTum9Ylz8286k3", []),
+        (b"ZqTum9Ylz8286k3==", []),
+    ],
+)
+def test_parts_of_a_value_are_looked_for_by_themselves(value: bytes, parts: list[bytes]) -> None:
+    """What looks drawn at random in a cookie or a digest; no language, date or word, and nothing twice."""
+    assert components(value) == parts

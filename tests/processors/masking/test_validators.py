@@ -163,3 +163,9 @@ def test_a_card_in_front_of_its_expiry_date() -> None:
     """Its own digits and no more."""
     assert v.card_in_front(b"4111 1111 1111 1111 12") == 19
     assert v.card_in_front(b"4111 1111 1111 1112 12") == 0
+
+
+def test_a_few_digits_among_letters_are_no_filler() -> None:
+    """They count up by chance; where they are most of the value they do not."""
+    assert not v.is_filler(b"ZqXJzK4.G5wM678993")
+    assert v.is_filler(b"key-1234567890")
