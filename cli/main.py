@@ -18,6 +18,7 @@ from tachograph.cli.demo import command as demo
 from tachograph.cli.lazy import LazyGroup
 from tachograph.cli.output import note
 from tachograph.cli.policy import command as policy
+from tachograph.cli.registry import command as registry
 
 __all__ = ["app", "main"]
 
@@ -102,6 +103,7 @@ _GROUPS = (
     keys,
     login,
     credentials,
+    registry,
     policy,
     sessions,
     approvals,

@@ -1,4 +1,4 @@
-"""`tacho policy check|test|explain|backtest`: what policies say, before and after they are in force."""
+"""`tacho policy check|list|test|explain|backtest`: what policies say, before and after they are in force."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import typer
 from tachograph.cli import settings
 from tachograph.cli.errors import Refused, WrongUse
 from tachograph.cli.output import console, print_json, table
+from tachograph.cli.registry.command import list_policies
 from tachograph.cli.settings import ConfigOption, JsonOption
 
 if TYPE_CHECKING:  # Cedar and the models take longer to load than `tacho --help` may
@@ -50,6 +51,7 @@ def register(app: typer.Typer) -> None:
         no_args_is_help=True, help="Who may do what: check, try, explain and backtest policies."
     )
     group.command("check")(check)
+    group.command("list")(list_policies)
     group.command("test")(try_cases)
     group.command("explain")(explain)
     group.command("backtest")(backtest)

@@ -1,0 +1,1 @@
+"""`tacho apply|diff|connections`: what is registered, put in force from files."""

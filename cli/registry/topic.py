@@ -1,0 +1,148 @@
+"""The control topic for people: read to its end, and one release appended, or nothing at all.
+
+A release is one Kafka transaction under one name, so of two that are made at once one is refused; its
+snapshot and its being in force are seen together or not at all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from tachograph.cli.errors import PartDown, Refused
+from tachograph.cli.settings import Settings
+from tachograph.ingress.keyfile import read_key
+from tachograph.ingress.recording.kafka_settings import client_settings
+from tachograph.schemas.control import CURRENT, KEPT_VERSIONS, ControlBook, ControlKey, Release, version_key
+from tachograph.schemas.errors import RecordError
+from tachograph.schemas.event import rfc3339_ns
+from tachograph.schemas.registry import Registry
+
+__all__ = ["ControlTopic", "Word"]
+
+SECONDS = 20.0
+"""The longest that Kafka may take for one step."""
+TRANSACTION_MS = 15_000
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Who releases, and why; `expect` is the version that must be in force before, 0 for none."""
+
+    by: str
+    comment: str = ""
+    expect: int | None = None
+
+
+class ControlTopic:
+    """Of one site. Raises PartDown where Kafka or the topic is not there."""
+
+    def __init__(self, settings: Settings) -> None:
+        config = settings.configuration
+        self._key = ControlKey(read_key(settings.base / config.keys.control_file))
+        self._topic = config.kafka.topics.control
+        self._settings = client_settings(config.kafka, base=settings.base)
+
+    def read(self) -> ControlBook:
+        """Everything on the topic that is signed by our key."""
+        book = ControlBook(self._key)
+        consumer = Consumer({**self._settings, **_READING, "group.id": f"{self._topic}.reader"})
+        try:
+            consumer.assign([TopicPartition(self._topic, 0, OFFSET_BEGINNING)])
+            for key, value in _to_end(consumer):
+                try:
+                    book.put(key, value)
+                except RecordError:
+                    continue  # the parts that follow the topic log it
+        except KafkaException as error:
+            raise self._down(error) from None
+        finally:
+            consumer.close()
+        return book
+
+    def release(self, registry: Registry, word: Word) -> Release:
+        """Put a registry in force, and read that back. Raises Refused where somebody else was first."""
+        ours = {"transactional.id": f"{self._topic}.apply", "transaction.timeout.ms": TRANSACTION_MS}
+        producer = Producer({**self._settings, **ours, "message.max.bytes": 4 << 20})
+        try:
+            producer.init_transactions(SECONDS)  # from here on, whoever came before us can commit nothing
+            book = self.read()
+            release = _next(book, registry, word)
+            producer.begin_transaction()
+            for key, data in self._records(book, registry, release):
+                producer.produce(
+                    self._topic, key=key, value=None if data is None else self._key.seal(key, data)
+                )
+            producer.commit_transaction(SECONDS)
+        except KafkaException as error:
+            if error.args[0].code() in _FENCED:
+                raise Refused(
+                    "somebody else releases at this moment: look at `tacho diff`, try again"
+                ) from None
+            raise self._down(error) from None
+        current = self.read().current
+        if current != release:
+            raise Refused(f"version {release.version} was written, and another is in force already")
+        return release
+
+    def _records(
+        self, book: ControlBook, registry: Registry, release: Release
+    ) -> Iterator[tuple[str, bytes | None]]:
+        if book.snapshot(release.digest) is None:
+            yield release.digest, registry.canonical()
+        yield version_key(release.version), release.encode()
+        yield CURRENT, release.encode()
+        kept = {
+            version: one
+            for version, one in book.releases.items()
+            if version > release.version - KEPT_VERSIONS
+        }
+        in_use = {release.digest, *(one.digest for one in kept.values())}
+        for version in sorted(book.releases.keys() - kept.keys()):
+            yield version_key(version), None
+        for digest in sorted({one.digest for one in book.releases.values()} - in_use):
+            yield digest, None
+
+    def _down(self, error: KafkaException) -> PartDown:
+        return PartDown(
+            f"{self._topic}: Kafka answers {error.args[0].name()}; is it up (`tacho up`), and is the topic"
+            " there (`tacho provision`)?"
+        )
+
+
+def _next(book: ControlBook, registry: Registry, word: Word) -> Release:
+    version = book.current.version if book.current is not None else 0
+    if word.expect is not None and word.expect != version:
+        raise Refused(f"expected version {word.expect} to be in force, it is {version}: look at `tacho diff`")
+    at = rfc3339_ns(time.time_ns())
+    return Release(version=version + 1, digest=registry.digest, at=at, by=word.by, comment=word.comment)
+
+
+def _to_end(consumer: Consumer) -> Iterator[tuple[str, bytes | None]]:
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        message = consumer.poll(1.0)
+        if message is None:
+            continue
+        error = message.error()
+        if error is None:
+            yield (message.key() or b"").decode("utf-8", "replace"), message.value()
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  the client's own name
+            return
+        else:
+            raise KafkaException(error)
+    raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001  the same
+
+
+_FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}  # noqa: SLF001  the same
+_READING: dict[str, Any] = {
+    "enable.auto.commit": False,
+    "auto.offset.reset": "earliest",
+    "enable.partition.eof": True,
+    "isolation.level": "read_committed",
+    "allow.auto.create.topics": False,
+}

@@ -1,0 +1,57 @@
+"""Releases on the real Kafka."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from tachograph.cli.errors import PartDown, Refused
+from tachograph.cli.registry import topic as module
+from tachograph.cli.registry.topic import ControlTopic, Word
+from tachograph.cli.settings import Settings
+from tachograph.schemas.config import Configuration
+from tachograph.schemas.registry import Registry
+
+
+@pytest.fixture
+def told(stack: Any, tmp_path: Path) -> Iterator[Settings]:
+    key = tmp_path / "keys" / "control"
+    key.parent.mkdir()
+    key.touch(mode=0o600)
+    key.write_bytes(base64.b64encode(secrets.token_bytes(32)))
+    kafka = {"bootstrap_servers": stack.bootstrap_servers, "topic_prefix": f"apply-{secrets.token_hex(4)}"}
+    config = Configuration.model_validate({"kafka": kafka, "registry": {"source": "topic"}})
+    admin, name = AdminClient({"bootstrap.servers": stack.bootstrap_servers}), config.kafka.topics.control
+    admin.create_topics([NewTopic(name, 1, config={"cleanup.policy": "compact"})])[name].result(20)
+    yield Settings(tmp_path / "tacho.yaml", config, tmp_path)
+    admin.delete_topics([name])[name].result(20)
+
+
+def test_releases_count_up_and_read_back(told: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An expectation that does not hold is refused; the same comes back as a new version; old ones go."""
+    monkeypatch.setattr(module, "KEPT_VERSIONS", 2)
+    control, one, two = ControlTopic(told), Registry(contact="one"), Registry(contact="two")
+    assert control.release(one, Word("me", "why", expect=0)).version == 1
+    with pytest.raises(Refused, match="expected version 0"):
+        control.release(two, Word("me", expect=0))
+    assert control.release(two, Word("me")).version == 2
+    again = control.release(two, Word("me"))
+    book = control.read()
+    assert book.current == again
+    assert sorted(book.releases) == [2, 3]
+    assert book.snapshot(one.digest) is None
+    assert book.snapshot(two.digest) == two.canonical()
+
+
+def test_a_topic_that_is_not_there_is_said(told: Settings) -> None:
+    """With what to do."""
+    kafka = told.configuration.kafka.model_copy(update={"topic_prefix": "nobody-made-this"})
+    other = Settings(told.file, told.configuration.model_copy(update={"kafka": kafka}), told.home)
+    with pytest.raises(PartDown, match="tacho provision"):
+        ControlTopic(other).read()
