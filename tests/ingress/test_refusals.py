@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tachograph.ingress import errors
-from tachograph.ingress.refusals import _NEXT, MAX_RPC_BYTES, refuse, rpc_id
+from tachograph.ingress.errors import PolicyDenied
+from tachograph.ingress.refusals import _NEXT, MAX_RPC_BYTES, refuse, rpc_id, sentence
 from tachograph.schemas.event import Protocol
 from tachograph.schemas.payload import ErrorCode
 
@@ -99,3 +100,10 @@ def test_rpc_id(body: bytes, found: str | int | None) -> None:
 def test_rpc_id_takes_anything(body: bytes) -> None:
     """No body makes it raise."""
     rpc_id(body)
+
+
+def test_a_sentence_says_what_to_do_next() -> None:
+    """The text that takes a refused tool call's place reads like every other refusal."""
+    told = sentence(PolicyDenied("denied by the policy `no-rm`", policies=("no-rm",), ask="the owners"))
+    assert told.startswith("Tachograph gateway: denied by the policy `no-rm`. ")
+    assert "ask the owners" in told

@@ -18,14 +18,16 @@ from tachograph.ingress.recording.strand import Sources, Strand
 from tachograph.ingress.spool.frames import SpoolEntry
 from tachograph.schemas.connection import Connection
 from tachograph.schemas.envelope import open_sealed, parse_sealed
-from tachograph.schemas.event import EventType, Header, Principal, PrincipalKind
+from tachograph.schemas.event import Direction, EventType, Header, Principal, PrincipalKind
 from tachograph.schemas.payload import (
     BodyTotals,
     ExchangeError,
     Payload,
+    PolicyDecision,
     RequestLine,
     ResponseMeta,
     Timing,
+    ToolDecision,
     decode_payload,
 )
 from tachograph.schemas.topics import Topics
@@ -292,3 +294,16 @@ async def test_a_request_to_no_connection_is_recorded() -> None:
     record.end(error=ExchangeError(code="unknown-connection"))
     assert [header.connection for header, _ in journal.opened] == [None, None]
     assert journal.outcomes == [(None, "unknown-connection")]
+
+
+async def test_a_decision_on_a_tool_call_is_durable_and_names_its_record() -> None:
+    """It belongs to the answer, and its uid is what reviewers look up."""
+    journal = Journal()
+    record = journal.record()
+    policy = PolicyDecision(effect="approval", digest="a" * 64, inputs="b" * 64, micros=1)
+    tool = ToolDecision(id="toolu_1", name="rm", arguments="{}")
+    uid = await record.decided_tool("hold", reason="final", tool=tool, policy=policy)
+    ((header, payload),) = journal.opened
+    assert (header.uid, header.type, header.direction) == (uid, EventType.DECISION, Direction.RESPONSE)
+    assert (payload.meta.decision, payload.meta.tool, payload.meta.policy) == ("hold", tool, policy)
+    assert journal.waited == [1]
