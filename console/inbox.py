@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import secrets
 import uuid
@@ -25,6 +26,8 @@ from tachograph.schemas.approval_book import Approval
 __all__ = ["Inbox", "counted", "decision_id", "exhibit"]
 
 MAX_DECIDED = 100
+MAX_TITLED = 50
+"""Of so many in the inbox the action is looked up; the others say it on their own page."""
 _FIELDS = ("csrf", "verdict", "comment", "minutes", "request_digest", "shown", "once")
 _VERDICTS: Mapping[str, str] = {"approve": "approve", "grant": "approve", "deny": "deny"}
 
@@ -46,8 +49,19 @@ class Inbox:
     async def inbox(self, request: Request) -> Response:
         session = self._browser.session(request)
         waiting = self._reviewing.pending(session.person)
-        rows = [(each, self._reviewing.may_not(session.person, each)) for each in waiting]
+        whats = await asyncio.gather(*(self._what(each) for each in waiting[:MAX_TITLED]))
+        whats += [""] * (len(waiting) - len(whats))
+        titled = zip(waiting, whats, strict=True)
+        rows = [(each, self._reviewing.may_not(session.person, each), what) for each, what in titled]
         return self._page("inbox", session, rows=rows)
+
+    async def _what(self, approval: Approval) -> str:
+        """The action in a line, empty while its document is not there."""
+        try:
+            document = await self._reviewing.document(approval)
+        except Away:
+            return ""
+        return event_view(document.source).what if document else ""
 
     async def history(self, request: Request) -> Response:
         session = self._browser.session(request)

@@ -14,7 +14,7 @@ async def test_what_waits_is_in_the_inbox_of_those_who_are_asked(world: Any) -> 
     """A member sees who, where, why and until when; anybody else an empty page."""
     world.asks("bot")
     page = (await world.browser_of("ruth", "ops").get("/")).text
-    for said in ("bot on files", "1 more of 1 from ops", "deletes", "10 min"):
+    for said in ("bot on files", "DELETE", "1 more of 1 from ops", "deletes", "10 min"):
         assert said in page
     assert "bot on files" not in (await world.browser_of("eve", "sales").get("/")).text
     assert "bot on files" in (await world.browser_of("ada", "auditors").get("/")).text
