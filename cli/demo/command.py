@@ -89,12 +89,12 @@ def _demo(agent: AgentKind, *, leave: bool, json_output: bool, crash: bool, seed
     random = Random(number)  # noqa: S311 - these credentials open nothing, and a run can be repeated
     planted, upstream = plant.plant(random), plant.upstream_credential(random)
     home = default_home(os.environ, Path.cwd()) / "demo"
-    made = world.make(home, planted, now=rfc3339(datetime.now(UTC)))
+    wait = patience(leave=leave, terminal=sys.stdin.isatty() and sys.stderr.isatty())
+    made = world.make(home, planted, now=rfc3339(datetime.now(UTC)), console=wait > 0)
 
     def say(text: str) -> None:
         note(f"[{time.monotonic() - began:5.1f} s] {text}")
 
-    wait = patience(leave=leave, terminal=sys.stdin.isatty() and sys.stderr.isatty())
     running = Demo(made, planted, upstream, Options(agent.value, crash, say, wait))
     outcome: _Outcome | None = None
     try:

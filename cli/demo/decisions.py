@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tachograph.cli.demo.witness import Seen
+from tachograph.cli.story import line
 
 __all__ = ["HELD", "UNPERMITTED", "Decisions", "decided", "told"]
 
@@ -52,8 +53,13 @@ class _Held:
     call: str
     """The model's id of the call."""
     request: Document
-    said: Mapping[str, Any]
-    """The approval as the decision document tells it; empty where there is none."""
+    decision: Document
+    """What was decided about it; empty where that is not on record."""
+
+    @property
+    def said(self) -> Mapping[str, Any]:
+        """The approval as the decision document tells it."""
+        return _tacho(self.decision).get("approval") or {}
 
     @property
     def approved(self) -> bool:
@@ -86,16 +92,16 @@ def told(documents: Sequence[Document], tools: Sequence[str]) -> Iterator[Docume
 
 
 def _held(documents: Sequence[Document]) -> Iterator[_Held]:
-    said = {
-        _tacho(d)["exchange"]: _tacho(d).get("approval") or {}
+    decisions = {
+        _tacho(d)["exchange"]: d
         for d in documents
-        if _tacho(d).get("type") == "decision"
+        if _tacho(d).get("type") == "decision" and _tacho(d).get("approval")
     }
     for document in documents:
         tacho = _tacho(document)
         if tacho.get("type") == "request" and (tacho.get("policy") or {}).get("effect") == "approval":
             call = str(tacho.get("tool_use_id"))
-            yield _Held(str(tacho.get("tool")), call, document, said.get(tacho["exchange"], {}))
+            yield _Held(str(tacho.get("tool")), call, document, decisions.get(tacho["exchange"], {}))
 
 
 def _calls(held: Sequence[_Held], seen: Seen, undecided: int) -> Iterator[str]:
@@ -125,6 +131,8 @@ def _on_record(held: Sequence[_Held], stored: Mapping[str, bytes]) -> Iterator[s
             reviewer = one.get("reviewer")
             if not one.get("at") or reviewer in {None, asker}:
                 yield f"{each.tool}: expected another person than {asker}, and when, got {reviewer}"
+            if not {str(asker), str(reviewer)} <= set(line(each.decision).text.split()):
+                yield f"{each.tool}: `tacho show` does not say who asked and who decided"
             if one.get("shown") != shown:
                 yield f"{each.tool}: what {reviewer} was shown is not what is on record"
 

@@ -41,10 +41,19 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """What a second terminal needs: the configuration's file, and where a process of ours writes to."""
+    """What a second terminal needs: the configuration's file, and where a process of ours writes to.
+
+    `console` is the address of the reviewers' pages, where they run.
+    """
 
     config: Path
     logs: Path
+    console: str | None = None
+
+    def login(self) -> list[str]:
+        """The command that prints a link into the console."""
+        who = ["--local-login", REVIEWER, "--group", GROUP]
+        return ["tacho", "console", *who, "--config", str(self.config)]
 
 
 @dataclass(slots=True)
@@ -107,6 +116,9 @@ class Reviews:
         if self.wait:
             for verb in ("approve", "deny"):
                 self.say(f"  in a second terminal:  {shlex.join(self._words(view, verb, 'why'))}")
+            if self.terminal.console:
+                login = shlex.join(self.terminal.login())
+                self.say(f"  in a browser:  {self.terminal.console}  by the link of  {login}")
             self.say(f"  The demo decides itself if nobody does within {self.wait:.0f} s.")
 
     def _go_on(self, seen: _Seen, now: float, *, waits: bool) -> None:

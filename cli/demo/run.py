@@ -115,7 +115,7 @@ class Demo:
         self._say("The agent is at work ...")
         self._reviews = Reviews(
             LocalDesk(self.settings, None),
-            Terminal(self._world.config, self._world.props),
+            Terminal(self._world.config, self._world.props, self.assembly.urls.get("console")),
             words(self._pasted),
             self._options.wait,
             self._say,

@@ -69,11 +69,16 @@ class World:
         }
 
 
-def make(home: Path, planted: Sequence[Planted], *, now: str) -> World:
-    """Wipe what an earlier demo left in `home`, lay out a new world; raises Refused for a foreign folder."""
+def make(home: Path, planted: Sequence[Planted], *, now: str, console: bool = False) -> World:
+    """Wipe what an earlier demo left in `home`, lay out a new world; raises Refused for a foreign folder.
+
+    `console` says whether reviewers get pages of their own.
+    """
     _wipe(home)
     taken: set[int] = set()
-    chosen = {name: ports.choose(0, taken) for name in (*SERVERS, "ingress", "kafka", "opensearch")}
+    chosen = {
+        name: ports.choose(0, taken) for name in (*SERVERS, "ingress", "kafka", "opensearch", "console")
+    }
     urls = {name: f"http://{ports.LOOPBACK}:{port}" for name, port in chosen.items()}
     make_key_files(home / "keys", randomness=os.urandom)
     made = ApiKeys(home / "keys" / "api-keys.yaml").create(
@@ -81,7 +86,10 @@ def make(home: Path, planted: Sequence[Planted], *, now: str) -> World:
     )
     shutil.copy(POLICY, home / POLICY.name)
     config = home / CONFIG_NAME
-    config.write_text(yaml.safe_dump(_configuration(chosen, urls), sort_keys=False))
+    told = _configuration(chosen, urls)
+    if console:
+        told["console"] = {"listen": {"host": ports.LOOPBACK, "port": chosen["console"]}}
+    config.write_text(yaml.safe_dump(told, sort_keys=False))
     world = World(
         home=home,
         config=config,

@@ -34,7 +34,8 @@ def _document(kind: str, exchange: str) -> dict[str, Any]:
 def _decision(exchange: str, outcome: str, request: dict[str, Any]) -> dict[str, Any]:
     shown = hashlib.sha256(_bytes(request)).hexdigest()
     said = {"reviewer": "operator", "at": "2026-01-01T00:00:00Z", "shown": shown}
-    return _document("decision", exchange) | {"approval": {"outcome": outcome, "decisions": [said]}}
+    approval = {"outcome": outcome, "needs": [{"group": "operators"}], "decisions": [said]}
+    return _document("decision", exchange) | {"principal": {"id": "agent"}, "approval": approval}
 
 
 def _bytes(tacho: dict[str, Any]) -> bytes:
@@ -93,6 +94,10 @@ def _own_approval(documents: Documents) -> None:
     documents["x1-decision"]["approval"]["decisions"][0]["reviewer"] = "agent"
 
 
+def _nobody_asked(documents: Documents) -> None:
+    del documents["x1-decision"]["principal"]
+
+
 def _other_shown(documents: Documents) -> None:
     documents["x1-decision"]["approval"]["decisions"][0]["shown"] = "f" * 64
 
@@ -113,6 +118,7 @@ def _timed_out(documents: Documents) -> None:
         (_not_held, "got refund_order"),
         (_none_held, "no call was held"),
         (_own_approval, "another person than agent"),
+        (_nobody_asked, "`tacho show` does not say who asked and who decided"),
         (_other_shown, "was shown is not what is on record"),
         (_permitted, "export_customers: expected a denial"),
         (_timed_out, "1 calls reached the target without a decision"),

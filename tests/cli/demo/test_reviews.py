@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,17 @@ def test_a_person_has_their_time(stage: Open) -> None:
     assert here.started == []
     here.reviews.look(now=160)
     assert len(here.started) == 1
+
+
+def test_a_person_may_use_a_browser(stage: Open) -> None:
+    """Where the console runs, its address is said, and the command that logs in."""
+    here = stage(wait=60)
+    here.reviews.terminal = replace(here.reviews.terminal, console="http://127.0.0.1:8090")
+    here.desk.ask("refund_order")
+    here.reviews.look(now=0)
+    (told,) = (text for text in here.said if "browser" in text)
+    assert "http://127.0.0.1:8090" in told
+    assert "tacho console --local-login" in told
 
 
 def test_a_person_may_decide_otherwise(stage: Open) -> None:

@@ -73,6 +73,13 @@ def test_the_policy_lies_where_a_person_can_read_and_change_it(tmp_path: Path) -
     assert key.groups == ("agents",)
 
 
+def test_reviewers_get_pages_where_somebody_is_there(tmp_path: Path) -> None:
+    """On a port of its own; a demo that nobody watches starts no console."""
+    for console in (True, False):
+        made = make(tmp_path / "demo", PLANTED, now=NOW, console=console)
+        assert (settings.load(made.config).configuration.console is not None) is console
+
+
 def test_the_agent_knows_base_urls_and_one_key(tmp_path: Path) -> None:
     """Nothing else of ours is in its environment."""
     world = make(tmp_path / "demo", PLANTED, now=NOW)
