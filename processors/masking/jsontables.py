@@ -25,7 +25,7 @@ MAX_DEPTH = 1000
 _TOKEN = re.compile(
     # Quotes around JSON in a string, once the escapes of its own are undone, are none of a string's.
     rb'(?:"(?=\{\s*"\s*[^\s,}\]:])|"(?=\[\s*[\[{"])|(?<=[}\]])"(?=\s*(?:[,}\]]|\Z)))'
-    rb'|"([^"\\]*+(?:\\.[^"\\]*+)*+)"(\s*:)?|([-+]?[0-9][0-9.eE+-]*|true\b|false\b|null\b)|[\[\]{},]',
+    rb'|"([^"\\]*+(?:\\.[^"\\]*+)*+)(?:"|\\?\Z)(\s*:)?|([-+]?[0-9][0-9.eE+-]*|true\b|false\b|null\b)|[\[\]{},]',
     re.DOTALL,
 )
 _NESTED = re2.compile(rb'\[\s*\[|\]\s*,?\s*\[|[\[,{]\s*"[^"\\]*"\s*:\s*\[')
@@ -114,6 +114,7 @@ class JsonTables:
                 key = token[1].decode("utf-8", "replace")
             elif mark not in (b",", b'"'):
                 _named(here, key, token[1])
+        tables += _left_open(here, root, len(text))
         root.end = len(text)
         return headers, [*tables, root] if root.nested else tables
 
@@ -126,6 +127,15 @@ class JsonTables:
             return
         if secret:
             yield from _cells(text, table, secret, text.find(b'"', table.start), skip=1)
+
+
+def _left_open(here: _List, root: _List, end: int) -> Iterator[_List]:
+    """The lists of rows that a document which was cut off does not close."""
+    while here is not root:
+        here.end = end
+        if here.is_list and here.nested:
+            yield here
+        here = here.parent or root
 
 
 def _opened(here: _List, key: str, start: int, *, is_list: bool) -> _List:

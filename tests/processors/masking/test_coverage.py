@@ -27,7 +27,8 @@ import zstandard
 from tachograph.processors.assemble import Assembler, Piece
 from tachograph.processors.enrichment.enrich import enrich
 from tachograph.processors.masking.canaries import Plant, survivors
-from tachograph.processors.masking.masker import MaskedPart, Masker, PseudonymKey
+from tachograph.processors.masking.carried import NOTHING
+from tachograph.processors.masking.masker import MaskedPart, Masker, Part, PseudonymKey
 from tachograph.processors.masking.ruleset import load
 from tachograph.processors.masking.samples import filled
 from tachograph.processors.pipeline import Pipeline
@@ -85,6 +86,22 @@ def api_lines(text: str) -> bytes:
 def api_form(text: str) -> bytes:
     note = quote(f"use {SHAPED}")
     return f"db_password={quote(NAMED)}&note={note}&text={quote(text)}&client_secret={quote(LATE)}".encode()
+
+
+def api_csv(text: str) -> bytes:
+    told = text.replace('"', '""')
+    row = f'1,{NAMED},"please use {SHAPED} for it","{told}",{LATE}'
+    return f"id,db_password,note,text,client_secret\r\n{row}\r\n".encode()
+
+
+def api_yaml(text: str) -> bytes:
+    told = text.replace("'", "''")
+    return f"db_password: {NAMED}\nnote: use {SHAPED}\ntext: '{told}'\nclient_secret: {LATE}\n".encode()
+
+
+def api_table(text: str) -> bytes:
+    columns = ["id", "db_password", "note", "text", "client_secret"]
+    return dumps({"columns": columns, "rows": [[1, NAMED, f"use {SHAPED}", text, LATE]]}).encode()
 
 
 def api_multipart(text: str) -> bytes:
@@ -241,6 +258,9 @@ _BODIES: tuple[tuple[str, Protocol, str, str, Build], ...] = (
     ("HTTP", Protocol.HTTP, "both", "application/x-ndjson", api_lines),
     ("HTTP", Protocol.HTTP, "both", "application/xml", api_xml),
     ("HTTP", Protocol.HTTP, "both", "text/plain", api_text),
+    ("HTTP", Protocol.HTTP, "both", "text/csv", api_csv),
+    ("HTTP", Protocol.HTTP, "both", "application/yaml", api_yaml),
+    ("HTTP, a table inside", Protocol.HTTP, "both", "application/json", api_table),
     ("HTTP", Protocol.HTTP, "request", "application/x-www-form-urlencoded", api_form),
     ("HTTP", Protocol.HTTP, "request", "multipart/form-data; boundary=b", api_multipart),
     ("HTTP, SQL inside", Protocol.HTTP, "both", "application/json", api_sql),
@@ -422,6 +442,41 @@ def spelled(row: Row, spelling: str) -> str:
     return outcome(row, "identity", "complete", SPELLINGS[spelling](dumps(pair())))
 
 
+def _told(kind: str, size: int, text: str) -> bytes:
+    """An answer of this kind that says no more than the text."""
+    if kind == "text/plain":
+        return text.encode()
+    pieces = [text[at : at + size] for at in range(0, len(text), size)] if size else [text]
+    if kind == "application/json":
+        return dumps({"content": [{"type": "text", "text": text}]}).encode()
+    if kind == "application/x-ndjson":
+        return "\n".join(dumps({"response": piece}) for piece in pieces).encode()
+    return "".join(f"data: {dumps(text_delta(piece))}\n\n" for piece in pieces).encode()
+
+
+ANSWERS = (
+    ("text/plain", 0),
+    ("application/json", 0),
+    ("application/x-ndjson", 0),
+    ("application/x-ndjson", 1),
+    ("text/event-stream", 7),
+    ("text/event-stream", 1),
+)
+
+
+def answered(kind: str, size: int, spelling: str) -> str:
+    """What becomes of a password that only the request names, in an answer that repeats it so."""
+    masker = Masker(load(), PseudonymKey("k1", bytes(32)))
+    said = SPELLINGS[spelling](NAMED) if spelling else NAMED
+    body = _told(kind, size, f"You sent {said} before.")
+    asked = masker.mask_with([Part("body", "body", api_json("nothing"), "application/json")], NOTHING)
+    (alone,) = masker.mask([Part("body", "body", body, kind)])
+    assert alone.data == body, "the answer alone says what is a secret"
+    (part,) = masker.mask_with([Part("body", "body", body, kind)], asked.found).parts
+    assert readable(part.data or b"") == 0
+    return f"`{part.withheld}`" if part.withheld else "masked"
+
+
 def table(title: Sequence[str], lines: Iterator[list[str]]) -> str:
     head = ["| " + " | ".join(title) + " |", "|" + "---|" * len(title)]
     return "\n".join([*head, *("| " + " | ".join(line) + " |" for line in lines)])
@@ -442,6 +497,14 @@ def page() -> str:
         lines = (facts(row) + [cell(row, coding, path) for coding in CODINGS] for row in ROWS)
         tables.append(f"## {path.capitalize()}\n{meaning}\n\n{table([*_FACTS, *CODINGS], lines)}\n")
     lines = (facts(row) + [spelled(row, spelling) for spelling in SPELLINGS] for row in ROWS)
+    told = (
+        [
+            f"`{kind}`",
+            f"pieces of {size}" if size else _PLAIN,
+            *(answered(kind, size, s) for s in ("", *SPELLINGS)),
+        ]
+        for kind, size in ANSWERS
+    )
     names = [f"`{name}`" if name == "\\u" else name for name in SPELLINGS]
     requests = sum(row.direction is Direction.REQUEST for row in ROWS)  # they have no error path
     cells = len(ROWS) * (len(CODINGS) * len(PATHS) + len(SPELLINGS)) - requests * len(CODINGS)
@@ -462,6 +525,11 @@ whole body was withheld ([what they mean](masking.md#when-a-part-is-withheld)); 
 The same secrets once more in a JSON document, encoded, as the text in the body; the exchange ended well.
 
 {table([*_FACTS, *names], lines)}
+
+## Repeated by the answer
+A password that only its name in the request makes one; the answer says "You sent ... before", spelled so.
+
+{table(["answer", "streaming", "as it is", *names], told)}
 """
 
 
@@ -472,6 +540,13 @@ def test_no_cell_leaks(row: Row) -> None:
         assert cell(row, coding, path)
     for spelling in SPELLINGS:
         assert spelled(row, spelling)
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=str)
+def test_no_answer_repeats_what_its_request_named(answer: tuple[str, int]) -> None:
+    """Whatever the spelling and the pieces; and without its request each would show it."""
+    for spelling in ("", *SPELLINGS):
+        assert answered(*answer, spelling) == "masked"
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.kind != "image/png"], ids=str)
