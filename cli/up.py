@@ -52,7 +52,7 @@ def up(
     from tachograph.cli.home import add_key
 
     keys = told.configuration.keys
-    for file in (keys.approvals_file, keys.log_file, keys.control_file):
+    for file in (keys.approvals_file, keys.log_file, keys.export_file, keys.control_file):
         if add_key(told.base / file, beside=told.base / keys.kek_file, randomness=os.urandom):
             note(f"Made the key {told.base / file}.")
 

@@ -1,14 +1,17 @@
 """Everything that can go wrong for those who look back, named by whose fault it is.
 
 ForensicsError
-`-- OperatorError          whoever runs the command must change something
+|-- OperatorError          whoever runs the command must change something
+`-- LogUnreachable         Kafka, where the seal log lies, does not answer
 
 What is wrong with evidence is no error but a verdict.
 """
 
 from __future__ import annotations
 
-__all__ = ["ForensicsError", "OperatorError"]
+from typing import ClassVar
+
+__all__ = ["ForensicsError", "LogUnreachable", "OperatorError"]
 
 
 class ForensicsError(Exception):
@@ -17,3 +20,9 @@ class ForensicsError(Exception):
 
 class OperatorError(ForensicsError):
     """A file, a key or an address must be provided or corrected first."""
+
+
+class LogUnreachable(ForensicsError):
+    """The log cannot be read now."""
+
+    exit_code: ClassVar[int] = 3

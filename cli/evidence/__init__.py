@@ -1,0 +1,1 @@
+"""`tacho export`, `tacho verify`, `tacho trust`: evidence out of the system, and checked without it."""

@@ -1,0 +1,67 @@
+"""What the system has of one session: its leaves and checkpoints from Kafka, its documents from OpenSearch.
+
+Documents are asked for by the uids that the leaves name, and then by the session, so that neither a document
+without a leaf nor a leaf without a document is overlooked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from tachograph.cli.documents import TACHO, Documents
+from tachograph.cli.settings import Settings
+from tachograph.forensics.bundle.assemble import LogPart
+from tachograph.forensics.log_source import LogSource
+from tachograph.schemas.leaf import Leaf
+from tachograph.sinks.client import Cluster
+from tachograph.sinks.record import MESSAGE_TYPE, Message, Record
+from tachograph.sinks.stored import mget_body, read_stored
+
+__all__ = ["documents_of", "logs_of"]
+
+BATCH = 200
+_NOTHING = Message("", 0, 0, 0, None, b"")
+Tell = Callable[[str], None]
+
+
+def logs_of(source: LogSource, session: str, origin: Callable[[int], str], tell: Tell) -> list[LogPart]:
+    """The logs that hold leaves of the session, with every hash that their proofs need."""
+    notes = source.checkpoints()
+    found: list[LogPart] = []
+    for partition in range(source.partitions()):
+        name = origin(partition)
+        tell(f"reading {name}")
+        hashes, leaves = source.leaves(partition, session)
+        if leaves:
+            found.append(LogPart(name, hashes, leaves, tuple(notes.get(name, ()))))
+    return found
+
+
+def documents_of(
+    settings: Settings, documents: Documents, session: str, leaves: Sequence[Leaf]
+) -> dict[str, bytes]:
+    """The stored bytes of every document of a session, by uid. Raises `PartDown`, `Unavailable`."""
+    prefix = settings.configuration.opensearch.index_prefix
+    wanted = {str(leaf.uid): _record(prefix, leaf) for leaf in leaves if leaf.uid and leaf.day}
+    query = {"term": {f"{TACHO}.session": session}}
+    for hit in documents.scan(documents.everything, query):
+        wanted.setdefault(hit["_id"], Record(_NOTHING, hit["_id"], "", hit["_index"]))
+    cluster = Cluster(settings.configuration.opensearch, base=settings.base)
+    try:
+        return dict(_stored(cluster, list(wanted.values())))
+    finally:
+        cluster.close()
+
+
+def _record(prefix: str, leaf: Leaf) -> Record:
+    family = "messages" if leaf.type == MESSAGE_TYPE else "events"
+    return Record(_NOTHING, str(leaf.uid), leaf.type, f"{prefix}-{family}-{leaf.day}")
+
+
+def _stored(cluster: Cluster, records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:
+    for start in range(0, len(records), BATCH):
+        batch = records[start : start + BATCH]
+        answer = read_stored(batch, cluster.mget(mget_body(batch)))
+        yield from (
+            (record.uid, value) for record, value in zip(batch, answer, strict=True) if value is not None
+        )

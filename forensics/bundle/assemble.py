@@ -1,0 +1,118 @@
+"""From what the system has of a session to its bundle: which checkpoints, which proofs, and what is missing.
+
+Nothing is judged and nothing is made up: a document without a leaf, a leaf without a document, and a leaf
+that no checkpoint covers go into the bundle as what they are, for the verifier to name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tachograph.forensics.bundle.content import Bundle, Consistency, Custody, Inclusion, Line
+from tachograph.schemas.checkpoint import Checkpoint
+from tachograph.schemas.leaf import Leaf
+from tachograph.schemas.merkle import Tree, leaf_hash
+
+__all__ = ["LogPart", "Taken", "assemble", "chosen"]
+
+
+@dataclass(frozen=True, slots=True)
+class LogPart:
+    """One log: every leaf hash that could be read from its beginning on, the session's leaves, and its notes
+    in the order in which they were published."""
+
+    origin: str
+    hashes: Sequence[bytes]
+    leaves: tuple[Leaf, ...]
+    notes: tuple[tuple[str, Checkpoint], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Who takes what out, when (RFC 3339), with which release and which query."""
+
+    session: str
+    at: str
+    tool: str
+    by: str
+    query: str
+
+
+def assemble(
+    taken: Taken, logs: Sequence[LogPart], documents: Mapping[str, bytes], keys: Sequence[str]
+) -> Bundle:
+    """The bundle of a session from its logs and its documents by uid."""
+    lines: list[Line] = []
+    notes: list[str] = []
+    steps: list[Consistency] = []
+    for log in logs:
+        tree, first = Tree(log.hashes), len(notes)
+        picked = chosen(log)
+        notes += [note for note, _ in picked]
+        sizes = [said.size for _, said in picked]
+        steps += [
+            Consistency(first + n, first + n + 1, _step(tree, one, two))
+            for n, (one, two) in enumerate(pairwise(sizes))
+        ]
+        lines += [_line(log, leaf, documents, _proof(tree, leaf, sizes, first)) for leaf in _once(log.leaves)]
+    named = {str(line.leaf.uid) for line in lines if line.leaf is not None}
+    lines += [Line(document=document) for uid, document in sorted(documents.items()) if uid not in named]
+    found = {
+        "documents": sum(line.document is not None for line in lines),
+        "documents_missing": sum(line.document is None for line in lines),
+        "leaves": sum(line.leaf is not None for line in lines),
+        "unsealed": sum(line.proof is None for line in lines),
+    }
+    custody = Custody(by=taken.by, at=taken.at, query=taken.query, tool=taken.tool, found=found)
+    return Bundle(
+        session=taken.session,
+        created=taken.at,
+        tool=taken.tool,
+        lines=tuple(lines),
+        checkpoints=tuple(notes),
+        consistency=tuple(steps),
+        keys=tuple(keys),
+        custody=(custody,),
+    )
+
+
+def chosen(log: LogPart) -> tuple[tuple[str, Checkpoint], ...]:
+    """The first checkpoint that covers every leaf of the session, and the last one there is."""
+    if not log.notes:
+        return ()
+    end = max((leaf.index for leaf in log.leaves), default=-1)
+    covering = next((number for number, (_, said) in enumerate(log.notes) if said.size > end), None)
+    last = len(log.notes) - 1
+    return tuple(
+        log.notes[number] for number in dict.fromkeys((last if covering is None else covering, last))
+    )
+
+
+def _once(leaves: Sequence[Leaf]) -> list[Leaf]:
+    """A record that Kafka holds twice is sealed twice; one leaf of its bytes is enough."""
+    return list({(leaf.uid, leaf.leaf): leaf for leaf in reversed(leaves)}.values())[::-1]
+
+
+def _line(log: LogPart, leaf: Leaf, documents: Mapping[str, bytes], proof: Inclusion | None) -> Line:
+    document = documents.get(str(leaf.uid))
+    rivals = [other for other in log.leaves if other.uid == leaf.uid and other.leaf != leaf.leaf]
+    if document is not None and rivals:
+        # Of two leaves with one uid, the document is the one's whose bytes it has; else the first's.
+        digest = leaf_hash(document).hex()
+        known = {leaf.leaf, *(other.leaf for other in rivals)}
+        owner = digest if digest in known else min((leaf, *rivals), key=lambda item: item.index).leaf
+        document = document if leaf.leaf == owner else None
+    return Line(log.origin, leaf, document, proof)
+
+
+def _proof(tree: Tree, leaf: Leaf, sizes: Sequence[int], first: int) -> Inclusion | None:
+    for number, size in enumerate(sizes):
+        if leaf.index < size <= len(tree):
+            return Inclusion(first + number, tree.inclusion(leaf.index, size))
+    return None
+
+
+def _step(tree: Tree, one: int, two: int) -> tuple[bytes, ...]:
+    return tree.consistency(one, two) if one <= two <= len(tree) else ()

@@ -1,0 +1,96 @@
+"""The seal log read from Kafka: only what was committed, from its beginning to its end when it was asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from tachograph.forensics.errors import LogUnreachable
+from tachograph.schemas.checkpoint import Checkpoint
+from tachograph.schemas.errors import MalformedRecord
+from tachograph.schemas.leaf import Leaf
+from tachograph.schemas.topics import Topics
+
+__all__ = ["LogSource"]
+
+ASK_SECONDS = 15.0
+TURN_SECONDS = 0.25
+BATCH = 5_000
+_HASH = re.compile(rb'"leaf":"([0-9a-f]{64})"')
+
+
+class LogSource:
+    """Leaves and checkpoints of one topic prefix. `client` are librdkafka settings for the connection."""
+
+    def __init__(self, client: Mapping[str, Any], topics: Topics) -> None:
+        self._topics = topics
+        self._consumer = Consumer(
+            dict(client)
+            | {
+                "group.id": f"{topics.prefix}.export",
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "log_level": 0,
+            }
+        )
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def partitions(self) -> int:
+        """How many logs there are. Raises `LogUnreachable`."""
+        try:
+            found = self._consumer.list_topics(self._topics.leaves, timeout=ASK_SECONDS)
+        except KafkaException:
+            raise LogUnreachable("Kafka does not answer: `tacho status` says whether it runs") from None
+        return len(found.topics[self._topics.leaves].partitions)
+
+    def leaves(self, partition: int, session: str) -> tuple[list[bytes], tuple[Leaf, ...]]:
+        """A partition's leaf hashes, as far as they follow one another from 0, and the session's leaves."""
+        wanted = f'"session":"{session}"'.encode()
+        hashes: list[bytes] = []
+        ours: list[Leaf] = []
+        whole = True
+        for number, message in enumerate(self._read(self._topics.leaves, partition)):
+            value = message.value() or b""
+            found = _HASH.search(value)
+            whole = whole and found is not None and f'"index":{number},'.encode() in value
+            if found is not None and whole:
+                hashes.append(bytes.fromhex(found[1].decode()))
+            if wanted in value:
+                ours.append(Leaf.parse(value))
+        return hashes, tuple(ours)
+
+    def checkpoints(self) -> dict[str, list[tuple[str, Checkpoint]]]:
+        """Every checkpoint's note by its log's origin, in the order of their publication."""
+        found: dict[str, list[tuple[str, Checkpoint]]] = {}
+        for message in self._read(self._topics.checkpoints, 0):
+            note = (message.value() or b"").decode("utf-8", "replace")
+            try:
+                said = Checkpoint.parse(note.rpartition("\n\n")[0] + "\n")
+            except MalformedRecord:
+                continue  # no sealing worker wrote it; the verifier will miss what it should have been
+            found.setdefault(said.origin, []).append((note, said))
+        return found
+
+    def _read(self, topic: str, partition: int) -> Iterator[Message]:
+        self._consumer.assign([TopicPartition(topic, partition, 0)])
+        idle = 0.0
+        while True:
+            # A call waits for a whole batch or its time, so its time is short.
+            messages = self._consumer.consume(BATCH, timeout=TURN_SECONDS)
+            idle = 0.0 if messages else idle + TURN_SECONDS
+            if idle >= ASK_SECONDS:
+                raise LogUnreachable(f"{topic}[{partition}]: no answer within {ASK_SECONDS:g} s")
+            for message in messages:
+                error = message.error()
+                if error is None:
+                    yield message
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  librdkafka's name for it
+                    return
+                else:
+                    raise LogUnreachable(f"{topic}[{partition}]: {error.name()}")

@@ -1,0 +1,35 @@
+"""Which logs a session's leaves lie in; test_command.py collects from real engines."""
+
+from world import LOG, SESSION, sealed, story
+
+from tachograph.cli.evidence.collect import logs_of
+from tachograph.schemas.checkpoint import Checkpoint
+from tachograph.schemas.leaf import Leaf
+from tachograph.schemas.note import open_note
+
+
+class Source:
+    """Two partitions, of which the second holds the session."""
+
+    def __init__(self) -> None:
+        self.log = sealed(story())
+
+    def checkpoints(self) -> dict[str, list[tuple[str, Checkpoint]]]:
+        notes = self.log.notes()
+        return {"log/1": [(note, Checkpoint.parse(open_note(note, [LOG.key]).text)) for note in notes]}
+
+    def partitions(self) -> int:
+        return 2
+
+    def leaves(self, partition: int, session: str) -> tuple[list[bytes], tuple[Leaf, ...]]:
+        assert session == str(SESSION)
+        hashes = [bytes.fromhex(leaf.leaf) for leaf in self.log.leaves]
+        return hashes, tuple(self.log.leaves[:1] if partition else ())
+
+
+def test_only_logs_that_hold_the_session_are_taken() -> None:
+    """With every checkpoint that was published of them, and progress told for each that is read."""
+    told: list[str] = []
+    found = logs_of(Source(), str(SESSION), lambda number: f"log/{number}", told.append)  # type: ignore[arg-type]  # of the same shape
+    assert [(part.origin, len(part.hashes), len(part.notes)) for part in found] == [("log/1", 10, 2)]
+    assert told == ["reading log/0", "reading log/1"]

@@ -1,0 +1,182 @@
+"""`tacho export`, `verify`, `trust`: from real engines into a file, and from there to a verdict."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from pathlib import Path
+
+import pytest
+import yaml
+from attacks import honest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+from typer.testing import CliRunner, Result
+from world import DAY, SESSION, Doc, filler, policy, story
+
+from tachograph.cli.home import make_home
+from tachograph.cli.main import app
+from tachograph.cli.settings import load
+from tachograph.cli.stack.engines import Endpoints
+from tachograph.processors.sealing.worker import Sealer, signer_of
+from tachograph.schemas.sealing_settings import Sealing
+from tachograph.schemas.topics import Topics
+from tachograph.sinks.client import Cluster
+
+TURNS = 200
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(item) for item in arguments])
+
+
+@pytest.fixture
+def bundle_file(tmp_path: Path) -> tuple[Path, Path]:
+    """A good bundle and the policy to judge it by."""
+    file, trust = tmp_path / "good.tacho", tmp_path / "trust.yaml"
+    file.write_bytes(honest())
+    trust.write_text(yaml.safe_dump(policy()))
+    return file, trust
+
+
+def test_a_good_bundle_is_complete_without_colours_in_a_pipe(bundle_file: tuple[Path, Path]) -> None:
+    """Exit code 0; the verdict comes first."""
+    file, trust = bundle_file
+    done = run("verify", file, "--trust", trust)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("complete: ")
+    assert "\x1b" not in done.stdout
+    assert json.loads(run("verify", file, "--trust", trust, "--json").stdout)["states"]["PRESENT"] == 7
+
+
+def test_a_bad_one_ends_with_its_own_code(bundle_file: tuple[Path, Path]) -> None:
+    """The verdict's, not a general 1."""
+    file, trust = bundle_file
+    file.write_bytes(file.read_bytes()[:-1])
+    done = run("verify", file, "--trust", trust)
+    assert (done.exit_code, "bundle-malformed" in done.stdout) == (10, True)
+
+
+def test_ten_gigabytes_are_not_read(bundle_file: tuple[Path, Path]) -> None:
+    """A file beyond the bound is a verdict before a byte of it is in memory."""
+    file, trust = bundle_file
+    with file.open("r+b") as stream:
+        stream.truncate(10 << 30)
+    assert run("verify", file, "--trust", trust).exit_code == 11
+
+
+@pytest.mark.parametrize("text", [None, "version: 1", "\udcff"])
+def test_without_a_policy_there_is_no_verdict(bundle_file: tuple[Path, Path], text: str | None) -> None:
+    """A wrong policy is wrong use, whatever the bundle is."""
+    file, trust = bundle_file
+    trust.unlink()
+    if text is not None:
+        trust.write_bytes(text.encode("utf-8", "surrogateescape"))
+    done = run("verify", file, "--trust", trust)
+    assert (done.exit_code or 0) != 0
+    assert "complete" not in done.stdout
+
+
+class Deployment:
+    """A home whose topics and indices are the test's own, with one session sealed and indexed."""
+
+    def __init__(self, folder: Path, stack: Endpoints) -> None:
+        self.prefix = f"evidence-{uuid.uuid4().hex[:12]}"
+        made = make_home(folder, randomness=os.urandom, now="2026-01-01T00:00:00Z")
+        self.file = made.file
+        value = yaml.safe_load(self.file.read_text())
+        value["kafka"] = {
+            "bootstrap_servers": stack.bootstrap_servers,
+            "topic_prefix": self.prefix,
+            "partitions": 2,
+        }
+        value["opensearch"] = {"url": stack.opensearch_url, "index_prefix": self.prefix}
+        self.file.write_text(yaml.safe_dump(value))
+        self.topics, self.client = Topics(self.prefix), {"bootstrap.servers": stack.bootstrap_servers}
+        told = load(self.file)
+        self.cluster = Cluster(told.configuration.opensearch, base=told.base)
+        self.key_file = told.base / told.configuration.keys.log_file
+        self._topics()
+
+    def _topics(self) -> None:
+        admin = AdminClient(self.client)
+        sizes = {self.topics.masked: 2, self.topics.leaves: 2, self.topics.checkpoints: 1}
+        wanted = [NewTopic(name, num_partitions=n, replication_factor=1) for name, n in sizes.items()]
+        for made in admin.create_topics(wanted).values():
+            made.result(30)
+
+    def seal(self, documents: list[Doc]) -> None:
+        """Through the masked topic and the real sealing worker."""
+        producer = Producer(self.client)
+        for doc in documents:
+            headers: list[tuple[str, str | bytes | None]] = [
+                ("uid", doc.uid),
+                ("type", doc.type),
+                ("day", DAY),
+            ]
+            producer.produce(self.topics.masked, doc.value, str(doc.session), partition=1, headers=headers)
+        assert producer.flush(30) == 0
+        settings = Sealing(checkpoint_leaves=1, checkpoint_seconds=600)
+        sealer = Sealer(self.client, self.topics, settings, signers=signer_of(self.key_file))
+        sealer.subscribe()
+        for _ in range(TURNS):
+            sealer.turn()
+            if sealer.sealed == len(documents):
+                break
+        sealer.close()
+        assert sealer.sealed == len(documents)
+
+    def index(self, documents: list[Doc]) -> None:
+        """As the sink would: under the uid, byte for byte."""
+        keyword = {"properties": {"tacho": {"properties": {"session": {"type": "keyword"}}}}}
+        named = {"properties": {"uid": {"type": "keyword"}}}
+        mappings = {"dynamic": False, "properties": {"unmapped": keyword, "metadata": named}}
+        for family in ("events", "messages"):
+            self.cluster.put(f"/{self.prefix}-{family}-{DAY}", {"mappings": mappings})
+        for doc in documents:
+            family = "messages" if doc.type == "message" else "events"
+            path = f"/{self.prefix}-{family}-{DAY}/_create/{doc.uid}"
+            self.cluster.call("PUT", path, doc.value, params={"refresh": "true"})
+
+    def close(self) -> None:
+        self.cluster.call("DELETE", f"/{self.prefix}-events-{DAY},{self.prefix}-messages-{DAY}")
+        self.cluster.close()
+        admin = AdminClient(self.client)  # kept until its answers are there
+        names = [self.topics.masked, self.topics.leaves, self.topics.checkpoints]
+        for done in admin.delete_topics(names).values():
+            done.result(30)
+
+
+@pytest.mark.engines
+def test_a_session_goes_out_and_verifies_anywhere(tmp_path: Path, stack: Endpoints) -> None:
+    """Sealed and stored by real engines, exported, verified; then with a document deleted and one edited."""
+    deployment, docs = Deployment(tmp_path / "home", stack), story()
+    try:
+        deployment.seal([filler(1), *docs, filler(2)])
+        deployment.index(docs)
+        trust, file = tmp_path / "trust.yaml", tmp_path / "session.tacho"
+        said = run("trust", "--config", deployment.file)
+        trust.write_text(said.stdout)
+        done = run("export", str(SESSION)[:8], "-o", file, "--config", deployment.file)
+        assert done.exit_code == 0, done.output
+        assert "7 documents, 7 leaves" in done.stderr
+        report = json.loads(run("verify", file, "--trust", trust, "--json").stdout)
+        assert report["verdict"] == "complete", report
+        assert run("export", str(SESSION), "-o", file, "--config", deployment.file).exit_code != 0
+        path = f"/{deployment.prefix}-events-{DAY}/_doc"
+        deployment.cluster.call("DELETE", f"{path}/{docs[4].uid}", params={"refresh": "true"})
+        gone = tmp_path / "gone.tacho"
+        assert (
+            "1 leaves have no document"
+            in run("export", str(SESSION), "-o", gone, "--config", deployment.file).stderr
+        )
+        assert run("verify", gone, "--trust", trust).exit_code == 53
+        edited = docs[1].value.replace(b"record 2", b"record 9")
+        deployment.cluster.call("PUT", f"{path}/{docs[1].uid}", edited, params={"refresh": "true"})
+        altered = tmp_path / "altered.tacho"
+        run("export", str(SESSION), "-o", altered, "--config", deployment.file)
+        assert run("verify", altered, "--trust", trust).exit_code == 31
+    finally:
+        deployment.close()

@@ -1,0 +1,55 @@
+"""From logs and documents to a bundle: proven as far as checkpoints reach, honest about what is missing."""
+
+from world import LOG, ORIGIN, SESSION, Doc, Log, sealed, story
+
+from tachograph.forensics.bundle.assemble import LogPart, Taken, assemble, chosen
+from tachograph.forensics.bundle.content import Bundle
+from tachograph.schemas.checkpoint import Checkpoint
+from tachograph.schemas.note import open_note
+
+TAKEN = Taken(str(SESSION), "2026-11-23T07:00:00Z", "test", "auditor", f"session {SESSION}")
+
+
+def part(log: Log) -> LogPart:
+    notes = tuple((note, Checkpoint.parse(open_note(note, [LOG.key]).text)) for note in log.notes())
+    ours = tuple(leaf for leaf in log.leaves if leaf.session == SESSION)
+    return LogPart(ORIGIN, [bytes.fromhex(leaf.leaf) for leaf in log.leaves], ours, notes)
+
+
+def made(log: Log, docs: list[Doc]) -> Bundle:
+    return assemble(TAKEN, [part(log)], {doc.uid: doc.value for doc in docs}, [])
+
+
+def test_every_leaf_is_proven_to_the_checkpoint_that_covers_all() -> None:
+    """And a step leads from there to the last one."""
+    docs = story()
+    bundle = made(sealed(docs, cuts=(4, 9, 10)), docs)
+    assert [line.document for line in bundle.lines] == [doc.value for doc in docs]
+    assert {line.proof.checkpoint for line in bundle.lines if line.proof} == {0}
+    assert [(step.first, step.second) for step in bundle.consistency] == [(0, 1)]
+    assert bundle.custody[0].found == {"documents": 7, "documents_missing": 0, "leaves": 7, "unsealed": 0}
+
+
+def test_what_is_missing_is_said() -> None:
+    """A document that is gone, one that has no leaf, and leaves past the last checkpoint."""
+    docs = story()
+    bundle = made(sealed(docs, cuts=(5,)), docs[1:])
+    assert bundle.custody[0].found["documents_missing"] == 1
+    assert bundle.custody[0].found["unsealed"] == sum(line.proof is None for line in bundle.lines) > 0
+    alone = assemble(TAKEN, [], {docs[0].uid: docs[0].value}, [])
+    assert (alone.lines[0].leaf, alone.lines[0].document) == (None, docs[0].value)
+
+
+def test_a_record_that_was_sealed_twice_is_one_line() -> None:
+    """Kafka may hold it twice; another body under its uid stays a line of its own, without a document."""
+    docs = story()
+    other = docs[4].edited(lambda value: value.update(message="another"))
+    bundle = made(sealed([*docs, docs[1], other]), docs)
+    assert len(bundle.lines) == 8
+    assert [line.document is None for line in bundle.lines].count(True) == 1
+
+
+def test_one_checkpoint_is_enough_where_the_last_covers_first() -> None:
+    """No step from a checkpoint to itself."""
+    assert len(chosen(part(sealed(story(), cuts=(10,))))) == 1
+    assert chosen(LogPart(ORIGIN, [], (), ())) == ()
