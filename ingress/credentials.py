@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from urllib.parse import quote
 
 import structlog
@@ -19,7 +20,7 @@ from tachograph.ingress.errors import CredentialMissing
 from tachograph.schemas.connection import Connection, Credential, SecretSource
 from tachograph.schemas.payload import HeaderField
 
-__all__ = ["CONCEALED", "CredentialStore", "uncompressed"]
+__all__ = ["CONCEALED", "NO_CREDENTIAL", "CredentialStore", "Taken", "uncompressed"]
 
 CONCEALED = "[target-credential]"
 AGENTS_OWN = frozenset({"authorization", "x-api-key", "api-key"})
@@ -28,6 +29,23 @@ AGENTS_OWN = frozenset({"authorization", "x-api-key", "api-key"})
 AS_IT_IS = ("Accept-Encoding", "identity")
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one exchange injects, taken once: what is sealed into its record is what the target gets."""
+
+    secret: str | None = None
+    missing: CredentialMissing | None = None
+    """Why there is none where the connection wants one."""
+    spelled: tuple[str, ...] = ()
+    """The values that must not show: the secret, and the password of Basic credentials alone."""
+
+    def __repr__(self) -> str:
+        return f"Taken(missing={self.missing is not None})"
+
+
+NO_CREDENTIAL = Taken()
 
 
 class CredentialStore:
@@ -56,16 +74,29 @@ class CredentialStore:
                     problems.append(f"connection {connection.name}: {error.detail}")
         return tuple(problems)
 
-    def inject(
-        self, connection: Connection, target: str, headers: tuple[HeaderField, ...]
-    ) -> tuple[str, tuple[HeaderField, ...]]:
-        """Target and headers with the real credential in place of the agent's. Raises `CredentialMissing`."""
+    def take(self, connection: Connection) -> Taken:
+        """The connection's credential as it is now, before the exchange is recorded; raises nothing."""
         credential = connection.credential
         if credential is None:
-            return target, headers
-        secret = self._secret_of(connection.name, credential.source)
+            return NO_CREDENTIAL
+        try:
+            secret = self._secret_of(connection.name, credential.source)
+        except CredentialMissing as missing:
+            return Taken(missing=missing)
         if "\n" in secret:  # PEM is no header
-            raise CredentialMissing(f"the credential of the connection {connection.name} is not one line")
+            detail = f"the credential of the connection {connection.name} is not one line"
+            return Taken(missing=CredentialMissing(detail))
+        return Taken(secret, spelled=_spelled(credential, secret))
+
+    def inject(
+        self, connection: Connection, target: str, headers: tuple[HeaderField, ...], taken: Taken
+    ) -> tuple[str, tuple[HeaderField, ...]]:
+        """Target and headers with the real credential in place of the agent's. Raises `CredentialMissing`."""
+        credential, secret = connection.credential, taken.secret
+        if credential is None:
+            return target, headers
+        if secret is None:
+            raise taken.missing or CredentialMissing(f"none was taken for {connection.name}")
         kept = tuple(item for item in headers if item[0].lower() not in AGENTS_OWN)
         if connection.conceal_body:  # nothing is found in what is compressed
             kept = uncompressed(kept)
@@ -143,6 +174,11 @@ def _pattern(secrets: frozenset[str]) -> re.Pattern[str]:
             forms.append("".join(f"(?:{re.escape(char)}|%(?i:{ord(char):02x}))" for char in secret))
             forms.append(re.escape(base64.b64encode(secret.encode()).decode()))
     return re.compile("|".join(forms) or r"(?!)")  # without any, it matches nowhere
+
+
+def _spelled(credential: Credential, secret: str) -> tuple[str, ...]:
+    password = secret.partition(":")[2] if credential.type == "basic" else ""  # RFC 7617, 2
+    return (secret, password) if password else (secret,)
 
 
 def _header(credential: Credential, secret: str) -> HeaderField:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tachograph.ingress.admission import Asked, Holder, Judge
-from tachograph.ingress.credentials import CredentialStore, uncompressed
+from tachograph.ingress.credentials import NO_CREDENTIAL, CredentialStore, Taken, uncompressed
 from tachograph.ingress.errors import BadRequest, Forbidden, GatewayFault, IngressError, UnknownConnection
 from tachograph.ingress.faults import log_fault
 from tachograph.ingress.gate import Gate, Waiting
@@ -48,6 +48,7 @@ class _Exchange:
     connection: Connection
     target: str
     who: Authenticated
+    taken: Taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Registered:
         kept = tuple(field for field in fields if field[0].lower() not in _OURS)
         if self.judge is not None and self.judge.reads_tools(connection):
             kept = uncompressed(kept)
-        target, headers = self.credentials.inject(connection, exchange.target, kept)
+        target, headers = self.credentials.inject(connection, exchange.target, kept, exchange.taken)
         framing = (("Transfer-Encoding", "chunked"),) if incoming.length == -1 else ()
         return Onward(
             connection=connection,
@@ -113,9 +114,15 @@ class Relay:
         started, registered = self._clock_ns(), self.registered
         route = registered.routes.find(incoming.target, incoming.host)
         verdict = await self._judge(agent, incoming, route)
+        taken = _taken(registered, route, verdict)
         try:
             record = await self._open(
-                agent, incoming, route=route, verdict=verdict, started=(started, registered.registry)
+                agent,
+                incoming,
+                route=route,
+                verdict=verdict,
+                started=(started, registered.registry),
+                injected=taken.spelled,
             )
         except Exception as error:  # noqa: BLE001 - what cannot be recorded is refused, whatever the reason
             _answer_unrecorded(agent, incoming, route=route, error=_known(error))
@@ -125,7 +132,7 @@ class Relay:
         if verdict.error is not None or connection is None:
             await passage.refuse(verdict.error or UnknownConnection())
             return
-        exchange = _Exchange(agent, incoming, connection, route.target, verdict.who)
+        exchange = _Exchange(agent, incoming, connection, route.target, verdict.who, taken)
         await passage.run(
             lambda: registered.onward(exchange), self._gate(registered, exchange, record, started)
         )
@@ -182,6 +189,7 @@ class Relay:
         route: Route,
         verdict: _Verdict,
         started: tuple[int, str | None],
+        injected: tuple[str, ...],
     ) -> ExchangeRecord:
         return await self._recorder.open(
             connection=route.connection,
@@ -196,7 +204,15 @@ class Relay:
             upstream=route.connection.upstream if route.connection else "",
             started_ns=started[0],
             registry=started[1],
+            injected=injected,
         )
+
+
+def _taken(registered: Registered, route: Route, verdict: _Verdict) -> Taken:
+    """What will be injected, if the request may go: recorded with it, so it is taken before."""
+    if verdict.error is not None or route.connection is None:
+        return NO_CREDENTIAL
+    return registered.credentials.take(route.connection)
 
 
 def _known(error: Exception) -> IngressError:

@@ -45,6 +45,10 @@ class Exchanges:
         while len(self._open) > self._limit or self._bytes > self._limit_bytes:
             self.take(next(iter(self._open)))
 
+    def look(self, exchange: uuid.UUID) -> Carried | None:
+        """What the request of this exchange held, and go on remembering it: its answer is still to come."""
+        return self._open.get(exchange)
+
     def take(self, exchange: uuid.UUID) -> Carried | None:
         """What the request of this exchange held, and forget it; None where it is not remembered."""
         carried = self._open.pop(exchange, None)

@@ -111,6 +111,7 @@ def stub_meta(meta: Meta) -> Meta:
             "context": RequestContext(),
             "body": body,
             "decision": decision,
+            "injected": None,
         }
         return meta.model_copy(update=update)
     if isinstance(meta, ResponseMeta):
@@ -221,6 +222,7 @@ def _request(meta: RequestMeta, masked: Mapping[str, bytes], texts: Mapping[str,
         "context": _context_back(meta.context, texts),
         "body": meta.body.model_copy(update={"sha256": ""}),
         "decision": _plain_decision(meta, texts.get("policy_reason", "")),
+        "injected": None,
     }
 
 

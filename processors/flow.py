@@ -32,7 +32,7 @@ from tachograph.processors.recent import Recent
 from tachograph.processors.record import Emitted
 from tachograph.processors.unseal import open_payload, parse_record
 from tachograph.schemas.envelope import SealedRecord
-from tachograph.schemas.payload import RequestMeta, ResponseMeta
+from tachograph.schemas.payload import DecisionMeta, RequestMeta, ResponseMeta
 from tachograph.schemas.topics import Topics
 
 __all__ = ["KEY_WAIT_S", "Flow", "FlowParts", "Incoming"]
@@ -156,7 +156,8 @@ class Flow:
         exchange, meta = ready.piece.header.exchange, ready.piece.meta
         if self._parts.settle is not None:
             await self._parts.settle(ready.piece.header.registry)
-        carried = await self._carried(lane, ready, offset) if isinstance(meta, ResponseMeta) else NOTHING
+        later = isinstance(meta, ResponseMeta | DecisionMeta)
+        carried = await self._carried(lane, ready, offset) if later else NOTHING
         run = partial(self._parts.pipeline.run, ready, known=lane.messages, carried=carried)
         with self._parts.attempts.at(lane.place, offset):
             told = await asyncio.to_thread(run) if _size(ready) > ASIDE_BYTES else run()
@@ -170,7 +171,8 @@ class Flow:
         exchange = answer.header.exchange
         if exchange is None:
             return Carried(refused=REQUEST_UNKNOWN)
-        carried = lane.exchanges.take(exchange)
+        last = isinstance(answer.meta, ResponseMeta)
+        carried = lane.exchanges.take(exchange) if last else lane.exchanges.look(exchange)
         if carried is not None:
             return carried
         if ready.withheld == KILLED:  # masking its request again may be what does it
@@ -182,7 +184,10 @@ class Flow:
         if attempts.deaths(lane.place, request.piece.offset) >= WHOLE_TRIES:
             return Carried(refused=KILLED)
         with attempts.at(lane.place, offset):
-            return await asyncio.to_thread(self._parts.pipeline.carried, request)
+            carried = await asyncio.to_thread(self._parts.pipeline.carried, request)
+        if not last:
+            lane.exchanges.keep(exchange, carried)
+        return carried
 
     def _send(self, ticket: Ticket, event: Emitted, known: Recent[uuid.UUID]) -> None:
         if event.type == "message" and not known.add(event.uid):

@@ -21,6 +21,7 @@ from tachograph.processors.masking.carried import NOTHING, Carried, Masked
 from tachograph.processors.masking.masker import MaskedPart, Part, Span
 from tachograph.processors.record import Emitted, MaskedRecord
 from tachograph.processors.slices import slices
+from tachograph.processors.unknown_request import REQUEST_UNKNOWN, REQUEST_WITHHELD, without_request
 from tachograph.schemas.payload import RequestMeta, ResponseMeta
 from tachograph.schemas.topics import MAX_RECORD_BYTES
 
@@ -35,10 +36,8 @@ NO_RULES = "none"
 """`ruleset` of a record that nothing was masked in, because nothing of it is told."""
 MASKER_ERROR = "masker-error"
 TOO_LARGE = "document-too-large"
-REQUEST_UNKNOWN = "request-unknown"
-"""An answer whose request cannot be had: masked without its values, a secret of it could show."""
-REQUEST_WITHHELD = "request-withheld"
-"""An answer whose request holds text that could not be read: what it repeats of that nobody knows."""
+_STUB = "meta:"
+"""How the reason begins of a record of which only the header is told."""
 _TEXTLESS = frozenset({"binary"})
 """Why a request is withheld that has no text to repeat: an image, a recording."""
 
@@ -133,7 +132,7 @@ class Pipeline:
         for record in (*records, closing.record):
             if record.withheld is not None:
                 self._count_withheld(record.withheld)
-        return Told((*before, *told), _for_the_answer(closing))
+        return Told((*before, *told), _for_the_answer(ready, closing))
 
     def masked(self, ready: Ready) -> Iterator[MaskedRecord]:
         """The masked records: the chunks in order, then the record that closes them."""
@@ -141,11 +140,11 @@ class Pipeline:
 
     def carried(self, ready: Ready) -> Carried:
         """What a request's answer is to be masked by; the same that `run` tells."""
-        texts = _Texts(self._body_part(ready), ready.withheld, NOTHING)
-        return _for_the_answer(self._record(ready.piece, texts))
+        texts = _Texts(self._body_part(ready), ready.withheld, _with_injected(ready, NOTHING))
+        return _for_the_answer(ready, self._record(ready.piece, texts))
 
     def _masked(self, ready: Ready, known: Carried) -> Iterator[_Masked]:
-        ready = _without_knowledge(ready, known)
+        ready, known = without_request(ready, known), _with_injected(ready, known)
         closing = self._record(ready.piece, _Texts(self._body_part(ready), ready.withheld, known))
         for piece, text in zip(ready.chunks, _texts(closing, ready.chunks), strict=True):
             record = self._record(piece, _Texts(None, closing.record.withheld, _shown(known, piece))).record
@@ -170,7 +169,7 @@ class Pipeline:
         try:
             return _masked_record(piece, named, texts)
         except Unmaskable as refusal:
-            return _stub(piece, named, f"meta:{refusal.reason}")
+            return _stub(piece, named, f"{_STUB}{refusal.reason}")
         except Exception:  # noqa: BLE001  fail closed: whatever it was, nothing unmasked may pass
             return self._without_body(
                 piece, named, replace(texts, body=None, withheld=texts.withheld or MASKER_ERROR)
@@ -180,7 +179,7 @@ class Pipeline:
         try:
             return _masked_record(piece, named, texts)
         except Exception:  # noqa: BLE001  the header alone keeps the session without a hole
-            return _stub(piece, named, f"meta:{MASKER_ERROR}")
+            return _stub(piece, named, f"{_STUB}{MASKER_ERROR}")
 
     def _masker(self, connection: str | None, registry: str | None) -> Named:
         masker = self._by_registry(connection, registry) or self._masker_for(connection)
@@ -205,26 +204,28 @@ class Pipeline:
         raise Poisoned(reason)
 
 
-def _for_the_answer(request: _Masked) -> Carried:
-    """What was found in a request, or why an answer may not be masked by that alone."""
-    withheld = request.record.withheld
-    if withheld is not None and withheld not in _TEXTLESS:
-        return Carried(refused=REQUEST_WITHHELD)
-    return request.found
-
-
-def _without_knowledge(ready: Ready, known: Carried) -> Ready:
-    """The answer without its body where its request's values are not known; an empty one stays empty."""
+def _with_injected(ready: Ready, known: Carried) -> Carried:
+    """What a record is masked by, and the credential that a request's own record names."""
     meta = ready.piece.meta
-    if known.refused is None or not isinstance(meta, ResponseMeta) or not meta.body.length:
-        return ready
-    return replace(ready, withheld=ready.withheld or known.refused)
+    if not isinstance(meta, RequestMeta) or not meta.injected:
+        return known
+    return replace(known, injected=tuple(value.encode() for value in meta.injected))
+
+
+def _for_the_answer(ready: Ready, request: _Masked) -> Carried:
+    """What was found in a request, or why an answer may not be masked by that alone."""
+    found, record = _with_injected(ready, request.found), request.record
+    if record.withheld is None or record.withheld in _TEXTLESS or found.refused is not None:
+        return found
+    stub = record.withheld.startswith(_STUB) or record.ruleset == NO_RULES
+    return replace(found, refused=REQUEST_UNKNOWN if stub else REQUEST_WITHHELD)
 
 
 def _shown(known: Carried, chunk: Piece) -> Carried:
     """The values that stand in a chunk's few facts: mostly none, and a long body has many chunks."""
     facts = [part.data for part in meta_parts(chunk.meta)]
-    return Carried(tuple(one for one in known.secrets if any(one.value in data for data in facts)))
+    shown = tuple(one for one in known.secrets if any(one.value in data for data in facts))
+    return replace(known, secrets=shown)
 
 
 def _masked_record(piece: Piece, named: Named, texts: _Texts) -> _Masked:

@@ -150,6 +150,11 @@ class RequestMeta(_Wire):
     """The injected credential's name (never its value), where one was injected."""
     decision: PolicyDecision | None = None
     """None where no policy is configured, and where the request was refused before it was judged."""
+    injected: tuple[str, ...] | None = Field(default=None, repr=False)
+    """The credential's value that this exchange injects, or would have: what must not show anywhere.
+
+    Of Basic credentials also the password alone. It exists only here, sealed; no document has it.
+    """
 
 
 class ResponseMeta(_Wire):

@@ -90,7 +90,7 @@ def chunk_meta(*, index: int, offset: int, sha256: str, kind: tuple[str | None, 
     return orjson.dumps(_present(fields))
 
 
-def request_meta(
+def request_meta(  # noqa: PLR0913  one for each field of the record
     head: RequestHead,
     *,
     line: Fields,
@@ -98,6 +98,7 @@ def request_meta(
     body: Fields,
     credential: str | None,
     decision: PolicyDecision | None = None,
+    injected: tuple[str, ...] = (),
 ) -> bytes:
     """`RequestMeta`"""
     fields: Fields = {
@@ -113,6 +114,8 @@ def request_meta(
         fields["credential"] = credential
     if decision is not None:
         fields["decision"] = decision.model_dump()
+    if injected:
+        fields["injected"] = injected
     return orjson.dumps(fields)
 
 

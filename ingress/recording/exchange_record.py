@@ -66,6 +66,8 @@ class Opening:
     started_ns: int
     origin_ns: int
     registry: str | None = None
+    injected: tuple[str, ...] = field(default=(), repr=False)
+    """`RequestMeta.injected`"""
 
 
 MAX_CUT_TARGET = 1024
@@ -123,6 +125,7 @@ class ExchangeRecord:
         self._held = held
         self._scope = Scope(opening.exchange, opening.connection, opening.claims, opening.registry)
         self._head = head
+        self._injected = opening.injected
         self._line = request_line(head.method, head.target, opening.upstream)
         self._started_ns = opening.started_ns
         self._origin_ns = opening.origin_ns
@@ -212,6 +215,7 @@ class ExchangeRecord:
             body=self._request.totals(complete=complete),
             credential=self._credential(),
             decision=self._decision,
+            injected=self._injected,
         )
         count = self._add(EventType.REQUEST, meta, data, Direction.REQUEST, incomplete=not complete)
         self._request_closed = True

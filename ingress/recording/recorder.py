@@ -171,7 +171,7 @@ class Recorder:
 
     # -- for the engine ----------------------------------------------------------------------------
 
-    async def open(
+    async def open(  # noqa: PLR0913  one for each fact of the exchange
         self,
         *,
         connection: Connection | None,
@@ -180,10 +180,12 @@ class Recorder:
         upstream: str,
         started_ns: int,
         registry: str | None = None,
+        injected: tuple[str, ...] = (),
     ) -> ExchangeRecord:
         """Begin an exchange in its session. Raises `RecorderFull` when nothing can be recorded.
 
-        `registry` is how the digest begins of what the exchange is decided by.
+        `registry` is how the digest begins of what the exchange is decided by; `injected` are the values that
+        must not show anywhere in it.
         """
         self._spool.check(reserve=True)
         await self._relieved()
@@ -201,6 +203,7 @@ class Recorder:
             started_ns=started_ns,
             origin_ns=self._world.monotonic_ns() - max(self._world.wall_ns() - started_ns, 0),
             registry=registry,
+            injected=injected,
         )
         return ExchangeRecord(self, held, opening)
 

@@ -53,11 +53,13 @@ class Carried:
 
     secrets: tuple[Secret, ...] = field(default=(), repr=False)
     refused: str | None = None
+    injected: tuple[bytes, ...] = field(default=(), repr=False)
+    """Credentials that the exchange's record names itself: they must not survive, as the registry's."""
 
     @property
     def size(self) -> int:
         """Bytes of all values."""
-        return sum(len(secret.value) for secret in self.secrets)
+        return sum(len(secret.value) for secret in self.secrets) + sum(map(len, self.injected))
 
 
 NOTHING = Carried()

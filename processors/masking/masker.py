@@ -113,12 +113,8 @@ class Masker:
         self._scanner = _scanner(ruleset, prefilter=prefilter)
         self._limits = limits or Limits()
         self._clock = clock
-        self._known = [
-            needle
-            for value in sorted(set(known_secrets))
-            if value
-            for needle in needles(_KNOWN, "CREDENTIAL", value, always=True, priority=KNOWN_PRIORITY)
-        ]
+        self._registered = frozenset(known_secrets)
+        self._known = list(_known_needles(self._registered))
         self._leaks = Haystack(self._known, Limits(needles=len(self._known)))
 
     @property
@@ -140,8 +136,12 @@ class Masker:
         for work in works:
             self._guarded(work, self._detect, deadline)
         found = _distinct(works)
-        self._propagate(works, [*found, *known.secrets], deadline)
-        return Masked(tuple(self._finished(work) for work in works), carried(found))
+        injected = list(_known_needles(set(known.injected) - self._registered))
+        self._propagate(works, injected, [*found, *known.secrets], deadline)
+        leaks = [self._leaks] if self._known else []
+        if injected:
+            leaks.append(Haystack(injected, Limits(needles=len(injected))))
+        return Masked(tuple(self._finished(work, leaks) for work in works), carried(found))
 
     def _guarded(self, work: _Work, step: Callable[[_Work, Deadline], None], deadline: Deadline) -> None:
         """Run one step of one part; whatever goes wrong withholds the part and nothing else."""
@@ -246,9 +246,13 @@ class Masker:
                 yield Finding(hit.rule.id, hit.rule.type, hit.rule.priority, ranges, value)
 
     def _propagate(
-        self, works: Sequence[_Work], found: Sequence[Finding | Secret], deadline: Deadline
+        self,
+        works: Sequence[_Work],
+        injected: Sequence[Needle],
+        found: Sequence[Finding | Secret],
+        deadline: Deadline,
     ) -> None:
-        wanted = chain(self._known, chain.from_iterable(map(_needles_of, found)))
+        wanted = chain(self._known, injected, chain.from_iterable(map(_needles_of, found)))
         try:
             for haystack in haystacks(wanted, self._limits):
                 for work in works:
@@ -262,7 +266,7 @@ class Masker:
             deadline.check()
             work.add(_again(haystack, view), self._limits)
 
-    def _finished(self, work: _Work) -> MaskedPart:
+    def _finished(self, work: _Work, leaks: Sequence[Haystack]) -> MaskedPart:
         result: list[MaskedPart] = []
 
         def step(work: _Work, _: Deadline) -> None:
@@ -272,7 +276,7 @@ class Masker:
             data = spliced(work.content, patches, work.shape)
             if data is None:
                 raise Withheld("shape")
-            if self._known and any(True for _ in self._leaks.find(data)):
+            if any(True for haystack in leaks for _ in haystack.find(data)):
                 raise Withheld(_KNOWN)
             result.append(MaskedPart(work.part.name, data, None, len(work.content), tuple(spans)))
 
@@ -326,6 +330,13 @@ def _backslashes(text: bytes, before: int) -> int:
     while at > 0 and text[at - 1] == 0x5C:
         at -= 1
     return before - at
+
+
+def _known_needles(values: Iterable[bytes]) -> Iterator[Needle]:
+    """Every spelling of credentials that are masked always."""
+    for value in sorted(set(values)):
+        if value:
+            yield from needles(_KNOWN, "CREDENTIAL", value, always=True, priority=KNOWN_PRIORITY)
 
 
 def _needles_of(finding: Finding | Secret) -> Iterator[Needle]:

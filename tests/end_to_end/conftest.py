@@ -251,11 +251,13 @@ def _type(document: dict[str, Any]) -> str:
 def opened(
     folder: Path,
     engines: Engines,
-    more: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any] | Callable[[int], Mapping[str, Any]] | None = None,
     *,
     allow: Sequence[str] = ("*",),
 ) -> Iterator[Site]:
     """A site that is provisioned and serves; `more` are settings beside, or instead of, the usual ones.
+
+    Settings that name the target are made of its port.
 
     `allow` says who may use the connection `api`.
     """
@@ -263,7 +265,8 @@ def opened(
     keys = folder / "keys"
     make_key_files(keys, randomness=os.urandom)
     file = folder / "tacho.yaml"
-    file.write_text(yaml.safe_dump(_settings(engines, target.port, allow) | dict(more or {})))
+    settings = more(target.port) if callable(more) else more
+    file.write_text(yaml.safe_dump(_settings(engines, target.port, allow) | dict(settings or {})))
     config = load_configuration(file.read_text(), file=str(file))
     key = ApiKeys(keys / "api-keys.yaml").create("agent", randomness=os.urandom, now="2026-01-01T00:00:00Z")
     parts = Supervisor([part(name, file) for name in PARTS], logs=folder / "logs", run=folder / "run")

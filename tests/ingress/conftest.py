@@ -26,6 +26,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from tachograph.ingress.admission import Holder, Judge, NoApprovals
 from tachograph.ingress.concealment import BodyConcealment
+from tachograph.ingress.credentials import NO_CREDENTIAL, Taken
 from tachograph.ingress.errors import IngressError, RecorderFull, Unauthenticated
 from tachograph.ingress.identity.authenticator import Authenticated
 from tachograph.ingress.recording.recorder import RequestHead
@@ -189,6 +190,7 @@ class FakeRecord:
     complete: bool | None = None
     decision: PolicyDecision | None = None
     registry: str | None = None
+    injected: tuple[str, ...] = ()
     tools: list[dict[str, Any]] = field(default_factory=list)
     """What was decided about tool calls in the answer."""
 
@@ -255,11 +257,13 @@ class FakeRecorder:
         upstream: str,
         started_ns: int,
         registry: str | None = None,
+        injected: tuple[str, ...] = (),
     ) -> FakeRecord:
         if self.full:
             raise RecorderFull("the spool is full")
         assert started_ns > 0
         record = FakeRecord(self, connection, principal, head, upstream, registry=registry)
+        record.injected = injected
         self.records.append(record)
         return record
 
@@ -300,15 +304,18 @@ class FakeCredentials:
     defect = False
     pem = ""
 
+    def take(self, connection: Connection) -> Taken:
+        return Taken("real", spelled=("real",)) if connection.credential else NO_CREDENTIAL
+
     def inject(
-        self, connection: Connection, target: str, headers: tuple[HeaderField, ...]
+        self, connection: Connection, target: str, headers: tuple[HeaderField, ...], taken: Taken
     ) -> tuple[str, tuple[HeaderField, ...]]:
         if self.defect:
             raise RuntimeError("unforeseen")
         if connection.credential is None:
             return target, headers
         kept = tuple(item for item in headers if item[0].lower() not in {"authorization", "x-api-key"})
-        return target, (*kept, ("Authorization", "Bearer real"))
+        return target, (*kept, ("Authorization", f"Bearer {taken.secret}"))
 
     def conceal(self, connection: Connection, headers: tuple[HeaderField, ...]) -> tuple[HeaderField, ...]:
         if connection.credential is None:

@@ -41,6 +41,10 @@ def store(item: Connection, **changes: Any) -> CredentialStore:
     return CredentialStore([item], keeper_of(Configuration(connections=(item,)), **settings))
 
 
+def injecting(made: CredentialStore, item: Connection, target: str, headers: Any) -> Any:
+    return made.inject(item, target, headers, made.take(item))
+
+
 @pytest.mark.parametrize(
     ("credential", "field"),
     [
@@ -55,7 +59,7 @@ def test_the_real_credential_replaces_the_agents(credential: dict[str, str], fie
     """Exactly one credential is sent, in its place; other headers stay as they came."""
     item = connection(**credential)
     headers = (KEPT[0], *AGENTS, ("x-KEY", "from the agent") if field[0] == "X-Key" else AGENTS[0], KEPT[1])
-    assert store(item).inject(item, "/a?b", headers) == ("/a?b", (*KEPT, field))
+    assert injecting(store(item), item, "/a?b", headers) == ("/a?b", (*KEPT, field))
 
 
 @pytest.mark.parametrize(
@@ -71,20 +75,20 @@ def test_the_real_credential_replaces_the_agents(credential: dict[str, str], fie
 def test_a_query_credential_replaces_its_parameter(target: str, injected: str) -> None:
     """Every other byte of the target stays as it came."""
     item = connection(type="query", name="key")
-    assert store(item).inject(item, target, KEPT) == (injected, KEPT)
+    assert injecting(store(item), item, target, KEPT) == (injected, KEPT)
 
 
 @given(st.text(st.characters(codec="ascii", exclude_characters="?#&= \r\n\0"), max_size=30))
 def test_a_target_without_query_keeps_its_path(path: str) -> None:
     """Whatever the path holds, it is sent as it came."""
     item = connection(type="query", name="key")
-    assert store(item).inject(item, f"/{path}", ())[0] == f"/{path}?key=s3cret%26%2B%2F"
+    assert injecting(store(item), item, f"/{path}", ())[0] == f"/{path}?key=s3cret%26%2B%2F"
 
 
 def test_without_a_credential_nothing_changes() -> None:
     """The agent's own headers are then for the target."""
     item = connection()
-    assert store(item).inject(item, "/a", AGENTS) == ("/a", AGENTS)
+    assert injecting(store(item), item, "/a", AGENTS) == ("/a", AGENTS)
 
 
 def test_a_missing_credential_concerns_its_connection_only() -> None:
@@ -95,7 +99,7 @@ def test_a_missing_credential_concerns_its_connection_only() -> None:
     with capture_logs() as logs:
         for _ in range(3):
             with pytest.raises(CredentialMissing, match="connection c cannot be read") as refusal:
-                empty.inject(item, "/", ())
+                injecting(empty, item, "/", ())
             assert "KEY" not in refusal.value.detail
     assert [entry["reason"] for entry in logs] == ["environment variable KEY is not set"]
     assert empty.check() == ("connection c: environment variable KEY is not set",)
@@ -115,7 +119,7 @@ def test_a_rotated_file_counts_and_its_old_value_stays_concealed(
     monkeypatch.setattr(held._keeper, "_monotonic", clock)
 
     def sent() -> str:
-        return held.inject(item, "/", ())[1][0][1]
+        return injecting(held, item, "/", ())[1][0][1]
 
     assert sent() == "Bearer first-value"
     path.write_text("second-value")
@@ -148,21 +152,52 @@ def test_a_client_certificate_comes_from_the_same_places(tmp_path: Path) -> None
     assert made.identity(connection()) is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "spelled"),
+    [
+        ({"type": "bearer"}, ("user:pass-word",)),
+        ({"type": "header", "name": "X-Key"}, ("user:pass-word",)),
+        ({"type": "query", "name": "key"}, ("user:pass-word",)),
+        ({"type": "basic"}, ("user:pass-word", "pass-word")),
+        ({}, ()),
+    ],
+)
+def test_what_must_not_show_is_told_before_it_is_injected(kind: Any, spelled: tuple[str, ...]) -> None:
+    """The secret as it is, and of Basic credentials the password alone."""
+    item = connection(**kind)
+    assert store(item, environ={"KEY": "user:pass-word"}).take(item).spelled == spelled
+
+
+def test_what_was_taken_is_what_is_injected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rotation between the record and the forwarding changes neither: the record names what was sent."""
+    path = tmp_path / "key"
+    path.write_text("first-value")
+    path.chmod(0o600)
+    item = connection(type="bearer", source={"file": "key"})
+    held, clock = store(item, base=tmp_path), Clock()
+    monkeypatch.setattr(held._keeper, "_monotonic", clock)
+    taken = held.take(item)
+    path.write_text("second-value")
+    clock.now += LOOK_SECONDS
+    assert held.inject(item, "/", (), taken)[1][0][1] == "Bearer first-value"
+    assert held.take(item).spelled == ("second-value",)
+
+
 def test_pem_is_no_header(tmp_path: Path) -> None:
     """Its second line would be a header of its own."""
     (tmp_path / "key").write_text("-----BEGIN X-----\nx: y\n")
     (tmp_path / "key").chmod(0o600)
     item = connection(type="bearer", source={"file": "key"})
     with pytest.raises(CredentialMissing, match="is not one line"):
-        store(item, base=tmp_path).inject(item, "/", ())
+        injecting(store(item, base=tmp_path), item, "/", ())
 
 
 def test_no_repr_shows_a_value() -> None:
     """Neither the store nor what it holds."""
     item = connection(type="bearer")
     held = store(item)
-    held.inject(item, "/", ())
-    assert SECRET not in repr(held) + repr(held._keeper)
+    injecting(held, item, "/", ())
+    assert SECRET not in repr(held) + repr(held._keeper) + repr(held.take(item))
 
 
 @pytest.mark.parametrize(
@@ -175,7 +210,7 @@ def test_what_a_target_repeats_is_concealed(shown: str, written: str) -> None:
     """An answer's fields are rid of the credential in each of its percent-encodings, and of nothing else."""
     item = connection(type="query", name="key")
     made = store(item)
-    made.inject(item, "/", ())
+    injecting(made, item, "/", ())
     headers = (("Location", shown.format(written)), KEPT[1])
     assert made.conceal(item, headers) == (("Location", shown.format(CONCEALED)), KEPT[1])
 
@@ -184,7 +219,7 @@ def test_a_basic_credential_is_concealed_as_it_was_sent() -> None:
     """What a target repeats of a Basic credential is its base64."""
     item = connection(type="basic")
     made = store(item)
-    ((name, value),) = made.inject(item, "/", ())[1]
+    ((name, value),) = injecting(made, item, "/", ())[1]
     assert made.conceal(item, ((name, value),)) == ((name, f"Basic {CONCEALED}"),)
 
 
@@ -192,7 +227,7 @@ def test_a_password_is_concealed_without_its_user() -> None:
     """A target that has taken the credential apart repeats either part."""
     item = connection(type="basic")
     made = store(item, environ={"KEY": "user:pass-word"})
-    made.inject(item, "/", ())
+    injecting(made, item, "/", ())
     assert made.conceal(item, (("X", "pass-word of user"),)) == (("X", f"{CONCEALED} of user"),)
 
 
@@ -200,7 +235,7 @@ def test_a_body_is_concealed_where_the_connection_wants_it() -> None:
     """It asks for bodies as they are; one that is encoded all the same passes."""
     wants = connection(type="bearer").model_copy(update={"conceal_body": True})
     made = store(wants)
-    sent = made.inject(wants, "/", (("Accept-Encoding", "gzip"), KEPT[0]))[1]
+    sent = injecting(made, wants, "/", (("Accept-Encoding", "gzip"), KEPT[0]))[1]
     assert [value for name, value in sent if name.lower() == "accept-encoding"] == ["identity"]
     body = made.conceal_body(wants, (("Content-Type", "text/plain"), ("Content-Encoding", "identity")))
     assert body is not None
@@ -215,6 +250,6 @@ def test_nothing_to_conceal_changes_nothing() -> None:
     plain, item = connection(), connection(type="bearer")
     headers = (("Location", "/short"),)
     made = store(item, environ={"KEY": "short"})
-    made.inject(item, "/", ())
+    injecting(made, item, "/", ())
     assert made.conceal(item, headers) is headers
     assert made.conceal(plain, headers) is headers

@@ -115,6 +115,7 @@ def test_credentials_stay_on_their_side(make_world: Any) -> None:
     assert ("X-Tacho-Key", "[gateway-credential]") in record.head.headers
     assert "good" not in repr(record.head)
     assert "real" not in repr(record.head)
+    assert record.injected == ("real",)
 
 
 def test_what_is_for_the_gateway_alone_stays_with_it(world: Any) -> None:

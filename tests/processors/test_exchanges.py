@@ -13,6 +13,15 @@ def carried(size: int) -> Carried:
     return Carried((Secret("r", "PASSWORD", 60, b"x" * size),))
 
 
+def test_what_is_looked_at_stays() -> None:
+    """A decision comes before its answer, which is masked by the same."""
+    open_, name = Exchanges(), uuid.UUID(int=1)
+    assert open_.look(name) is None
+    open_.keep(name, Carried(injected=(b"abc",)))
+    assert open_.look(name) == open_.take(name) == Carried(injected=(b"abc",))
+    assert (len(open_), open_.size) == (0, 0)
+
+
 def test_what_is_taken_is_forgotten() -> None:
     """An answer ends its exchange."""
     held = Exchanges()

@@ -1,5 +1,6 @@
 """The pipeline: pure, and closed in every way in which masking or enrichment can fail."""
 
+import base64
 import uuid
 from collections.abc import Callable, Container, Sequence
 from typing import Any
@@ -301,8 +302,37 @@ def test_a_request_that_could_not_be_read_holds_back_its_answer(new_strand: Call
     ready = request(new_strand())
     too_large = Ready(ready.piece, withheld="body-too-large")
     assert pipeline(Plain()).carried(too_large) == Carried(refused="request-withheld")
-    assert pipeline(Plain(withhold=["headers"])).carried(ready) == Carried(refused="request-withheld")
+    assert pipeline(Plain(withhold=["headers"])).carried(ready) == Carried(refused="request-unknown")
     assert pipeline(Plain(withhold=["body"])).carried(ready).refused is None  # it is binary
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [b"Zq9-foo77", b"%5aq9-foo77", b"Zq9-foo77".hex().encode(), base64.b64encode(b"user:Zq9-foo77")],
+)
+def test_what_the_record_says_was_injected_is_masked_in_both(
+    new_strand: Callable[..., Any], spelling: bytes
+) -> None:
+    """Whatever the masker knows of the registry: by the name of known credentials, in every spelling."""
+    strand = new_strand()
+    flow = Pipeline(lambda _: MASKER, enrich)
+    ready = request(strand, b"is it " + spelling, injected=("user:Zq9-foo77", "Zq9-foo77"))
+    asked = flow.run(ready)
+    assert asked.carried.injected == (b"user:Zq9-foo77", b"Zq9-foo77")
+    assert flow.carried(ready) == asked.carried
+    facts: dict[str, Any] = {"reason": "no " + spelling.decode(), "headers": (("X", spelling.decode()),)}
+    told = flow.run(answer(strand, b"you sent " + spelling, **facts), carried=asked.carried)
+    for event in (*asked.events, *told.events):
+        assert spelling not in event.value
+        assert b"injected" not in event.value
+        assert "[CREDENTIAL:k1." in orjson.loads(event.value)["unmapped"]["tacho"]["body"]
+
+
+def test_what_was_injected_survives_a_request_that_could_not_be_read(new_strand: Callable[..., Any]) -> None:
+    """Then too the answer is masked by it."""
+    ready = request(new_strand(), injected=("Zq9-foo77",))
+    told = pipeline(Plain()).carried(Ready(ready.piece, withheld="body-too-large"))
+    assert (told.refused, told.injected) == ("request-withheld", (b"Zq9-foo77",))
 
 
 def test_a_value_of_the_request_is_masked_in_every_piece_of_its_answer(

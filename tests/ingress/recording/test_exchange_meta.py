@@ -87,6 +87,7 @@ def total_fields(body: BodyTotals) -> Fields:
         body=totals,
         credential=st.none() | text,
         decision=st.none() | decisions,
+        injected=st.none() | st.tuples(text) | st.tuples(text, text),
     )
 )
 def test_a_request_is_written_as_its_model_would(meta: RequestMeta) -> None:
@@ -99,6 +100,7 @@ def test_a_request_is_written_as_its_model_would(meta: RequestMeta) -> None:
         body=total_fields(meta.body),
         credential=meta.credential,
         decision=meta.decision,
+        injected=meta.injected or (),
     )
 
 

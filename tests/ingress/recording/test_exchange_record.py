@@ -112,6 +112,19 @@ def answer(record: ExchangeRecord, *pieces: bytes) -> None:
         record.response_data(piece)
 
 
+async def test_what_is_injected_is_sealed_with_the_request() -> None:
+    """The record carries what must not show: no other place has it, and no `repr`."""
+    journal = Journal()
+    record = journal.record(injected=("user:pass-word", "pass-word"))
+    await record.request(b"", end=True)
+    record.end()
+    (_, request), (_, response) = journal.opened
+    assert request.meta.kind == "request"
+    assert request.meta.injected == ("user:pass-word", "pass-word")
+    assert "pass-word" not in repr(request.meta) + response.meta.model_dump_json()
+    assert all(b"pass-word" not in entry.value for entry in journal.entries)
+
+
 async def test_a_short_exchange_is_two_records() -> None:
     """Both bodies lie in their closing records; the response repeats line and context, and has the times."""
     journal = Journal()

@@ -84,6 +84,7 @@ def test_a_new_connection_brings_its_credential(compiler: Compiler, tmp_path: Pa
     )
     connection = made.routes.find("/c/api/", "h").connection
     assert connection is not None
-    assert made.credentials.inject(connection, "/", ())[1] == (
+    taken = made.credentials.take(connection)
+    assert made.credentials.inject(connection, "/", (), taken)[1] == (
         ("authorization", "Bearer value-of-the-credential"),
     )
