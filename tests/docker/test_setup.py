@@ -68,7 +68,7 @@ def test_a_second_run_replaces_nothing(folders: tuple[Path, Path], tmp_path: Pat
     first = {path.name: path.read_bytes() for path in keys.iterdir()}
     SETUP["make_keys"](keys)
     assert {path.name: path.read_bytes() for path in keys.iterdir()} == first
-    assert set(first) == {"kek", "pseudonym", "approvals", "log", "api-keys.yaml"}
+    assert set(first) == {"kek", "pseudonym", "approvals", "control", "export", "log", "api-keys.yaml"}
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in keys.iterdir())
 
 
