@@ -88,7 +88,8 @@ class Field:
 _SECRET_NAMES = (
     "password", "*_password", "password_*", "passwd", "*_passwd", "passphrase", "*_passphrase", "pwd",
     "*_pwd", "pass", "*_pass", "userpass", "dbpass", "mypassword", "*password", "*passwd", "kennwort",
-    "contrasena", "secret", "*_secret", "secrets", "secret_*", "*_secret_*", "*clientsecret", "*secretkey",
+    "contrasena", "passwort", "*_passwort", "mot_de_passe", "motdepasse", "senha", "wachtwoord", "parola",
+    "kubeconfig", "secret", "*_secret", "secrets", "secret_*", "*_secret_*", "*clientsecret", "*secretkey",
     "token", "*_token", "tokens_*", "token_secret", "token_value", "*accesstoken", "*authtoken",
     "*refreshtoken", "*idtoken", "*apitoken", "jwt", "*_jwt", "bearer", "*_bearer", "api_key", "*_api_key",
     "apikey", "*_apikey", "*apikey", "api_keys", "apikeys", "access_key", "*_access_key", "accesskey",

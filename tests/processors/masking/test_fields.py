@@ -21,6 +21,11 @@ MATCHER = FieldMatcher(DEFAULT_FIELDS)
     [
         "password",
         "dbPassword",
+        "Passwort",
+        "motDePasse",
+        "senha",
+        "wachtwoord",
+        "kubeconfig",
         "DB-PASSWORD",
         "smtp.password",
         "apiKey",
