@@ -95,7 +95,7 @@ def make(home: Path, planted: Sequence[Planted], *, now: str, console: bool = Fa
         config=config,
         ingress=urls["ingress"],
         key=Planted(
-            "gateway_key", "the agent's own, pasted into a note", made.text, (made.text.rpartition("_")[2],)
+            "gateway_key", "the agent's own, pasted into a note", made.text, (made.text.split("_", 2)[2],)
         ),
         servers=tuple(_server(name, chosen[name], home / "world") for name in SERVERS),
     )
