@@ -26,6 +26,7 @@ from tachograph.cli.supervisor import Supervisor
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.document import load_configuration
 from tachograph.sinks.client import Cluster
+from tachograph.sinks.errors import Unavailable
 from tachograph.sinks.provision import provision
 
 SECONDS = 60.0
@@ -150,8 +151,11 @@ class Site:
         """`_source` of every event document (at most 10,000), in no order."""
         self._cluster.call("POST", f"/{self.prefix}-events-*/_refresh?allow_no_indices=true")
         body = orjson.dumps({"size": 10_000, "query": {"match_all": {}}})
-        found = orjson.loads(self._cluster.call("POST", f"/{self.prefix}-events-*/_search", body))
-        return [hit["_source"] for hit in found["hits"]["hits"]]
+        try:
+            answer = self._cluster.call("POST", f"/{self.prefix}-events-*/_search", body)
+        except Unavailable:  # the index of the day is there, its first shard is not yet
+            return []
+        return [hit["_source"] for hit in orjson.loads(answer)["hits"]["hits"]]
 
     def exchanges(self) -> dict[str, list[dict[str, Any]]]:
         """Request and response documents by exchange."""
