@@ -46,7 +46,9 @@ _VALUE = re.compile(
 _PAIR = re.compile(rb"[^\s:/@\"'`]{1,64}[:/]([^\s/\"'`,;]{4,256})")
 _ODD = re.compile(rb"[!#$%^&*+@?~=]")
 _HARMLESS = re.compile(
-    rb"(?i)(?:\d{1,5}(?:[.,:/-]\d+)*(?:[a-z%]{1,4})?|[a-z]+(?:[-_/.'][a-z]+)*[0-9]{0,2}"
+    rb"(?i)(?:\d{1,5}(?:[.,:/-]\d+)*(?:[a-z%]{1,4})?|[a-z]+(?:[-_/.'][a-z]+)*"
+    # With a number behind, only what is written as words are: neither XqmvJoyQxvkx00 nor the like.
+    rb"|(?-i:[A-Z]?[a-z]+(?:[-_/.'][A-Z]?[a-z]+)*|[A-Z]+|[A-Z][a-z]+[A-Z][a-z]+)[0-9]{1,2}"
     rb"|v?\d+(?:\.\d+)+|https?:.*|/.*|[\w.-]+\.(?:md|py|js|ts|json|ya?ml|txt|html?|go|rs|java|toml"
     rb"|env|com|org|net|io)"
     rb"|sha-?\d+|md5|utf-?8|base64|oauth2?|rfc\d+|[A-Z]{2,}-\d+|[\w-]*\$?\{.*|<.*"

@@ -24,6 +24,8 @@ def found(text: str) -> list[str]:
         ("The password must be at least 12 characters.", []),
         ("the token is valid for 30 days", []),
         ("DB_PASSWORD is Zq9Px4", ["Zq9Px4"]),
+        ("The password is XqmvJoyQxvkx00", ["XqmvJoyQxvkx00"]),
+        ("the token is Section12 of the ReadMe2", []),
     ],
 )
 def test_prose(text: str, values: list[str]) -> None:
