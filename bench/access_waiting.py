@@ -19,11 +19,11 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
+from tachograph.approvals.tail import Entry
 from tachograph.credentials.opening import keeper_of
 from tachograph.ingress.admission import ApprovalNeed, Asked, Decision, Effect, ToolUse
 from tachograph.ingress.approval.desk import Desk, Sources
 from tachograph.ingress.approval.digests import Digests
-from tachograph.ingress.approval.tail import Entry
 from tachograph.ingress.credentials import CredentialStore
 from tachograph.ingress.identity.authenticator import Authenticated
 from tachograph.ingress.recording.recorder import Recorder

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tachograph.approvals.errors import LogFull
+from tachograph.approvals.tail import Entry
 from tachograph.console.errors import Away
-from tachograph.console.tail import HISTORY_MS, Entry
 from tachograph.schemas.approval import ApprovalEvent, Decided, Requested, Revoked
 from tachograph.schemas.approval_book import ApprovalBook, Void
 
@@ -21,6 +22,8 @@ __all__ = ["FRESH_SECONDS", "Clock", "Desk"]
 FRESH_SECONDS = 5.0
 """A view of the log that is older than this is called old, and nothing is decided on it."""
 FORGET_SECONDS = 600.0
+HISTORY_MS = 7 * 86_400_000
+"""How far back decided approvals are shown: well beyond the book's `MEMORY_MS`."""
 Key = tuple[str, object, object]
 
 
@@ -103,6 +106,8 @@ class Desk:
         try:
             self._write(event)
             return await asyncio.wait_for(future, self._log_timeout)
+        except LogFull as full:
+            raise Away(f"Nothing was recorded: {full}. Try again in a moment.") from None
         except TimeoutError:
             raise Away(
                 "Your word was sent but Kafka has not confirmed it yet. Look again in a moment: "

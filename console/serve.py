@@ -18,12 +18,14 @@ from typing import Any
 import structlog
 import uvicorn
 
+from tachograph.approvals.pen import Pen
+from tachograph.approvals.tail import Tail
 from tachograph.console import metrics as operations
 from tachograph.console.api import Api
 from tachograph.console.app import Rooms, console_app
 from tachograph.console.bearer import Bearer
 from tachograph.console.browser import LOGIN_SECONDS, Browser
-from tachograph.console.desk import Desk
+from tachograph.console.desk import HISTORY_MS, Desk
 from tachograph.console.documents import Documents
 from tachograph.console.errors import OperatorError
 from tachograph.console.inbox import Inbox
@@ -36,11 +38,9 @@ from tachograph.console.login import LoginMethod
 from tachograph.console.login_pages import Attempt, Doors, LoginPages
 from tachograph.console.metrics import Metrics
 from tachograph.console.oidc_login import OidcLogin
-from tachograph.console.pen import Pen
 from tachograph.console.reviewing import Reviewing
 from tachograph.console.saml_login import SamlLogin
 from tachograph.console.sessions import OneTime, Sessions
-from tachograph.console.tail import Tail
 from tachograph.console.templating import Templates
 from tachograph.console.webhook import Messenger, Target
 from tachograph.identity.errors import IssuerFailed
@@ -113,7 +113,7 @@ async def opened(config: Configuration, *, base: Path, url: str) -> AsyncIterato
         pen = Pen(topic=topic, key=key, settings=kafka, give_up_seconds=config.approval.log_timeout)
         closing.push_async_callback(asyncio.to_thread, pen.close)
         desk = Desk(write=pen.write, log_timeout=config.approval.log_timeout, problem=lambda: tail.problem)
-        tail = Tail(desk, topic=topic, key=key, settings=kafka)
+        tail = Tail(desk, topic=topic, key=key, settings=kafka, memory_ms=HISTORY_MS)
         documents = Documents.open(config.opensearch, base=base)
         closing.push_async_callback(documents.close)
         reviewing = Reviewing(desk, documents, auditors=told.auditors)

@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,12 +13,18 @@ from pathlib import Path
 
 import pytest
 import structlog
+from confluent_kafka.admin import AdminClient
 from hypothesis import settings
 
 from tachograph.cli.stack.engines import Endpoints, Stack, StackConfig
 from tachograph.cli.stack.keycloak import Keycloak
 from tachograph.cli.stack.progress import Plain
 from tachograph.cli.stack.user import engine_user
+from tachograph.schemas.config import Kafka
+from tachograph.schemas.topics import topic_specs
+from tachograph.sinks.topic_admin import TopicAdmin
+
+ADMIN_SECONDS = 60.0
 
 _spec = importlib.util.spec_from_file_location("leak_watch", Path(__file__).with_name("leak_watch.py"))
 leak_watch = importlib.util.module_from_spec(_spec)
@@ -103,3 +110,15 @@ def keycloak() -> Iterator[IdentityProvider]:
         return
     with open_folder() as folder, Keycloak(folder, StackConfig().cache, engine_user(os.geteuid())) as server:
         yield IdentityProvider(server.start(Plain(sys.stderr)), server.password)
+
+
+@pytest.fixture
+def kafka(stack: Endpoints) -> Iterator[Kafka]:
+    """A broker with our topics under a prefix of this test's own."""
+    settings = Kafka(bootstrap_servers=stack.bootstrap_servers, topic_prefix=f"test-{uuid.uuid4().hex[:12]}")
+    admin = AdminClient({"bootstrap.servers": stack.bootstrap_servers})
+    specs = topic_specs(settings.topics, partitions=4, raw_retention_hours=1, masked_retention_hours=1)
+    TopicAdmin({"bootstrap.servers": stack.bootstrap_servers}).create(*specs)
+    yield settings
+    for gone in admin.delete_topics([spec.name for spec in specs]).values():
+        gone.result(timeout=ADMIN_SECONDS)

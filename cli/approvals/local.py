@@ -8,14 +8,15 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tachograph.approvals.errors import LogFull
+from tachograph.approvals.pen import Pen
+from tachograph.approvals.tail import Entry, Tail
 from tachograph.cli.approvals.view import approval_view, grant_view
 from tachograph.cli.documents import Documents
 from tachograph.cli.errors import PartDown, Refused
 from tachograph.cli.settings import Settings
-from tachograph.ingress.approval.pen import Pen
-from tachograph.ingress.approval.tail import Entry, Tail
 from tachograph.ingress.keyfile import read_key
-from tachograph.ingress.recording.kafka_settings import client_settings, producer_settings
+from tachograph.ingress.recording.kafka_settings import client_settings
 from tachograph.schemas.approval import ApprovalKey, Decided, Reviewer, Revoked
 from tachograph.schemas.approval_book import Approval, ApprovalBook, Void
 from tachograph.schemas.event import Principal, PrincipalKind
@@ -49,7 +50,7 @@ class LocalDesk:
         self._pen = Pen(
             topic=topic,
             key=key,
-            settings=producer_settings(config.kafka, base=base),
+            settings=client_settings(config.kafka, base=base),
             give_up_seconds=WAIT_SECONDS,
         )
         self._tail.start()
@@ -129,7 +130,10 @@ class LocalDesk:
         uid = event.decision if isinstance(event, Decided) else event.approval
         with self._changed:
             self._said.pop(uid, None)
-        self._pen.write(event)
+        try:
+            self._pen.write(event)
+        except LogFull as full:
+            raise PartDown(f"{full}; try again") from None
         self._wait(lambda: uid in self._said)
         void = self._said[uid]
         if void is not None:

@@ -14,11 +14,11 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from tachograph.approvals.tail import Entry
 from tachograph.ingress.admission import Asked, Decision, OnRecord
 from tachograph.ingress.approval.digests import Digests
 from tachograph.ingress.approval.errors import ApprovalsAway, ApprovalsFull
 from tachograph.ingress.approval.outcome import Outcome, approval_meta, refusal, summary
-from tachograph.ingress.approval.tail import Entry
 from tachograph.ingress.approval.waiter import Waiter
 from tachograph.ingress.errors import ApprovalDenied, ApprovalTimeout, GatewayFault
 from tachograph.ingress.faults import log_fault

@@ -8,13 +8,15 @@ import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from tachograph.approvals.errors import LogFull
+from tachograph.approvals.pen import Pen
+from tachograph.approvals.tail import Tail
 from tachograph.ingress.approval.desk import Desk, Sources
 from tachograph.ingress.approval.digests import Digests
-from tachograph.ingress.approval.pen import Pen
-from tachograph.ingress.approval.tail import Tail
+from tachograph.ingress.approval.errors import ApprovalsAway
 from tachograph.ingress.keyfile import read_key
-from tachograph.ingress.recording.kafka_settings import client_settings, producer_settings
-from tachograph.schemas.approval import ApprovalKey
+from tachograph.ingress.recording.kafka_settings import client_settings
+from tachograph.schemas.approval import ApprovalEvent, ApprovalKey
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.keys import KeyEncryptionKey
 
@@ -34,11 +36,18 @@ async def open_desk(
     pen = Pen(
         topic=topic,
         key=key,
-        settings=producer_settings(config.kafka, base=base),
+        settings=client_settings(config.kafka, base=base),
         give_up_seconds=config.approval.log_timeout,
     )
+
+    def write(event: ApprovalEvent) -> None:
+        try:
+            pen.write(event)
+        except LogFull as full:
+            raise ApprovalsAway(str(full)) from None
+
     desk = Desk(
-        write=pen.write,
+        write=write,
         digests=Digests(kek),
         settings=config.approval,
         instance=uuid.uuid4(),

@@ -16,6 +16,7 @@ import httpx
 import orjson
 import pytest
 
+from tachograph.approvals.tail import Entry
 from tachograph.console.api import Api
 from tachograph.console.app import Rooms, console_app
 from tachograph.console.bearer import Bearer
@@ -33,7 +34,6 @@ from tachograph.console.metrics import Metrics
 from tachograph.console.people import Person
 from tachograph.console.reviewing import Reviewing
 from tachograph.console.sessions import OneTime, Sessions
-from tachograph.console.tail import Entry
 from tachograph.console.templating import Templates
 from tachograph.identity.api_keys import ApiKeyFile
 from tachograph.identity.errors import LoginRefused

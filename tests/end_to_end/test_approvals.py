@@ -23,8 +23,10 @@ from typing import Any
 
 import pytest
 import yaml
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
 
+from tachograph.approvals.pen import Pen
+from tachograph.approvals.tail import Entry, Tail
 from tachograph.cli.api_keys import ApiKeys
 from tachograph.cli.demo.evidence import read_topic
 from tachograph.cli.home import make_key_files
@@ -32,8 +34,6 @@ from tachograph.cli.stack import state
 from tachograph.cli.stack.engines import Stack, StackConfig
 from tachograph.cli.stack.ports import choose
 from tachograph.cli.stack.progress import Plain
-from tachograph.ingress.approval.pen import Pen
-from tachograph.ingress.approval.tail import Entry, Tail
 from tachograph.ingress.keyfile import read_key
 from tachograph.schemas.approval import ApprovalKey, Decided, Requested, Reviewer
 from tachograph.schemas.approval_book import Approval, ApprovalBook, State
@@ -63,6 +63,7 @@ def at(point):
         os.kill(os.getpid(), signal.SIGKILL)
 serve.open_desk = functools.partial(serve.open_desk, sources=Sources(at=at))
 from tachograph.cli.main import main
+from tachograph.sinks.topic_admin import TopicAdmin
 sys.argv = ["tacho", "ingress", "--config", file]
 main()
 """
@@ -219,13 +220,12 @@ class Site:
 
     def _topics(self, *, create: bool) -> None:
         kafka = self.config.kafka
-        admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0})
+        client = {"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0}
         specs = topic_specs(kafka.topics, partitions=1, raw_retention_hours=1, masked_retention_hours=1)
         if create:
-            made = admin.create_topics([NewTopic(s.name, s.partitions, 1, config=s.config) for s in specs])
-        else:
-            made = admin.delete_topics([spec.name for spec in specs])
-        for future in made.values():
+            TopicAdmin(client).create(*specs)
+            return
+        for future in AdminClient(client).delete_topics([spec.name for spec in specs]).values():
             future.result(timeout=SECONDS)
 
     def start(self, *, kill_at: str = "", number: int = 0) -> Ingress:

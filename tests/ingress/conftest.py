@@ -22,7 +22,6 @@ from typing import Any, TypeVar
 import pytest
 import uvloop
 from confluent_kafka import Consumer, Message, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from tachograph.ingress.admission import Holder, Judge, NoApprovals
 from tachograph.ingress.concealment import BodyConcealment
@@ -31,11 +30,10 @@ from tachograph.ingress.errors import IngressError, RecorderFull, Unauthenticate
 from tachograph.ingress.identity.authenticator import Authenticated
 from tachograph.ingress.recording.recorder import RequestHead
 from tachograph.ingress.worker import DataPlane, Services
-from tachograph.schemas.config import Configuration, Kafka
+from tachograph.schemas.config import Configuration
 from tachograph.schemas.connection import Connection
 from tachograph.schemas.event import Principal, PrincipalKind
 from tachograph.schemas.payload import ExchangeError, HeaderField, PolicyDecision
-from tachograph.schemas.topics import topic_specs
 
 SECONDS = 10.0
 T = TypeVar("T")
@@ -470,24 +468,6 @@ def world(make_world: WorldMaker) -> World:
 
 
 # -- real Kafka, for the recording side -----------------------------------------------------------
-
-
-@pytest.fixture
-def kafka(stack: Any) -> Iterator[Kafka]:
-    """A broker with our topics under a prefix of this test's own."""
-    settings = Kafka(
-        bootstrap_servers=stack.bootstrap_servers, topic_prefix=f"ingress-{uuid.uuid4().hex[:12]}"
-    )
-    admin = AdminClient({"bootstrap.servers": stack.bootstrap_servers})
-    specs = topic_specs(settings.topics, partitions=4, raw_retention_hours=1, masked_retention_hours=1)
-    made = admin.create_topics(
-        [NewTopic(spec.name, spec.partitions, 1, config=spec.config) for spec in specs]
-    )
-    for topic in made.values():
-        topic.result(timeout=SECONDS)
-    yield settings
-    for gone in admin.delete_topics([spec.name for spec in specs]).values():
-        gone.result(timeout=SECONDS)
 
 
 @pytest.fixture

@@ -12,18 +12,19 @@ from typing import Any
 import orjson
 import pytest
 import yaml
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
 
+from tachograph.approvals.pen import Pen
 from tachograph.cli.approvals.local import LocalDesk, operator
 from tachograph.cli.errors import Refused
 from tachograph.cli.home import make_key_files
 from tachograph.cli.settings import Settings, load
-from tachograph.ingress.approval.pen import Pen
 from tachograph.ingress.keyfile import read_key
 from tachograph.schemas.approval import ApprovalKey, Need, Requested
 from tachograph.schemas.event import Principal, PrincipalKind, Protocol
 from tachograph.schemas.topics import topic_specs
 from tachograph.sinks.client import Cluster
+from tachograph.sinks.topic_admin import TopicAdmin
 
 pytestmark = pytest.mark.engines
 
@@ -45,7 +46,7 @@ def told(stack: Any, tmp_path: Path) -> Iterator[Settings]:
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
     specs = topic_specs(kafka.topics, partitions=1, raw_retention_hours=1, masked_retention_hours=1)
     (spec,) = (spec for spec in specs if spec.name == kafka.topics.approvals)
-    admin.create_topics([NewTopic(spec.name, 1, 1, config=spec.config)])[spec.name].result(timeout=SECONDS)
+    TopicAdmin({"bootstrap.servers": kafka.bootstrap_servers}).create(spec)
     yield settings
     admin.delete_topics([spec.name])[spec.name].result(timeout=SECONDS)
     cluster = Cluster(settings.configuration.opensearch, base=tmp_path)

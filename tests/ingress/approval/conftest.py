@@ -19,11 +19,11 @@ from typing import Any, Protocol
 import pytest
 from confluent_kafka import Producer
 
+from tachograph.approvals.tail import Entry
 from tachograph.ingress.admission import ApprovalNeed, Asked, Decision, Effect
 from tachograph.ingress.approval.desk import Desk, Sources
 from tachograph.ingress.approval.digests import Digests
 from tachograph.ingress.approval.opening import open_desk
-from tachograph.ingress.approval.tail import Entry
 from tachograph.schemas.approval import ApprovalEvent, ApprovalKey, Decided, Reviewer
 from tachograph.schemas.approval_book import Approval
 from tachograph.schemas.config import Approval as ApprovalSettings

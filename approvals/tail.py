@@ -1,13 +1,15 @@
-"""The approvals topic, followed to its end by one thread and handed to the event loop in the log's order.
+"""The approvals topic, followed to its end by one thread and handed on in the log's order.
 
-One consumer serves any number of waiting requests. It joins no group: every worker reads everything, from so
-far back that nothing older can matter. What it hands on is signed and stamped by the broker; all else is not.
+It joins no group: every ingress worker and every console reads everything, from so far back that nothing
+older can matter, or further where the history is wanted. What it hands on is signed and stamped by the
+broker; all else is not.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,12 +25,11 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from tachograph.ingress.faults import log_fault
 from tachograph.schemas.approval import ApprovalEvent, ApprovalKey
 from tachograph.schemas.approval_book import MEMORY_MS
 from tachograph.schemas.errors import RecordError
 
-__all__ = ["Entry", "Reader", "Tail"]
+__all__ = ["Clock", "Entry", "Reader", "Tail"]
 
 BATCH = 500
 WAIT_SECONDS = 0.5
@@ -51,6 +52,14 @@ class Entry:
 
     event: ApprovalEvent
     log_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time, as an argument: Unix milliseconds, and seconds that never go back."""
+
+    wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    monotonic: Callable[[], float] = time.monotonic
 
 
 class Reader(Protocol):
@@ -79,8 +88,8 @@ class Tail:
         topic: str,
         key: ApprovalKey,
         settings: Mapping[str, object],
-        wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-        monotonic: Callable[[], float] = time.monotonic,
+        memory_ms: int = MEMORY_MS,
+        clock: Clock = Clock(),
     ) -> None:
         self.ignored = 0
         """Events that nobody who holds our key has signed, or that no broker stamped."""
@@ -88,9 +97,9 @@ class Tail:
         self._reader = reader
         self._partition = (topic, 0)
         self._key = key
-        self._settings = dict(settings)
-        self._wall_ms = wall_ms
-        self._monotonic = monotonic
+        self._settings = {**settings, **_OURS}
+        self._memory_ms = memory_ms
+        self._clock = clock
         self._next = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tacho-approvals", daemon=True)
@@ -109,7 +118,7 @@ class Tail:
         attempt = 0
         while not self._stopping.is_set():
             try:
-                consumer = Consumer({**self._settings, **_OURS})
+                consumer = Consumer(dict(self._settings))
             except KafkaException as error:
                 self._trouble(error.args[0])
             else:
@@ -118,8 +127,8 @@ class Tail:
                     attempt = 0
                 except KafkaException as error:
                     self._trouble(error.args[0])
-                except Exception as error:  # noqa: BLE001  whatever it is, waiting requests must not starve
-                    log_fault("approvals_tail_failed", error)
+                except Exception as error:  # noqa: BLE001  whatever it is, who waits must not starve
+                    self._failed(error)
                 finally:
                     consumer.close()
             self._stopping.wait(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
@@ -129,17 +138,17 @@ class Tail:
         self._next = self._first_offset(consumer)
         consumer.assign([TopicPartition(*self._partition, self._next)])
         self._reader.begun()
-        asked, behind = self._monotonic(), True
+        asked, behind = self._clock.monotonic(), True
         while not self._stopping.is_set():
             first = consumer.poll(CATCH_UP_SECONDS if behind else WAIT_SECONDS)
             if first is not None:  # `consume` alone would wait for a whole batch
                 self._hand_on([first, *consumer.consume(BATCH - 1, timeout=0)])
-            if (behind and first is None) or self._monotonic() - asked >= MEASURE_SECONDS:
-                asked = self._monotonic()
+            if (behind and first is None) or self._clock.monotonic() - asked >= MEASURE_SECONDS:
+                asked = self._clock.monotonic()
                 behind = self._measure(consumer, asked)
 
     def _first_offset(self, consumer: Consumer) -> int:
-        since = TopicPartition(*self._partition, self._wall_ms() - MEMORY_MS)
+        since = TopicPartition(*self._partition, self._clock.wall_ms() - self._memory_ms)
         (found,) = consumer.offsets_for_times([since], timeout=ASK_SECONDS)
         if found.error is not None:
             raise KafkaException(found.error)
@@ -198,6 +207,12 @@ class Tail:
             self.ignored & (self.ignored - 1) == 0
         ):  # the 1st, 2nd, 4th, 8th ...: whoever floods the topic shall not flood the log
             log.error("approval_event_ignored", reason=reason, ignored=self.ignored)
+
+    def _failed(self, error: Exception) -> None:
+        # Kind and places only: the text of a foreign exception could quote an event.
+        frames = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+        log.error("approvals_tail_failed", kind=type(error).__name__, frames=frames)
+        self.problem = "the approvals topic could not be read; the log says more"
 
     def _trouble(self, error: KafkaError) -> None:
         problem = f"Kafka answers {error.name()} for the approvals topic"

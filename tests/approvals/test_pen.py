@@ -7,8 +7,8 @@ import uuid
 
 import pytest
 
-from tachograph.ingress.approval.errors import ApprovalsAway
-from tachograph.ingress.approval.pen import Pen
+from tachograph.approvals.errors import LogFull
+from tachograph.approvals.pen import Pen
 from tachograph.schemas.approval import ApprovalKey, Expired
 
 EVENT = Expired(approval=uuid.UUID(int=1), at=1)
@@ -30,10 +30,10 @@ def test_a_word_that_comes_too_late_is_dropped() -> None:
 
 
 def test_a_queue_that_is_full_is_a_refusal() -> None:
-    """The agent gets a 503 instead of an event that may never be written."""
+    """Whoever wrote learns it, instead of an event that may never be written."""
     made = pen(60, **{"queue.buffering.max.messages": 1})
     made.write(EVENT)
-    with pytest.raises(ApprovalsAway):
+    with pytest.raises(LogFull):
         made.write(EVENT)
     made._producer.purge()
     made._producer.poll(0)

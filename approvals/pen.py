@@ -1,7 +1,7 @@
 """Writes signed events to the approvals topic. That one is written only its being read back proves.
 
-What Kafka does not take within the bound is dropped, so nothing is said late in the name of a request that
-has long been answered.
+What Kafka does not take within the bound is dropped, so nothing is said late in the name of somebody who
+was told that it did not work.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from confluent_kafka import KafkaException, Producer
 
-from tachograph.ingress.approval.errors import ApprovalsAway
+from tachograph.approvals.errors import LogFull
 from tachograph.schemas.approval import ApprovalEvent, ApprovalKey
 
 __all__ = ["Pen"]
@@ -28,6 +28,8 @@ class Pen:
         self._key = key
         ours = {
             "client.id": "tacho-approvals",
+            "acks": "all",
+            "enable.idempotence": True,
             "message.timeout.ms": int(give_up_seconds * 1000),
             "linger.ms": 0,
             "queue.buffering.max.kbytes": 8 << 10,
@@ -35,11 +37,11 @@ class Pen:
         self._producer = Producer({**settings, **ours})
 
     def write(self, event: ApprovalEvent) -> None:
-        """Hand the event to the Kafka client. Raises `ApprovalsAway` if even that takes no more."""
+        """Hand the event to the Kafka client. Raises `LogFull` if even that takes no more."""
         try:
             self._producer.produce(self._topic, value=self._key.seal(event), key=str(event.approval).encode())
         except (BufferError, KafkaException):
-            raise ApprovalsAway("the approvals topic takes no more events just now") from None
+            raise LogFull("the approvals topic takes no more events just now") from None
         self._producer.poll(0)
 
     def close(self) -> None:
