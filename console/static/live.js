@@ -1,10 +1,29 @@
 // Keeps an open page up to date. A page says with data-live which of its parts may be replaced; a part whose
-// data-keep did not change stays as it is, so that nothing is taken from under somebody who types.
+// data-keep did not change stays as it is, so that nothing is taken from under somebody who types. Nobody tells
+// us when something marked data-soon has come, so a page that shows one looks for itself.
 "use strict";
 
 const RESTART_MS = 3000;
+const LOOK_MS = 30000;
+const SOON_MS = 1000;
 let fetching = false;
 let again = false;
+
+// What somebody has typed so far, and where they are, goes into the part that takes this one's place.
+function carryOver(part, next) {
+  for (const field of part.querySelectorAll("textarea[name], input[name]:not([type=hidden])")) {
+    const same = next.querySelector(`[name="${CSS.escape(field.name)}"]`);
+    if (same) {
+      same.value = field.value;
+    }
+  }
+  const active = document.activeElement;
+  if (active?.name && part.contains(active)) {
+    const value = active.tagName === "BUTTON" ? `[value="${CSS.escape(active.value)}"]` : "";
+    return next.querySelector(`[name="${CSS.escape(active.name)}"]${value}`);
+  }
+  return null;
+}
 
 function replaceParts(fresh) {
   for (const part of document.querySelectorAll("[data-live]")) {
@@ -12,7 +31,9 @@ function replaceParts(fresh) {
     const next = fresh.querySelector(`[data-live="${name}"]`);
     const kept = next && part.dataset.keep !== undefined && part.dataset.keep === next.dataset.keep;
     if (next && !kept && part.innerHTML !== next.innerHTML) {
+      const focus = carryOver(part, next);
       part.replaceWith(document.adoptNode(next));
+      focus?.focus();
     }
   }
 }
@@ -51,5 +72,12 @@ function listen() {
   };
 }
 
+function lookSoon() {
+  if (document.querySelector("[data-soon]")) {
+    refresh();
+  }
+}
+
 listen();
-setInterval(refresh, 30000);
+setInterval(refresh, LOOK_MS);
+setInterval(lookSoon, SOON_MS);

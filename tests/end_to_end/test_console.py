@@ -109,9 +109,9 @@ class Held(threading.Thread):
             "DELETE", f"{self._site.url}/c/api/files/7", content=self._body, headers=headers, timeout=SECONDS
         )
 
-    def ended(self) -> httpx.Response:
+    def ended(self, page: Page) -> httpx.Response:
         self.join(SECONDS)
-        assert self.answer is not None, "no answer in time"
+        assert self.answer is not None, f"no answer in time; the page says {page.inner_text('main')!r}"
         return self.answer
 
 
@@ -147,15 +147,16 @@ def test_a_held_request_is_approved_in_a_browser(site: Any, console: str, page: 
     held = Held(site, body)
     page.get_by_role("link", name="agent on api").click()
     expect(page.get_by_text("deletes are looked at by <ops>")).to_be_visible()
+    page.get_by_label("Comment").fill("old files, go")
     approve = page.get_by_role("button", name="Approve once")
     expect(approve).to_be_visible()
     shown = page.get_by_label("Body").inner_text()
     assert "<script>document.title=1</script>" in shown
     assert "ada@example.com" not in shown, "what reviewers see is masked"
-    page.get_by_label("Comment").fill("old files, go")
+    expect(page.get_by_label("Comment")).to_have_value("old files, go")  # though the request came after it
     assert held.answer is None
     approve.click()
-    assert held.ended().status_code == 200
+    assert held.ended(page).status_code == 200
     expect(page.get_by_text("old files, go")).to_be_visible()
     expect(page.get_by_text("claimed", exact=True)).to_be_visible()
     assert complaints == []
@@ -171,7 +172,7 @@ def test_the_keyboard_is_enough_and_a_denial_reaches_the_agent(site: Any, consol
     page.keyboard.type("not today")
     page.get_by_role("button", name="Deny").focus()
     page.keyboard.press("Enter")
-    answer = held.ended()
+    answer = held.ended(page)
     assert answer.status_code == 403
     assert "not today" in answer.text
     expect(page.get_by_text("denied", exact=True)).to_be_visible()
@@ -203,5 +204,5 @@ def test_the_inbox_needs_no_script(site: Any, console: str, chromium: str) -> No
         site.eventually(lambda: (page.reload(), place.count() == 1)[1])
         place.click()
         page.get_by_role("button", name="Deny").click()
-        assert held.ended().status_code == 403
+        assert held.ended(page).status_code == 403
         browser.close()
