@@ -16,6 +16,7 @@ class Verdict(Enum):
     """(exit code, meaning); docs/spec/bundle.md repeats this table, and a test compares the two."""
 
     COMPLETE = 0, "everything is there, unaltered and proven"
+    REDUCED = 3, "what is missing was lawfully deleted, the rest is there, unaltered and proven"
 
     BUNDLE_MALFORMED = 10, "the file is not a bundle in the one form that a bundle has"
     BUNDLE_TOO_LARGE = 11, "the file goes beyond a bound and was not read"
@@ -47,6 +48,7 @@ class Verdict(Enum):
     SAME_ID_OTHER_BODY = 45, "one record has two documents that masking rules do not explain"
     CHAIN_BROKEN = 46, "a record does not continue the one before it"
     RULESET_REFUSED = 47, "a document names no masking rules, or some that the policy does not list"
+    DELETION_UNAUTHORISED = 48, "a deletion is stated by no key that the policy trusts for it, or not in form"
 
     SESSION_MISSING = 50, "there is no record of the session"
     RECORD_MISSING = 51, "a place in a strand has neither a record nor a leaf"

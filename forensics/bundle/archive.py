@@ -28,8 +28,8 @@ MAX_ENTRIES = 65_534
 MAX_FILE_BYTES = 256 << 20
 _MAX_NAME = 64
 _NAME = re.compile(
-    rb"manifest\.(?:json|note)|(?:leaves|proofs|custody)\.jsonl|keys\.json|records/\d{8}\.json"
-    rb"|checkpoints/\d{8}\.note"
+    rb"manifest\.(?:json|note)|(?:leaves|proofs|custody)\.jsonl|keys\.json"
+    rb"|(?:records|deletions)/\d{8}\.json|checkpoints/\d{8}\.note"
 )
 """Names under `timestamps/` and `heartbeats/` are kept for later versions of the format."""
 # APPNOTE 4.3.7, 4.3.12, 4.3.16

@@ -18,6 +18,7 @@ from tachograph.schemas.note import NoteSigner
 
 __all__ = [
     "BUNDLE_VERSION",
+    "FOLDERS",
     "KIND",
     "Bundle",
     "Consistency",
@@ -30,6 +31,8 @@ __all__ = [
 
 BUNDLE_VERSION = 1
 KIND = "tachograph"
+FOLDERS = {"records": "record", "deletions": "deletion"}
+"""Where documents lie, and the word for one in a line of `leaves.jsonl`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Line:
     leaf: Leaf | None = None
     document: bytes | None = None
     proof: Inclusion | None = None
+    folder: str = "records"
+    """Of `FOLDERS`: where the document lies."""
 
     def __repr__(self) -> str:
         return f"Line(log={self.log!r}, index={self.leaf.index if self.leaf else None})"
@@ -101,8 +106,11 @@ class Bundle:
 
     def files(self) -> dict[str, bytes]:
         """Every file but the manifest and its signature."""
-        documents = [line.document for line in self.lines if line.document is not None]
-        found = {numbered("records", number, "json"): item for number, item in enumerate(documents)}
+        found: dict[str, bytes] = {}
+        for folder in FOLDERS:
+            lines = [line for line in self.lines if line.folder == folder]
+            documents = [line.document for line in lines if line.document is not None]
+            found |= {numbered(folder, number, "json"): item for number, item in enumerate(documents)}
         found |= {
             numbered("checkpoints", number, "note"): note.encode()
             for number, note in enumerate(self.checkpoints)
@@ -138,12 +146,12 @@ def manifest_text(manifest: bytes) -> str:
 
 def _leaf_lines(lines: Sequence[Line]) -> list[bytes]:
     found: list[bytes] = []
-    record = 0
+    used = dict.fromkeys(FOLDERS, 0)
     for line in lines:
-        number = None if line.document is None else record
-        record += line.document is not None
+        number = None if line.document is None else used[line.folder]
+        used[line.folder] += line.document is not None
         leaf = None if line.leaf is None else orjson.loads(line.leaf.canonical())
-        found.append(canonical_json({"leaf": leaf, "log": line.log, "record": number}))
+        found.append(canonical_json({"leaf": leaf, "log": line.log, FOLDERS[line.folder]: number}))
     return found
 
 

@@ -15,6 +15,7 @@ import orjson
 from tachograph.forensics.bundle.archive import ArchiveRefused, ArchiveTooLarge, numbered, unpack
 from tachograph.forensics.bundle.content import (
     BUNDLE_VERSION,
+    FOLDERS,
     KIND,
     Consistency,
     Inclusion,
@@ -85,7 +86,7 @@ def read_bundle(data: bytes, exporters: Exporters) -> Opened:
         raise Refused(Verdict.BUNDLE_MALFORMED, "the file", str(error)) from None
     manifest = _manifest(files, exporters)
     checkpoints = tuple(_note(name, files[name]) for name in _numbered(files, "checkpoints", "note"))
-    documents = [files[name] for name in _numbered(files, "records", "json")]
+    documents = {folder: [files[name] for name in _numbered(files, folder, "json")] for folder in FOLDERS}
     proofs = list(_objects("proofs.jsonl", files["proofs.jsonl"]))
     leaves = list(_objects("leaves.jsonl", files["leaves.jsonl"]))
     _expect(len(proofs) >= len(leaves), "proofs.jsonl", "there are fewer lines than leaves")
@@ -144,16 +145,17 @@ def _manifest_form(value: Mapping[str, Any]) -> None:
 
 
 def _lines(
-    leaves: Sequence[Any], proofs: Sequence[Any], documents: Sequence[bytes], *, count: int
+    leaves: Sequence[Any], proofs: Sequence[Any], documents: Mapping[str, Sequence[bytes]], *, count: int
 ) -> Iterator[Line]:
-    used = 0
+    used = dict.fromkeys(FOLDERS, 0)
     for number, (item, proof) in enumerate(zip(leaves, proofs, strict=False)):
         where = f"leaves.jsonl:{number + 1}"
-        _expect(set(item) == {"leaf", "log", "record"}, where, "expected leaf, log and record")
-        document = None
-        if item["record"] is not None:
-            _expect(_same(item["record"], used) and used < len(documents), where, "not the next record")
-            document, used = documents[used], used + 1
+        folder = _folder(item, where)
+        document, said = None, item[FOLDERS[folder]]
+        if said is not None:
+            there, following = documents[folder], used[folder]
+            _expect(_same(said, following) and following < len(there), where, f"not the next of {folder}")
+            document, used[folder] = there[following], following + 1
         leaf = _leaf(item["leaf"], where)
         _expect(document is not None or leaf is not None, where, "neither a leaf nor a record")
         _expect(
@@ -161,8 +163,18 @@ def _lines(
         )
         inclusion = _inclusion(proof, f"proofs.jsonl:{number + 1}", count)
         _expect(leaf is not None or inclusion is None, where, "a proof needs a leaf")
-        yield Line(item["log"], leaf, document, inclusion)
-    _expect(used == len(documents), "leaves.jsonl", "there are records that no line names")
+        yield Line(item["log"], leaf, document, inclusion, folder)
+    whole = all(used[folder] == len(there) for folder, there in documents.items())
+    _expect(whole, "leaves.jsonl", "there are records that no line names")
+
+
+def _folder(item: Mapping[str, Any], where: str) -> str:
+    """Which folder a line's document lies in, by the one word for it that the line has."""
+    folder = next((folder for folder, word in FOLDERS.items() if word in item), "records")
+    word = FOLDERS[folder]
+    _expect(set(item) == {"leaf", "log", word}, where, "expected leaf, log and one of record and deletion")
+    _expect(folder == "records" or item[word] is not None, where, f"a {word} that is not there is a record")
+    return folder
 
 
 def _leaf(value: Any, where: str) -> Leaf | None:

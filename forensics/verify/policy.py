@@ -63,6 +63,8 @@ class TrustPolicy(_Policy):
     logs: Annotated[tuple[TrustedLog, ...], Field(strict=False, max_length=4096)]
     exporters: Annotated[tuple[Trusted, ...], Field(strict=False, max_length=64)]
     witnesses: Witnesses = Witnesses()
+    deletions: Annotated[tuple[Trusted, ...], Field(strict=False, max_length=64)] = ()
+    """Whose statements make a deletion lawful."""
     rulesets: Annotated[
         tuple[Annotated[str, StringConstraints(min_length=1)], ...] | None, Field(strict=False)
     ] = None
@@ -70,7 +72,7 @@ class TrustPolicy(_Policy):
     @model_validator(mode="after")
     def _keys_are_keys(self) -> Self:
         for kind, texts in (
-            (SignatureKind.ED25519, [item.key for item in (*self.logs, *self.exporters)]),
+            (SignatureKind.ED25519, [item.key for item in (*self.logs, *self.exporters, *self.deletions)]),
             (SignatureKind.COSIGNATURE, self.witnesses.keys),
         ):
             for text in texts:

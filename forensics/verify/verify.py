@@ -15,6 +15,7 @@ from itertools import pairwise
 from tachograph.forensics.bundle.content import Line
 from tachograph.forensics.bundle.reader import Exporters, Note, Opened, Refused, read_bundle
 from tachograph.forensics.verdict import Verdict
+from tachograph.forensics.verify.deletions import Deletions, read_deletions
 from tachograph.forensics.verify.documents import WIRE_TYPES, Document, Unreadable, read_document
 from tachograph.forensics.verify.logs import CLOCK_SKEW_SECONDS, check_logs, seconds
 from tachograph.forensics.verify.policy import TrustPolicy
@@ -35,18 +36,24 @@ def verify_bundle(data: bytes, policy: TrustPolicy) -> Report:
         return refused(error.verdict, error.where, error.text)
     findings = Findings()
     last = check_logs(opened, policy, findings)
-    work = _Work(opened, policy, findings)
+    work = _Work(opened, policy, findings, read_deletions(opened, policy, findings))
     for number, line in enumerate(opened.lines):
         work.take(number, line)
     work.finish()
     return Report(
-        verdict=findings.verdict,
+        verdict=_overall(findings, work.states),
         session=opened.session,
         records=tuple(work.states),
         findings=tuple(sorted(findings.shown, key=lambda item: item.verdict.code)),
         counts={item.word: findings.counts[item] for item in Verdict if findings.counts[item]},
         sealed=tuple((name, item.said.size, item.said.time or "") for name, item in last.items()),
     )
+
+
+def _overall(findings: Findings, states: list[RecordState]) -> Verdict:
+    """Nothing wrong is still less than everything where something was lawfully deleted."""
+    gone = any(item.state in (State.EXPIRED, State.ERASED) for item in states)
+    return Verdict.REDUCED if gone and not findings.counts else findings.verdict
 
 
 def _exporters(policy: TrustPolicy) -> Exporters:
@@ -63,12 +70,15 @@ class _Work:
     opened: Opened
     policy: TrustPolicy
     findings: Findings
+    deletions: Deletions
     states: list[RecordState] = field(default_factory=list)
     documents: list[Document] = field(default_factory=list)
     lost: dict[str, str] = field(default_factory=dict)
     versions: dict[str, dict[str, Document | None]] = field(default_factory=lambda: defaultdict(dict))
     places: dict[str, list[Leaf]] = field(default_factory=lambda: defaultdict(list))
     wired: bool = False
+    talk_gone: bool = False
+    """Whether messages of the conversation were lawfully deleted."""
 
     def take(self, number: int, line: Line) -> None:
         """One line: its leaf, its proof, its document."""
@@ -104,7 +114,9 @@ class _Work:
                 self.findings.add(Verdict.LEAF_DISAGREES, log, "leaves are not in the order of their offsets")
         ours = [item for item in self.documents if item.session == self.opened.session]
         self.states += check_strands(ours, self.lost, self.findings)
-        check_parts(ours, self.lost, self.findings)
+        check_parts(ours, self.lost, self.findings, talk_gone=self.talk_gone)
+        if unnamed := self.deletions.unnamed(self.opened.lines):
+            self.findings.add(Verdict.RECORD_MISSING, "deletions", f"{unnamed} that they name have no leaf")
         if not self.wired:
             self.findings.add(Verdict.SESSION_MISSING, self.opened.session, "no record and no leaf of it")
 
@@ -129,9 +141,13 @@ class _Work:
             return
         uid = str(leaf.uid) if leaf.uid else f"{line.log}#{leaf.index}"
         self.lost[uid] = leaf.type
+        state = self.deletions.state(line.log, leaf)
+        self.states.append(RecordState(uid, leaf.type, state))
+        if state is not State.MISSING:
+            self.talk_gone = self.talk_gone or leaf.type == "message"
+            return
         self.versions[uid].setdefault(leaf.leaf, None)
         self.findings.add(Verdict.DOCUMENT_MISSING, where, f"{leaf.type} {uid}")
-        self.states.append(RecordState(uid, leaf.type, State.MISSING))
 
     def _said(self, where: str, line: Line, document: Document, checkpoint: Note | None) -> None:
         self.documents.append(document)

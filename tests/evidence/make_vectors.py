@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from attacks import Vector, vectors
+from deletions import deletion_vectors
 
 from tachograph.forensics.verdict import Verdict
 
 FOLDER = Path(__file__).parent / "vectors"
 CODES = {item.word: item.code for item in Verdict}
+
+
+def all_vectors() -> Iterator[Vector]:
+    """Of every part of the format; names are unique."""
+    yield from vectors()
+    yield from deletion_vectors()
 
 
 def expected(found: list[Vector]) -> str:
@@ -31,7 +39,7 @@ def expected(found: list[Vector]) -> str:
 
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
-    found = list(vectors())
+    found = list(all_vectors())
     assert len({item.name for item in found}) == len(found)
     for item in found:
         (FOLDER / f"{item.name}.tacho").write_bytes(item.data)
