@@ -15,7 +15,6 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench.machine import describe
@@ -36,7 +35,8 @@ from tachograph.schemas.merkle import Tree, leaf_hash
 from tachograph.schemas.note import NoteSigner
 from tachograph.schemas.payload import SessionCloseMeta, SessionOpenMeta
 from tachograph.schemas.sealing_settings import Sealing
-from tachograph.schemas.topics import Topics
+from tachograph.schemas.topics import Topics, TopicSpec
+from tachograph.sinks.topic_admin import TopicAdmin
 
 BODY = b"x" * 4096
 CAPTURED, VERIFIED, SEALED = 20_000, 5_000, 20_000
@@ -110,8 +110,7 @@ def sealing(bootstrap: str) -> float:
     """Records a second from the masked topic to committed leaves and checkpoints."""
     topics, client = Topics(f"bench-{uuid.uuid4().hex[:12]}"), {"bootstrap.servers": bootstrap}
     admin, names = AdminClient(client), (topics.masked, topics.leaves, topics.checkpoints)
-    for done in admin.create_topics([NewTopic(name, 1, 1) for name in names]).values():
-        done.result(30)
+    TopicAdmin(client).create(*(TopicSpec(name, 1) for name in names))
     producer = Producer(client)
     for _ in range(SEALED):
         headers: list[tuple[str, str | bytes | None]] = [("uid", str(uuid.uuid4())), ("type", "request")]

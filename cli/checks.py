@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException
 
 from tachograph.cli.api_keys import ApiKeys
 from tachograph.cli.errors import CliError
@@ -19,6 +19,7 @@ from tachograph.credentials.errors import CredentialsError
 from tachograph.credentials.keeper import Keeper
 from tachograph.credentials.opening import identities_of, keeper_of, kept, sources_of
 from tachograph.credentials.provider import place
+from tachograph.processors.asking import asked, partitions, span
 from tachograph.processors.errors import BrokerFault
 from tachograph.processors.stops import read_stops
 from tachograph.schemas.secret_source import SecretSource
@@ -73,6 +74,8 @@ def _keys(settings: Settings) -> Iterator[Check]:
     approvals = "if requests are to wait for reviewers: tacho up"
     yield _later_key("approvals key", settings.base / keys.approvals_file, remedy=approvals)
     yield _later_key("log key", settings.base / keys.log_file, remedy="for `tacho seal`: tacho up")
+    signing = "for heartbeats, which show a lost tail or strand: tacho up"
+    yield _later_key("signing key", settings.base / keys.signing_file, remedy=signing)
     stored = ApiKeys(settings.base / settings.configuration.identity.api_keys_file)
     try:
         count = sum(entry.revoked is None for entry in stored.entries())
@@ -234,14 +237,14 @@ def _unread(client: dict[str, Any], group: str, topic: str) -> int | None:
     """Records of a topic that a group has not committed; of a group that never did, all. None: no answer."""
     consumer = Consumer(client | {"group.id": group, "enable.auto.commit": False})
     try:
-        found = consumer.list_topics(topic, timeout=ASK_SECONDS).topics[topic]
-        places = [TopicPartition(topic, partition) for partition in found.partitions]
-        committed = {p.partition: p.offset for p in consumer.committed(places, timeout=ASK_SECONDS)}
+        places = partitions(consumer, topic, timeout_s=ASK_SECONDS)
+        found = asked(lambda: consumer.committed(places, timeout=ASK_SECONDS))
+        committed = {place.partition: place.offset for place in found}
         unread = 0
         for place in places:
-            low, high = consumer.get_watermark_offsets(place, timeout=ASK_SECONDS)
+            low, high = span(consumer, place, timeout_s=ASK_SECONDS)
             unread += high - max(committed.get(place.partition, low), low)
-    except KafkaException:
+    except (KafkaException, BrokerFault):
         return None
     finally:
         consumer.close()

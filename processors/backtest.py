@@ -11,10 +11,10 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from tachograph.processors.asking import ASK_S, asked, partitions, span
 from tachograph.processors.assemble import Assembler, Piece, Ready
 from tachograph.processors.backtest_tally import Tally
 from tachograph.processors.brokers import rdkafka_settings
-from tachograph.processors.canary import partition_end
 from tachograph.processors.errors import BrokerFault, KeyMissing, Poisoned
 from tachograph.processors.facts import content_of, meta_parts
 from tachograph.processors.keyfile import read_key
@@ -28,7 +28,6 @@ from tachograph.schemas.payload import RequestMeta, ResponseMeta
 
 __all__ = ["backtest"]
 
-ASK_S = 10.0
 READ_S = 30.0
 """How long Kafka may send nothing of a window that it says it has."""
 
@@ -108,13 +107,10 @@ def _messages(settings: dict[str, object], topic: str, since_s: float) -> Iterat
                          "auto.offset.reset": "earliest", "allow.auto.create.topics": False,
                          "enable.partition.eof": False})  # fmt: skip
     try:
-        found = consumer.list_topics(topic, timeout=ASK_S).topics[topic]
-        if found.error is not None:
-            raise BrokerFault(f"no topic {topic}: run `tacho provision`")
         first_ms = int((time.time() - since_s) * 1000)
-        asked = [TopicPartition(topic, number, first_ms) for number in found.partitions]
-        starts = consumer.offsets_for_times(asked, timeout=ASK_S)
-        ends = {p.partition: partition_end(consumer, p) for p in starts}
+        since = [TopicPartition(topic, each.partition, first_ms) for each in partitions(consumer, topic)]
+        starts = asked(lambda: consumer.offsets_for_times(since, timeout=ASK_S))
+        ends = {p.partition: span(consumer, p)[1] for p in starts}
         left = {p.partition: ends[p.partition] for p in starts if 0 <= p.offset < ends[p.partition]}
         consumer.assign([place for place in starts if place.partition in left])
         yield from _read(consumer, left)

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer
 from prometheus_client import CollectorRegistry, Counter
 
+from tachograph.processors.asking import ASK_S, partitions, span
 from tachograph.processors.brokers import rdkafka_settings
 from tachograph.processors.canary_session import CanarySession, leaked, plant_session
 from tachograph.processors.enrichment.finding import finding
@@ -32,11 +33,8 @@ from tachograph.schemas.keys import KeyEncryptionKey
 from tachograph.schemas.stops import Stop
 from tachograph.schemas.topics import MAX_RECORD_BYTES
 
-__all__ = ["Canary", "CanaryMetrics", "Result", "partition_end"]
+__all__ = ["Canary", "CanaryMetrics", "Result"]
 
-ASK_S = 10.0
-"""How long Kafka may take to answer or to acknowledge."""
-RETRY_S = 0.2
 MAX_EVENT_BYTES = 256 << 20
 """Events of one round kept in memory; a round is far below."""
 _SEED_BITS = 62
@@ -173,28 +171,13 @@ class Canary:
                              "enable.auto.commit": False, "auto.offset.reset": "error",
                              "allow.auto.create.topics": False, "error_cb": _quiet})  # fmt: skip
         try:
-            topic = consumer.list_topics(self._topics.masked, timeout=ASK_S).topics[self._topics.masked]
-            if topic.error is not None:
-                raise BrokerFault(f"no topic {self._topics.masked}: run `tacho provision`")
-            places = [TopicPartition(self._topics.masked, number) for number in topic.partitions]
+            places = partitions(consumer, self._topics.masked)
             for place in places:
-                place.offset = partition_end(consumer, place)
+                _, place.offset = span(consumer, place)
             consumer.assign(places)
             yield consumer
         finally:
             consumer.close()
-
-
-def partition_end(consumer: Consumer, place: TopicPartition) -> int:
-    """The partition's end; a partition that is just finding its leader is asked again."""
-    deadline = time.monotonic() + ASK_S
-    while True:
-        try:
-            return int(consumer.get_watermark_offsets(place, timeout=ASK_S)[1])
-        except KafkaException as error:
-            if not error.args[0].retriable() or time.monotonic() > deadline:
-                raise
-            time.sleep(RETRY_S)
 
 
 def _events(reader: Consumer, session: CanarySession, wait_s: float) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from tachograph.processors.asking import span
 from tachograph.processors.errors import BrokerFault
 from tachograph.processors.lanes import Place
 
@@ -27,7 +28,7 @@ class Gap:
 
 
 def look_into(settings: dict[str, Any], place: Place, expected: int) -> Gap:
-    """The first record at or after `expected`; blocks for at most `LOOK_S`, raises `BrokerFault`."""
+    """The first record at or after `expected`; blocks for a bounded time, raises `BrokerFault`."""
     consumer = Consumer(
         {
             **settings,
@@ -38,12 +39,12 @@ def look_into(settings: dict[str, Any], place: Place, expected: int) -> Gap:
     )
     try:
         tp = TopicPartition(place.topic, place.partition, expected)
-        low, _ = consumer.get_watermark_offsets(tp, timeout=LOOK_S)
+        low, _ = span(consumer, tp, timeout_s=LOOK_S)
         consumer.assign([tp])
         message = consumer.poll(LOOK_S)
         if message is None or message.error() is not None:
             raise BrokerFault(f"{place.topic}/{place.partition}: no record to be had from offset {expected}")
-        return Gap(first=int(message.offset() or 0), expired=max(0, int(low) - expected))
+        return Gap(first=int(message.offset() or 0), expired=max(0, low - expected))
     except KafkaException as error:
         raise BrokerFault(f"{place.topic}/{place.partition}: {error}") from None
     finally:

@@ -12,6 +12,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from tachograph.processors.asking import asked
 from tachograph.processors.assemble import Assembler, Piece, Ready
 from tachograph.processors.errors import BrokerFault, Poisoned
 from tachograph.processors.lanes import Place
@@ -66,8 +67,8 @@ class Recall:
         meta = answer.meta
         if isinstance(meta, ResponseMeta):
             moment = max(meta.timing.start // 1_000_000 - SLACK_MS, 0)
-            asked = TopicPartition(place.topic, place.partition, moment)
-            (found,) = self._reader().offsets_for_times([asked], timeout=ASK_S)
+            since, reader = TopicPartition(place.topic, place.partition, moment), self._reader()
+            (found,) = asked(lambda: reader.offsets_for_times([since], timeout=ASK_S))
             if 0 <= found.offset < answer.offset:
                 yield found.offset
         yield max(answer.offset - REACH, 0)

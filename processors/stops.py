@@ -21,12 +21,12 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from tachograph.processors.asking import ASK_S, partitions, passing
 from tachograph.processors.errors import BrokerFault
 from tachograph.schemas.stops import Stop, key_of, standing
 
 __all__ = ["StopsReader", "read_stops", "write_stop"]
 
-ASK_S = 10.0
 LOOK_S = 0.5
 RETRY_S = 2.0
 
@@ -119,9 +119,11 @@ def _consumer(settings: dict[str, Any], topic: str) -> Consumer:
     consumer = Consumer({**settings, "group.id": f"{topic}.reader", "enable.auto.commit": False,
                          "auto.offset.reset": "earliest", "allow.auto.create.topics": False,
                          "enable.partition.eof": True, "error_cb": _quiet})  # fmt: skip
-    if consumer.list_topics(topic, timeout=ASK_S).topics[topic].error is not None:
+    try:
+        partitions(consumer, topic)
+    except BaseException:
         consumer.close()
-        raise BrokerFault(f"no topic {topic}: run `tacho provision`")
+        raise
     consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
     return consumer
 
@@ -144,7 +146,7 @@ def _word(message: Message) -> Word | None:
     error = message.error()
     if error is None:
         return message.key(), message.value()
-    if not _ended(message) and not error.retriable():
+    if not _ended(message) and not passing(error):
         raise KafkaException(error)
     return None
 

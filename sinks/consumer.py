@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 ASK_SECONDS = 5.0
 """The longest that one question to the broker may take."""
 READ_MESSAGES = 500
+_ABSENT = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001  librdkafka's own
 COMMIT_SECONDS = 1.0
 """How old a commit may be: what a kill -9 makes us read again, plus what is in flight."""
 
@@ -64,6 +65,8 @@ class Source:
             found = self._consumer.list_topics(self._topic, timeout=ASK_SECONDS).topics.get(self._topic)
         except KafkaException as error:
             raise Unavailable(f"Kafka did not answer: {_code(error)}") from None
+        if found is not None and found.error is not None and found.error.code() not in _ABSENT:
+            raise Unavailable(f"topic {self._topic}: {found.error.name()}")
         if found is None or found.error is not None:
             raise NotProvisioned(f"topic {self._topic} does not exist; run `tacho provision` first")
 

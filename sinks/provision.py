@@ -100,9 +100,10 @@ def _topics(config: Configuration, base: Path, done: Callable[[Step], None]) -> 
         replication_factor=kafka.replication_factor,
     )
     existing = admin.existing()
+    missing = [spec for spec in specs if spec.name not in existing]
+    admin.create(*missing, copies=kafka.replication_factor)
     for spec in specs:
-        if spec.name not in existing:
-            admin.create(spec, copies=kafka.replication_factor)
+        if spec in missing:
             done(Step("topic", spec.name, "created", f"{spec.partitions} partitions"))
             continue
         changes = admin.align(spec)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported without `__all__`
     AdminClient,
     AlterConfigOpType,
@@ -14,6 +14,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
     ConfigResource,
     ConfigSource,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 
@@ -25,6 +26,15 @@ __all__ = ["TopicAdmin", "changes"]
 _ANSWER_SECONDS = 30.0
 _ASK_SECONDS = 5.0
 _LOOK_SECONDS = 0.05
+_SETTLING = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._NOENT,  # noqa: SLF001  librdkafka's own name for a partition without a leader
+    }
+)
+"""What a partition that was just created answers before it can be used."""
 
 
 class TopicAdmin:
@@ -41,13 +51,17 @@ class TopicAdmin:
             raise Unavailable(f"Kafka did not answer: {error.args[0].name()}") from None
         return {name: len(topic.partitions) for name, topic in found.topics.items() if topic.error is None}
 
-    def create(self, spec: TopicSpec, *, copies: int) -> None:
-        """Create a topic; it can be written to when this returns."""
-        new = NewTopic(
-            spec.name, num_partitions=spec.partitions, replication_factor=copies, config=dict(spec.config)
-        )
-        self._result(self._admin.create_topics([new], request_timeout=_ANSWER_SECONDS)[spec.name], spec.name)
-        self._until(lambda: self.existing().get(spec.name) == spec.partitions, spec.name)
+    def create(self, *specs: TopicSpec, copies: int = 1) -> None:
+        """Create topics; when this returns, every partition's leader answers for it."""
+        new = [
+            NewTopic(each.name, each.partitions, replication_factor=copies, config=dict(each.config))
+            for each in specs
+        ]
+        made = self._admin.create_topics(new, request_timeout=_ANSWER_SECONDS) if new else {}
+        for name, answer in made.items():
+            self._result(answer, name)
+        for spec in specs:
+            self._until(lambda: self._led(spec), spec.name)  # noqa: B023  called here
 
     def differing(self, spec: TopicSpec) -> dict[str, str | None]:
         """What would have to be set, or reset (None), for the topic to be as specified; changes nothing."""
@@ -62,6 +76,22 @@ class TopicAdmin:
             self._result(altered[change], spec.name)
             self._until(lambda: not changes(spec.config, self._explicit(spec.name)), spec.name)
         return tuple(f"{key} reset" if value is None else f"{key}={value}" for key, value in wanted.items())
+
+    def _led(self, spec: TopicSpec) -> bool:
+        # Metadata names a leader before it leads, so each is asked, and is found by fresh metadata only.
+        if self.existing().get(spec.name) != spec.partitions:
+            return False
+        end = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # not annotated
+        ends = {TopicPartition(spec.name, number): end for number in range(spec.partitions)}
+        answers = self._admin.list_offsets(ends, request_timeout=_ANSWER_SECONDS)
+        return all(self._answered(answer, spec.name) for answer in answers.values())
+
+    def _answered(self, future: Any, name: str) -> bool:
+        error = future.exception(_ANSWER_SECONDS)
+        if isinstance(error, KafkaException) and error.args[0].code() in _SETTLING:
+            return False
+        self._result(future, name)
+        return True
 
     def _explicit(self, name: str) -> dict[str, str | None]:
         resource = ConfigResource(ResourceType.TOPIC, name)

@@ -11,6 +11,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 from confluent_kafka import Message as KafkaMessage
 
 from tachograph.cli.errors import PartDown
+from tachograph.processors.asking import partitions, span
+from tachograph.processors.errors import BrokerFault
 
 __all__ = ["Message", "files", "read_topic"]
 
@@ -59,6 +61,8 @@ def read_topic(
         return list(_messages(consumer, topic, clock() + READ_SECONDS, clock))
     except KafkaException as error:
         raise PartDown(f"topic {topic} cannot be read: {error.args[0].name()}") from None
+    except BrokerFault as error:
+        raise PartDown(f"topic {topic} cannot be read: {error}") from None
     finally:
         consumer.close()
 
@@ -104,8 +108,5 @@ def _bytes(value: str | bytes | None) -> bytes:
 
 
 def _ends(consumer: Consumer, topic: str, seconds: float) -> dict[int, tuple[int, int]]:
-    found = consumer.list_topics(topic, timeout=seconds).topics[topic]
-    return {
-        partition: consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=seconds)
-        for partition in found.partitions
-    }
+    places = partitions(consumer, topic, timeout_s=seconds)
+    return {place.partition: span(consumer, place, timeout_s=seconds) for place in places}

@@ -21,6 +21,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from tachograph.processors.asking import passing
 from tachograph.processors.errors import BrokerFault, OperatorError
 from tachograph.processors.sealing.log import LogState
 from tachograph.processors.sealing.reading import read_headers
@@ -39,7 +40,6 @@ TRANSACTION_SECONDS = 30
 FRONTIER, NEXT = "frontier", "next"
 """Kafka headers of the last leaf of a transaction."""
 T = TypeVar("T")
-_SETTLING = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
 _SPANS = (2, 64, 1024, 16_384)
 """How far before the end the last leaf is looked for: markers and aborted leaves lie between."""
 
@@ -223,7 +223,7 @@ def _asked(ask: Callable[[], T]) -> T:
 
 def _passing(error: KafkaException) -> bool:
     cause = error.args[0] if error.args else None
-    return isinstance(cause, KafkaError) and (cause.retriable() or cause.code() in _SETTLING)
+    return isinstance(cause, KafkaError) and passing(cause)
 
 
 def _code(error: KafkaException) -> str:

@@ -44,6 +44,7 @@ from tachograph.schemas.event import Principal, PrincipalKind
 from tachograph.schemas.keys import KeyEncryptionKey, WrappedKey
 from tachograph.schemas.payload import DecisionMeta, decode_payload
 from tachograph.schemas.topics import topic_specs
+from tachograph.sinks.topic_admin import TopicAdmin
 
 pytestmark = pytest.mark.engines
 
@@ -63,7 +64,6 @@ def at(point):
         os.kill(os.getpid(), signal.SIGKILL)
 serve.open_desk = functools.partial(serve.open_desk, sources=Sources(at=at))
 from tachograph.cli.main import main
-from tachograph.sinks.topic_admin import TopicAdmin
 sys.argv = ["tacho", "ingress", "--config", file]
 main()
 """

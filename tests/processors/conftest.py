@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tachograph.schemas.canonical import sha256_hex
@@ -47,6 +47,7 @@ from tachograph.schemas.payload import (
     raw_commit,
 )
 from tachograph.schemas.topics import Topics, topic_specs
+from tachograph.sinks.topic_admin import TopicAdmin
 
 START_NS = 1_795_000_000_000_000_000
 BOUND_S = 60.0
@@ -85,6 +86,8 @@ class Strand:
     clock_ns: int = START_NS
     seq: int = 0
     prev: str = GENESIS
+    registry: str | None = None
+    """What each record from now on was decided by."""
 
     def __post_init__(self) -> None:
         self.session = uuid.UUID(bytes=self.rng.randbytes(16), version=4)
@@ -117,6 +120,7 @@ class Strand:
             protocol=self.protocol,
             direction=direction,
             principal=Principal(id="tester", kind=PrincipalKind.API_KEY),
+            registry=self.registry,
             raw_commit=raw_commit(payload),
             raw_len=len(body),
         )
@@ -237,13 +241,10 @@ class Site:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        admin = AdminClient({"bootstrap.servers": self.bootstrap})
         specs = topic_specs(
             self.topics, partitions=self.partitions, raw_retention_hours=24, masked_retention_hours=24
         )
-        topics = [NewTopic(s.name, s.partitions, 1, config=s.config) for s in specs]
-        for done in admin.create_topics(topics).values():
-            done.result(BOUND_S)
+        TopicAdmin({"bootstrap.servers": self.bootstrap}).create(*specs)
         self.producer = Producer(
             {"bootstrap.servers": self.bootstrap, "enable.idempotence": True, "linger.ms": 2}
         )
@@ -377,6 +378,7 @@ class Site:
             self.topics.keys,
             self.topics.deadletter,
             self.topics.stops,
+            self.topics.control,
         ]
         AdminClient({"bootstrap.servers": self.bootstrap}).delete_topics(names)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from tachograph.schemas.topics import TopicSpec
@@ -59,6 +60,23 @@ def test_a_topic_is_created_and_kept_as_stated(topic: tuple[TopicAdmin, str]) ->
     after = TopicSpec(name, 3, {"retention.ms": "90000", "cleanup.policy": "delete"})
     assert admin.align(after) == ("cleanup.policy=delete", "retention.ms=90000", "segment.ms reset")
     assert admin.align(after) == ()
+
+
+@pytest.mark.engines
+def test_a_created_topic_answers_at_once(stack: Any) -> None:
+    """Every partition, asked once by a client that never asks again: its leader leads."""
+    client = {"bootstrap.servers": stack.bootstrap_servers}
+    admin, consumer = TopicAdmin(client), Consumer(client | {"group.id": uuid.uuid4().hex})
+    names = [f"sink-{uuid.uuid4().hex[:8]}" for _ in range(4)]
+    try:
+        for name in names:
+            admin.create(TopicSpec(name, 4), copies=1)
+            ends = [consumer.get_watermark_offsets(TopicPartition(name, n), timeout=20) for n in range(4)]
+            assert ends == [(0, 0)] * 4
+    finally:
+        consumer.close()
+        for future in AdminClient(client).delete_topics(names).values():
+            future.exception(20)
 
 
 @pytest.mark.engines

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
 
 from tachograph.cli.demo.evidence import Message, files, read_topic
 from tachograph.cli.errors import PartDown
 from tachograph.cli.stack.config import Endpoints
+from tachograph.schemas.topics import TopicSpec
+from tachograph.sinks.topic_admin import TopicAdmin
 
 
 def test_files_are_read_wherever_they_lie(tmp_path: Path) -> None:
@@ -42,7 +44,7 @@ def test_a_topic_is_read_from_end_to_end(stack: Endpoints) -> None:
     """Every partition, keys and headers included."""
     topic = f"cli-evidence-{secrets.token_hex(4)}"
     admin = AdminClient({"bootstrap.servers": stack.bootstrap_servers})
-    admin.create_topics([NewTopic(topic, num_partitions=3)])[topic].result(30)
+    TopicAdmin({"bootstrap.servers": stack.bootstrap_servers}).create(TopicSpec(topic, 3))
     producer = Producer({"bootstrap.servers": stack.bootstrap_servers})
     for number in range(9):
         producer.produce(

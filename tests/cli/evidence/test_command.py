@@ -12,7 +12,6 @@ import yaml
 from attacks import honest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 from typer.testing import CliRunner, Result
 from world import DAY, SESSION, Doc, filler, policy, story
 
@@ -22,8 +21,9 @@ from tachograph.cli.settings import load
 from tachograph.cli.stack.engines import Endpoints
 from tachograph.processors.sealing.worker import Sealer, signer_of
 from tachograph.schemas.sealing_settings import Sealing
-from tachograph.schemas.topics import Topics
+from tachograph.schemas.topics import Topics, TopicSpec
 from tachograph.sinks.client import Cluster
+from tachograph.sinks.topic_admin import TopicAdmin
 
 TURNS = 200
 
@@ -101,11 +101,8 @@ class Deployment:
         self._topics()
 
     def _topics(self) -> None:
-        admin = AdminClient(self.client)
         sizes = {self.topics.masked: 2, self.topics.leaves: 2, self.topics.checkpoints: 1}
-        wanted = [NewTopic(name, num_partitions=n, replication_factor=1) for name, n in sizes.items()]
-        for made in admin.create_topics(wanted).values():
-            made.result(30)
+        TopicAdmin(self.client).create(*(TopicSpec(name, size) for name, size in sizes.items()))
 
     def seal(self, documents: list[Doc]) -> None:
         """Through the masked topic and the real sealing worker."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
 
 from tachograph.cli.errors import PartDown, Refused
 from tachograph.cli.registry import topic as module
@@ -17,6 +17,8 @@ from tachograph.cli.registry.topic import ControlTopic, Word
 from tachograph.cli.settings import Settings
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.registry import Registry
+from tachograph.schemas.topics import TopicSpec
+from tachograph.sinks.topic_admin import TopicAdmin
 
 
 @pytest.fixture
@@ -28,7 +30,9 @@ def told(stack: Any, tmp_path: Path) -> Iterator[Settings]:
     kafka = {"bootstrap_servers": stack.bootstrap_servers, "topic_prefix": f"apply-{secrets.token_hex(4)}"}
     config = Configuration.model_validate({"kafka": kafka, "registry": {"source": "topic"}})
     admin, name = AdminClient({"bootstrap.servers": stack.bootstrap_servers}), config.kafka.topics.control
-    admin.create_topics([NewTopic(name, 1, config={"cleanup.policy": "compact"})])[name].result(20)
+    TopicAdmin({"bootstrap.servers": stack.bootstrap_servers}).create(
+        TopicSpec(name, 1, {"cleanup.policy": "compact"})
+    )
     yield Settings(tmp_path / "tacho.yaml", config, tmp_path)
     admin.delete_topics([name])[name].result(20)
 

@@ -7,11 +7,12 @@ import uuid
 
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from tachograph.cli.stack.engines import Endpoints
 from tachograph.examples.siem.__main__ import main, parser
 from tachograph.examples.siem.consumer import parse, settings
+from tachograph.schemas.topics import TopicSpec
+from tachograph.sinks.topic_admin import TopicAdmin
 
 WAIT = 60.0
 
@@ -41,9 +42,7 @@ def test_wrong_use_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_siem_reads_the_topic_and_goes_on_where_it_was(stack: Endpoints) -> None:
     """Three events, two of them read, then the third by the next run; another group reads all of them."""
     topic = f"siem-{uuid.uuid4().hex[:8]}.masked"
-    admin = AdminClient({"bootstrap.servers": stack.bootstrap_servers})
-    for done in admin.create_topics([NewTopic(topic, 1, 1)]).values():
-        done.result(WAIT)
+    TopicAdmin({"bootstrap.servers": stack.bootstrap_servers}).create(TopicSpec(topic, 1))
     producer = Producer({"bootstrap.servers": stack.bootstrap_servers})
     events = [json.dumps({"class_uid": 6003, "message": f"event {index}"}) for index in range(3)]
     for event in events:

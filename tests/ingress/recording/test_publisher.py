@@ -16,8 +16,11 @@ from tachograph.ingress.recording.publisher import DEADLETTER_VALUE_BYTES, Publi
 from tachograph.ingress.spool.backlog import Queued
 from tachograph.ingress.spool.frames import SpoolEntry
 from tachograph.schemas.config import Kafka
+from tachograph.schemas.topics import TopicSpec
+from tachograph.sinks.topic_admin import TopicAdmin
 
 SECONDS = 20.0
+NARROW = {"max.message.bytes": "20000"}
 Read = Callable[[str], list[Message]]
 
 
@@ -114,8 +117,7 @@ def test_what_kafka_never_takes_goes_to_the_dead_letter(
     """An entry above the topic's limit lands in the dead letter with the reason and blocks nobody."""
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
     topic = f"{kafka.topic_prefix}.narrow"
-    made = admin.create_topics([NewTopic(topic, 1, 1, config={"max.message.bytes": "20000"})])
-    made[topic].result(SECONDS)
+    TopicAdmin({"bootstrap.servers": kafka.bootstrap_servers}).create(TopicSpec(topic, 1, NARROW))
     small = [SpoolEntry(topic, b"k", str(number).encode()) for number in range(5)]
     large = SpoolEntry(topic, b"k", b"x" * length, (("uid", b"the-uid"),))
     source = Entries([*small[:3], large, *small[3:]])
@@ -137,9 +139,9 @@ def test_what_even_the_dead_letter_refuses_is_kept_on_disk(tmp_path: Path, kafka
     """With both topics too narrow the entry is set aside, and the queue goes on."""
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
     names = [f"{kafka.topic_prefix}.narrow-{number}" for number in range(2)]
-    narrow = [NewTopic(name, 1, 1, config={"max.message.bytes": "20000"}) for name in names]
-    for made in admin.create_topics(narrow).values():
-        made.result(SECONDS)
+    TopicAdmin({"bootstrap.servers": kafka.bootstrap_servers}).create(
+        *(TopicSpec(name, 1, NARROW) for name in names)
+    )
     source = Entries([SpoolEntry(names[0], b"k", b"x" * 50_000), SpoolEntry(kafka.topics.raw, b"k", b"v")])
     publisher = Publisher(source, settings=producer_settings(kafka, base=tmp_path), deadletter=names[1])
     publisher.start()

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
 
 from tachograph.ingress.registry.tail import Tail
 from tachograph.schemas.canonical import sha256_hex
 from tachograph.schemas.control import CURRENT, ControlBook, ControlKey, Release
+from tachograph.schemas.topics import TopicSpec
+from tachograph.sinks.topic_admin import TopicAdmin
 
 KEY = ControlKey(b"k" * 32)
 SECONDS = 20.0
@@ -26,7 +28,9 @@ def release(version: int, data: bytes) -> Release:
 @pytest.fixture
 def topic(stack: Any) -> Iterator[str]:
     admin, name = AdminClient({"bootstrap.servers": stack.bootstrap_servers}), f"tail-{secrets.token_hex(4)}"
-    admin.create_topics([NewTopic(name, 1, config={"cleanup.policy": "compact"})])[name].result(SECONDS)
+    TopicAdmin({"bootstrap.servers": stack.bootstrap_servers}).create(
+        TopicSpec(name, 1, {"cleanup.policy": "compact"})
+    )
     yield name
     admin.delete_topics([name])[name].result(SECONDS)
 

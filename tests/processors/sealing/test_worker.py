@@ -14,8 +14,6 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
 from tachograph.cli.stack.engines import Endpoints
 from tachograph.processors.errors import OperatorError
@@ -25,7 +23,8 @@ from tachograph.schemas.leaf import Leaf
 from tachograph.schemas.merkle import Tree, leaf_hash
 from tachograph.schemas.note import open_note
 from tachograph.schemas.sealing_settings import Sealing
-from tachograph.schemas.topics import Topics
+from tachograph.schemas.topics import Topics, TopicSpec
+from tachograph.sinks.topic_admin import TopicAdmin
 
 Headers = list[tuple[str, str | bytes | None]]
 PARTITIONS = 2
@@ -105,14 +104,9 @@ class Sea:
 @pytest.fixture
 def sea(stack: Endpoints, tmp_path: Path) -> Sea:
     topics = Topics(f"sea-{uuid.uuid4().hex[:12]}")
-    admin = AdminClient({"bootstrap.servers": stack.bootstrap_servers})
-    wanted = [
-        NewTopic(topics.masked, num_partitions=PARTITIONS, replication_factor=1),
-        NewTopic(topics.leaves, num_partitions=PARTITIONS, replication_factor=1),
-        NewTopic(topics.checkpoints, num_partitions=1, replication_factor=1),
-    ]
-    for made in admin.create_topics(wanted).values():
-        made.result(30)
+    sizes = {topics.masked: PARTITIONS, topics.leaves: PARTITIONS, topics.checkpoints: 1}
+    admin = TopicAdmin({"bootstrap.servers": stack.bootstrap_servers})
+    admin.create(*(TopicSpec(name, size) for name, size in sizes.items()))
     key_file = tmp_path / "log"
     key_file.write_text(base64.b64encode(bytes(range(32))).decode())
     key_file.chmod(0o600)

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
 from tachograph.cli.stack.engines import Endpoints
 from tachograph.processors.errors import BrokerFault, OperatorError
 from tachograph.processors.sealing.log import LogState, Taken, grown
 from tachograph.processors.sealing.writer import PartitionLog, last_state
-from tachograph.schemas.topics import Topics
+from tachograph.schemas.topics import Topics, TopicSpec
+from tachograph.sinks.topic_admin import TopicAdmin
 
 
 @dataclass
@@ -32,14 +31,9 @@ class Desk:
 
 def make_topics(bootstrap: str, topics: Topics, *, partitions: int = 1) -> None:
     """The three topics that sealing touches."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    wanted = [
-        NewTopic(topics.masked, num_partitions=partitions, replication_factor=1),
-        NewTopic(topics.leaves, num_partitions=partitions, replication_factor=1),
-        NewTopic(topics.checkpoints, num_partitions=1, replication_factor=1),
-    ]
-    for made in admin.create_topics(wanted).values():
-        made.result(30)
+    sizes = {topics.masked: partitions, topics.leaves: partitions, topics.checkpoints: 1}
+    admin = TopicAdmin({"bootstrap.servers": bootstrap})
+    admin.create(*(TopicSpec(name, size) for name, size in sizes.items()))
 
 
 @pytest.fixture
