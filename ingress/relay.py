@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tachograph.ingress.admission import Asked, Holder, Judge
 from tachograph.ingress.credentials import NO_CREDENTIAL, CredentialStore, Taken, uncompressed
+from tachograph.ingress.crossing import Onward
 from tachograph.ingress.errors import BadRequest, Forbidden, GatewayFault, IngressError, UnknownConnection
 from tachograph.ingress.faults import log_fault
 from tachograph.ingress.gate import Gate, Waiting
@@ -19,7 +20,7 @@ from tachograph.ingress.http.requests import IncomingRequest
 from tachograph.ingress.http.serialize import response_head
 from tachograph.ingress.identity.authenticator import ANONYMOUS, Authenticated, Authenticator
 from tachograph.ingress.identity.presented import scrubbed
-from tachograph.ingress.passage import Onward, Passage
+from tachograph.ingress.passage import Passage
 from tachograph.ingress.recording.recorder import ExchangeRecord, Recorder, RequestHead
 from tachograph.ingress.refusals import refuse
 from tachograph.ingress.routing import Route, Routes

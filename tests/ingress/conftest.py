@@ -50,6 +50,18 @@ class Peer:
     def send(self, text: str | bytes) -> None:
         self.sock.sendall(text.encode("latin-1") if isinstance(text, str) else text)
 
+    def flood(self, head: str, *, mib: int) -> threading.Thread:
+        """Send so many MiB after a head, from a thread of its own, whether or not they are read."""
+
+        def work() -> None:
+            self.send(head)
+            for _ in range(mib):
+                self.send(b"x" * (1 << 20))
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        return thread
+
     def read_until(self, end: bytes) -> bytes:
         while end not in self.pending:
             data = self.sock.recv(1 << 16)
@@ -416,6 +428,14 @@ class World:
     def get(self, path: str = "/c/up/", *fields: str) -> Peer:
         lines = (f"GET {path} HTTP/1.1", "Host: gateway", "X-Tacho-Key: good", *fields, "", "")
         return self.gateway.ask("\r\n".join(lines))
+
+    def idle_connection(self) -> Peer:
+        """The target's end of one that has served an exchange and is kept."""
+        agent, target = self.get(), self.upstream.accept()
+        target.head()
+        target.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        agent.response()
+        return target
 
     def exchange(self, request: str | bytes, answer: str | bytes) -> tuple[bytes, Head, bytes]:
         """One whole exchange: what the target saw as head, what the agent got."""

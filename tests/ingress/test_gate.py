@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tachograph.ingress import passage
+from tachograph.ingress import request_way
 from tachograph.ingress.admission import MAX_JUDGED_BODY, Asked, Decision, Effect
 from tachograph.ingress.errors import ApprovalDenied, BadRequest, JudgementFull
 from tachograph.ingress.gate import Waiting, check_length
@@ -390,4 +390,4 @@ def test_what_is_not_approved_is_refused(judged: Any, holder: Holds | None, says
 
 def test_pieces_have_the_recorders_size() -> None:
     """A body that was held goes out in pieces that the upstream's flow control can pace."""
-    assert passage.MAX_PIECE_BYTES * 16 == MAX_JUDGED_BODY
+    assert request_way.MAX_PIECE_BYTES * 16 == MAX_JUDGED_BODY
