@@ -52,8 +52,12 @@ class Attempt:
 
 
 def for_logins(issuer: OidcIssuer, client_id: str) -> OidcIssuer:
-    """The issuer's settings for ID tokens, whose audience is the client (OpenID Connect Core 1.0, 2)."""
-    return issuer.model_copy(update={"audience": client_id})
+    """The issuer's settings for ID tokens, whose audience is the client (OpenID Connect Core 1.0, 2).
+
+    A rule about `typ` tells an issuer's kinds of token apart (Keycloak), and is meant for access tokens.
+    """
+    rules = {claim: told for claim, told in issuer.require.items() if claim != "typ"}
+    return issuer.model_copy(update={"audience": client_id, "require": rules})
 
 
 def begin(provider: Provider, ours: Registration, *, randomness: Callable[[int], bytes]) -> Attempt:

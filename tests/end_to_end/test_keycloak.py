@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import secrets
@@ -9,8 +10,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -19,19 +21,25 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 import httpx
 import pytest
 
+from tachograph.approvals.pen import Pen
 from tachograph.cli.stack.realm import AUDIENCE, Person, Realm, browser, device, realm, service
+from tachograph.console.serve import Opened, opened
 from tachograph.identity import code_flow
 from tachograph.identity.documents import issuer_client
 from tachograph.identity.grants import discover
 from tachograph.identity.oidc import TokenVerifier
-from tachograph.schemas.config import OidcIssuer
+from tachograph.schemas.approval import ApprovalKey, Need, Requested
+from tachograph.schemas.config import Configuration, Kafka, OidcIssuer
+from tachograph.schemas.event import Principal, PrincipalKind, Protocol
 
 SECONDS = 60.0
 KEYS_SECONDS = 2
 """A withdrawn key is out of force after so long."""
 ADA = Person("ada", secrets.token_urlsafe(12), ("ops",))
-SECRETS = {name: secrets.token_urlsafe(12) for name in ("agent", "guest", "console")}
+TOM = Person("tom", secrets.token_urlsafe(12), ("guests",))
+SECRETS = {name: secrets.token_urlsafe(12) for name in ("agent", "guest", "console", "inbox")}
 BACK = "http://127.0.0.1/back"
+CONSOLE = "http://127.0.0.1:8090"
 POLICY = """
 @id("ops-may-read")
 permit (principal in Group::"ops", action, resource) when { context.method == "GET" };
@@ -44,7 +52,7 @@ forbid (principal, action, resource) when { context.method == "DELETE" };
 
 @pytest.fixture(scope="module")
 def realm_(keycloak: Any) -> Iterator[Realm]:
-    """Ada and an agent in `ops`, a guest elsewhere, a command line and a console."""
+    """Ada and an agent in `ops`, Tom and a guest elsewhere, a command line and two consoles."""
     made = realm(
         f"t{secrets.token_hex(4)}",
         clients=[
@@ -52,8 +60,9 @@ def realm_(keycloak: Any) -> Iterator[Realm]:
             service("guest", SECRETS["guest"]),
             device("cli"),
             browser("console", SECRETS["console"], BACK),
+            browser("inbox", SECRETS["inbox"], f"{CONSOLE}/login/work/back"),
         ],
-        people=[ADA],
+        people=[ADA, TOM],
         services={"agent": ("ops",), "guest": ("guests",)},
     )
     with Realm(keycloak.url, keycloak.password, made) as there:
@@ -211,7 +220,7 @@ async def test_a_person_logs_in_with_a_browser(
     settings: dict[str, Any], realm_: Realm, person: httpx.Client
 ) -> None:
     """The authorization code flow for real: state, challenge, nonce, and groups in the ID token."""
-    issuer = OidcIssuer.model_validate(settings | {"require": {"typ": "ID"}})
+    issuer = OidcIssuer.model_validate(settings)
     ours = code_flow.Registration("console", BACK, client_secret=SECRETS["console"])
     async with issuer_client(None) as client:
         provider = await discover(client, issuer.issuer)
@@ -231,20 +240,136 @@ async def test_a_person_logs_in_with_a_browser(
     assert (proof.principal.id, proof.groups) == ("ada", {"ops"})
 
 
-def _log_in(person: httpx.Client, address: str) -> httpx.Response:
-    return _submit(person, person.get(address), {"username": ADA.name, "password": ADA.password})
+class Inbox:
+    """The console as it is in service, over a topic on which this test asks for approvals."""
+
+    def __init__(self, running: Opened, pages: httpx.AsyncClient, pen: Pen) -> None:
+        self.pages = pages
+        self.desk = running.desk
+        self._pen = pen
+
+    async def asks(self, requester: Principal) -> str:
+        """The address of a request that waits for `ops`, once the console knows of it."""
+        event = Requested(
+            approval=uuid.uuid4(),
+            at=time.time_ns() // 1_000_000,
+            exchange=uuid.uuid4(),
+            session=uuid.uuid4(),
+            record=uuid.uuid4(),
+            connection="files",
+            protocol=Protocol.HTTP,
+            requester=requester,
+            needs=(Need(group="ops", reason="deletes", policy="p1"),),
+            request_digest=secrets.token_hex(32),
+            scope_digest=secrets.token_hex(32),
+            policy_digest=secrets.token_hex(32),
+            wait_seconds=600,
+            instance=uuid.uuid4(),
+        )
+        self._pen.write(event)
+        deadline = time.monotonic() + SECONDS
+        while self.desk.problem or not self.desk.book.find(event.approval):
+            assert time.monotonic() < deadline, "it did not reach the console"
+            await self.desk.changed(self.desk.version, seconds=1)
+        return f"/approvals/{event.approval}"
+
+    async def enter(self, person: httpx.Client, who: Person, page: str) -> httpx.Response:
+        """From a page that asks for a login, through Keycloak's form, to the answer on coming back."""
+        told = await self.pages.get(page)
+        chooser = await self.pages.get(told.headers["location"])
+        (door,) = re.findall(r'href="(/login/work[^"]*)"', chooser.text)
+        left = await self.pages.get(unescape(door))
+        assert "code_challenge_method=S256" in left.headers["location"]
+        back = _log_in(person, left.headers["location"], who).headers["location"]
+        assert back.startswith(f"{CONSOLE}/login/work/back?")
+        return await self.pages.get(back)
+
+
+@asynccontextmanager
+async def _inbox(settings: dict[str, Any], kafka: Kafka, folder: Path) -> AsyncIterator[Inbox]:
+    key = secrets.token_bytes(32)
+    for name, data in (("approvals", base64.b64encode(key)), ("client", SECRETS["inbox"].encode())):
+        (folder / name).touch(mode=0o600)
+        (folder / name).write_bytes(data)
+    login = {"name": "work", "issuer": settings["issuer"], "client_id": "inbox"}
+    config = Configuration.model_validate(
+        {
+            "console": {"logins": [login | {"client_secret": {"file": "client"}}]},
+            "identity": {"oidc": [settings]},
+            "keys": {"approvals_file": "approvals"},
+            "kafka": kafka.model_dump(),
+            "opensearch": {"url": "http://127.0.0.1:1"},  # nobody is there: what is not shown can be denied
+        }
+    )
+    told: dict[str, object] = {"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0}
+    pen = Pen(topic=kafka.topics.approvals, key=ApprovalKey(key), settings=told, give_up_seconds=30)
+    async with opened(config, base=folder, url=CONSOLE) as running:
+        transport = httpx.ASGITransport(running.app)
+        async with httpx.AsyncClient(transport=transport, base_url=CONSOLE) as pages:
+            yield Inbox(running, pages, pen)
+    pen.close()
+
+
+async def test_a_group_of_keycloak_decides_in_the_console(
+    settings: dict[str, Any], realm_: Realm, kafka: Kafka, tmp_path: Path, person: httpx.Client
+) -> None:
+    """Ada of `ops` lands on the page that she wanted, and her word counts; not on what she asked for."""
+    async with _inbox(settings, kafka, tmp_path) as inbox:
+        place = await inbox.asks(Principal(id="bot", kind=PrincipalKind.API_KEY))
+        hers = await inbox.asks(Principal(id="ada", kind=PrincipalKind.OIDC, issuer=realm_.issuer))
+        landed = await inbox.enter(person, ADA, place)
+        assert (landed.status_code, landed.headers["location"]) == (303, place)
+        page = (await inbox.pages.get(place)).text
+        assert "Approve once" not in page, "nobody approves what is not shown"
+        fields = _hidden(page.partition('class="decide"')[2])
+        form = {"content-type": "application/x-www-form-urlencoded", "origin": CONSOLE}
+        denied = await inbox.pages.post(f"{place}/decision", data=fields | {"verdict": "deny"}, headers=form)
+        assert denied.status_code == 303
+        approval = inbox.desk.book.find(uuid.UUID(place.rpartition("/")[2]))
+        assert approval is not None
+        (said,) = (each.decided.reviewer for each in approval.decisions)
+        assert (said.principal.id, said.principal.kind, said.principal.issuer) == (
+            "ada",
+            PrincipalKind.OIDC,
+            realm_.issuer,
+        )
+        assert (said.groups, said.via) == (("ops",), "console")
+        assert "You asked for this yourself" in (await inbox.pages.get(hers)).text
+
+
+async def test_who_is_in_no_group_that_is_asked_sees_nothing_in_the_console(
+    settings: dict[str, Any], realm_: Realm, kafka: Kafka, tmp_path: Path, person: httpx.Client
+) -> None:
+    """Tom is logged in, and there is nothing; an answer of Keycloak's is good once."""
+    async with _inbox(settings, kafka, tmp_path) as inbox:
+        place = await inbox.asks(Principal(id="bot", kind=PrincipalKind.API_KEY))
+        landed = await inbox.enter(person, TOM, "/")
+        assert (landed.status_code, landed.headers["location"]) == (303, "/")
+        page = (await inbox.pages.get("/")).text
+        assert "tom" in page
+        assert "Nothing waits for you" in page
+        assert (await inbox.pages.get(place)).status_code == 404
+        assert (await inbox.pages.get(str(landed.request.url))).status_code == 403
+
+
+def _log_in(person: httpx.Client, address: str, who: Person = ADA) -> httpx.Response:
+    return _submit(person, person.get(address), {"username": who.name, "password": who.password})
 
 
 def _submit(person: httpx.Client, page: httpx.Response, fields: dict[str, str]) -> httpx.Response:
     """Fill in the page's form, hidden fields included."""
     form = re.search(r'<form[^>]*action="([^"]*)"', page.text)
     assert form is not None, page.text
+    return person.post(urljoin(str(page.url), unescape(form[1])), data=_hidden(page.text) | fields)
+
+
+def _hidden(page: str) -> dict[str, str]:
     hidden = {}
-    for tag in re.findall(r'<input[^>]*type="hidden"[^>]*>', page.text):
+    for tag in re.findall(r'<input[^>]*type="hidden"[^>]*>', page):
         name, value = re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)
         if name is not None:
             hidden[name[1]] = unescape(value[1]) if value else ""
-    return person.post(urljoin(str(page.url), unescape(form[1])), data=hidden | fields)
+    return hidden
 
 
 def _until(holds: Callable[[], bool], *, seconds: float = SECONDS) -> None:

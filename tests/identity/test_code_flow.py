@@ -86,8 +86,14 @@ async def test_an_answer_that_is_not_to_this_attempt_is_refused(changes: dict[st
         )
 
 
-def verifier() -> TokenVerifier:
-    settings = OidcIssuer(issuer=ISSUER, audience="tachograph", jwks_url=f"{ISSUER}/k", groups_claim="groups")
+def verifier(**rules: str) -> TokenVerifier:
+    settings = OidcIssuer(
+        issuer=ISSUER,
+        audience="tachograph",
+        jwks_url=f"{ISSUER}/k",
+        groups_claim="groups",
+        require={claim: (value,) for claim, value in rules.items()},
+    )
     keys = {"keys": [KEY.as_dict(private=False)]}
     transport = httpx.MockTransport(lambda _: httpx.Response(200, json=keys))
     return TokenVerifier(
@@ -134,6 +140,16 @@ async def test_another_logins_id_token_is_refused(changes: dict[str, Any], error
     login = attempt()
     with pytest.raises(error):
         await identify(verifier(), id_token(login, **changes), attempt=login, client_id="console")
+
+
+async def test_the_issuers_rules_hold_for_logins_but_that_on_the_kind_of_token() -> None:
+    """An ID token of Keycloak's says `typ: ID`, where the rule keeps ID tokens away from the gateway."""
+    login = attempt()
+    rules = verifier(typ="Bearer", org="acme")
+    good = id_token(login, typ="ID", org="acme")
+    assert (await identify(rules, good, attempt=login, client_id="console")).principal.id == "ada"
+    with pytest.raises(Unproven, match="org"):
+        await identify(rules, id_token(login, typ="ID"), attempt=login, client_id="console")
 
 
 async def test_no_id_token_is_the_issuers_fault() -> None:
