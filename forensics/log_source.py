@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from tachograph.forensics.errors import LogUnreachable
-from tachograph.schemas.checkpoint import Checkpoint
-from tachograph.schemas.errors import MalformedRecord
+from tachograph.forensics.published import Published, collect
 from tachograph.schemas.leaf import Leaf
 from tachograph.schemas.topics import Topics
 
@@ -68,17 +67,10 @@ class LogSource:
                 ours.append(Leaf.parse(value))
         return hashes, tuple(ours)
 
-    def checkpoints(self) -> dict[str, list[tuple[str, Checkpoint]]]:
-        """Every checkpoint's note by its log's origin, in the order of their publication."""
-        found: dict[str, list[tuple[str, Checkpoint]]] = {}
-        for message in self._read(self._topics.checkpoints, 0):
-            note = (message.value() or b"").decode("utf-8", "replace")
-            try:
-                said = Checkpoint.parse(note.rpartition("\n\n")[0] + "\n")
-            except MalformedRecord:
-                continue  # no sealing worker wrote it; the verifier will miss what it should have been
-            found.setdefault(said.origin, []).append((note, said))
-        return found
+    def checkpoints(self) -> Mapping[str, Sequence[Published]]:
+        """Every checkpoint by its log's origin, in the order of their publication."""
+        messages = self._read(self._topics.checkpoints, 0)
+        return collect((_bytes(message.key()), _bytes(message.value())) for message in messages)
 
     def _read(self, topic: str, partition: int) -> Iterator[Message]:
         self._consumer.assign([TopicPartition(topic, partition, 0)])
@@ -97,3 +89,7 @@ class LogSource:
                     return
                 else:
                     raise LogUnreachable(f"{topic}[{partition}]: {error.name()}")
+
+
+def _bytes(value: str | bytes | None) -> bytes:
+    return value.encode() if isinstance(value, str) else value or b""

@@ -32,7 +32,9 @@ class Verdict(Enum):
     LOG_FORK = 24, "two checkpoints of one log do not belong to one history"
     LOG_ROLLBACK = 25, "a log has become shorter than it was"
     CHECKPOINT_BACKDATED = 26, "the times of checkpoints, cosignatures and records contradict each other"
-    WITNESS_MISSING = 27, "fewer witnesses than the policy demands have cosigned a log's last checkpoint"
+    WITNESS_MISSING = 27, "fewer witnesses than the policy demands have cosigned the end of a log"
+    TIMESTAMP_FORGED = 28, "a time stamp is not one of this checkpoint by an authority that the policy trusts"
+    TIMESTAMP_MISSING = 29, "the end of a log carries no time stamp, and the policy demands one"
 
     LEAF_NODE_CONFUSION = 30, "an inner node of the tree is passed off as a record"
     RECORD_ALTERED = 31, "a document's bytes are not those that its leaf was made of"

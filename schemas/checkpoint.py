@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from tachograph.schemas.errors import MalformedRecord
 from tachograph.schemas.merkle import EMPTY_ROOT, HASH_BYTES
 
-__all__ = ["MAX_EXTENSIONS", "MAX_SIZE", "Checkpoint"]
+__all__ = ["MAX_EXTENSIONS", "MAX_SIZE", "STAMPED", "Checkpoint"]
 
 MAX_EXTENSIONS = 16
 MAX_SIZE = (1 << 63) - 1
+STAMPED = "/tsa"
+"""Behind the key of a checkpoint: that of the time stamp over its text."""
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 _ORIGIN = re.compile(r"[^\s\x00-\x1f\x7f+]{1,255}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z")
@@ -44,6 +46,11 @@ class Checkpoint:
             raise MalformedRecord("checkpoint: a log of no leaves has another root")
         if self.time is not None and not _TIME.fullmatch(self.time):
             raise MalformedRecord("checkpoint time: expected RFC 3339 in UTC")
+
+    @property
+    def key(self) -> str:
+        """Under which it is published; checkpoints of one size, which differ in time, have one key."""
+        return f"{self.origin}/{self.size}"
 
     def text(self) -> str:
         """The lines that are signed."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tachograph.forensics.bundle.content import Bundle, Consistency, Custody, Inclusion, Line
-from tachograph.schemas.checkpoint import Checkpoint
+from tachograph.forensics.published import Published
 from tachograph.schemas.deletion import DELETION_TYPES
 from tachograph.schemas.leaf import Leaf
 from tachograph.schemas.merkle import Tree, leaf_hash
@@ -27,7 +27,7 @@ class LogPart:
     origin: str
     hashes: Sequence[bytes]
     leaves: tuple[Leaf, ...]
-    notes: tuple[tuple[str, Checkpoint], ...]
+    notes: tuple[Published, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,13 @@ def assemble(
     lines: list[Line] = []
     notes: list[str] = []
     steps: list[Consistency] = []
+    tokens: list[tuple[int, bytes]] = []
     for log in logs:
         tree, first = Tree(log.hashes), len(notes)
         picked = chosen(log)
-        notes += [note for note, _ in picked]
-        sizes = [said.size for _, said in picked]
+        notes += [item.note for item in picked]
+        tokens += [(first + n, item.token) for n, item in enumerate(picked) if item.token is not None]
+        sizes = [item.said.size for item in picked]
         steps += [
             Consistency(first + n, first + n + 1, _step(tree, one, two))
             for n, (one, two) in enumerate(pairwise(sizes))
@@ -76,19 +78,25 @@ def assemble(
         consistency=tuple(steps),
         keys=tuple(keys),
         custody=(custody,),
+        timestamps=tuple(tokens),
     )
 
 
-def chosen(log: LogPart) -> tuple[tuple[str, Checkpoint], ...]:
-    """The first checkpoint that covers every leaf of the session, and the last one there is."""
+def chosen(log: LogPart) -> tuple[Published, ...]:
+    """The first checkpoint that covers every leaf of the session, and the last one there is.
+
+    Between them, from the first on, the one that most signed, and the first that was time-stamped: the last
+    one may be so young that nobody has had the time.
+    """
     if not log.notes:
         return ()
     end = max((leaf.index for leaf in log.leaves), default=-1)
-    covering = next((number for number, (_, said) in enumerate(log.notes) if said.size > end), None)
     last = len(log.notes) - 1
-    return tuple(
-        log.notes[number] for number in dict.fromkeys((last if covering is None else covering, last))
-    )
+    covering = next((number for number, item in enumerate(log.notes) if item.said.size > end), last)
+    later = range(covering, len(log.notes))
+    signed = max(later, key=lambda number: (log.notes[number].note.count("\n\u2014 "), -number))
+    stamped = next((number for number in later if log.notes[number].token is not None), last)
+    return tuple(log.notes[number] for number in sorted({covering, signed, stamped, last}))
 
 
 def once(leaves: Sequence[Leaf]) -> list[Leaf]:

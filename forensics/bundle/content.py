@@ -103,6 +103,8 @@ class Bundle:
     consistency: tuple[Consistency, ...]
     keys: tuple[str, ...]
     custody: tuple[Custody, ...]
+    timestamps: tuple[tuple[int, bytes], ...] = ()
+    """Answers of time-stamp authorities (RFC 3161, DER), each with its checkpoint's number."""
 
     def files(self) -> dict[str, bytes]:
         """Every file but the manifest and its signature."""
@@ -115,6 +117,7 @@ class Bundle:
             numbered("checkpoints", number, "note"): note.encode()
             for number, note in enumerate(self.checkpoints)
         }
+        found |= {numbered("timestamps", number, "tsr"): token for number, token in self.timestamps}
         found["leaves.jsonl"] = _jsonl(_leaf_lines(self.lines))
         found["proofs.jsonl"] = _jsonl(_proof_lines(self.lines, self.consistency))
         found["keys.json"] = canonical_json({"keys": list(self.keys), "v": 1})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -37,6 +37,8 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
 _VKEY = re.compile(r"[^\s+]{1,255}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{4,}={0,2}")
 _CUSTODY = {"action": str, "at": str, "by": str, "found": dict, "query": str, "tool": str}
+MAX_TOKEN_BYTES = 64 << 10
+"""Of one time stamp with the certificates in it."""
 _FIXED = ("custody.jsonl", "keys.json", "leaves.jsonl", "proofs.jsonl")
 
 
@@ -74,6 +76,8 @@ class Opened:
     consistency: tuple[Consistency, ...]
     keys: tuple[str, ...]
     custody: tuple[Mapping[str, Any], ...]
+    timestamps: Mapping[int, bytes] = field(default_factory=dict)
+    """By the number of the checkpoint; nobody has verified them yet."""
 
 
 def read_bundle(data: bytes, exporters: Exporters) -> Opened:
@@ -98,6 +102,7 @@ def read_bundle(data: bytes, exporters: Exporters) -> Opened:
         consistency=tuple(_steps(proofs[len(leaves) :], checkpoints)),
         keys=_keys(files["keys.json"]),
         custody=tuple(_custody(files["custody.jsonl"])),
+        timestamps=_timestamps(files, count=len(checkpoints)),
     )
 
 
@@ -234,6 +239,16 @@ def _note(name: str, data: bytes) -> Note:
         raise Refused(Verdict.CONTENT_MALFORMED, name, str(error)) from None
     _expect(blank and said.time is not None, name, "it does not say its time")
     return Note(note, said)
+
+
+def _timestamps(files: Mapping[str, bytes], *, count: int) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    for name in (name for name in files if name.startswith("timestamps/")):
+        number = int(name[len("timestamps/") : -len(".tsr")])
+        _expect(number < count, name, "there is no such checkpoint")
+        _expect(len(files[name]) <= MAX_TOKEN_BYTES, name, f"expected at most {MAX_TOKEN_BYTES} bytes")
+        found[number] = files[name]
+    return found
 
 
 def _keys(data: bytes) -> tuple[str, ...]:

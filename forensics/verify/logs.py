@@ -18,7 +18,7 @@ from tachograph.schemas.errors import ProofBroken, SignatureBroken
 from tachograph.schemas.merkle import check_consistency
 from tachograph.schemas.note import NoteKey, SignatureKind, open_note
 
-__all__ = ["CLOCK_SKEW_SECONDS", "check_logs", "seconds"]
+__all__ = ["CLOCK_SKEW_SECONDS", "check_logs", "ends", "seconds"]
 
 CLOCK_SKEW_SECONDS = 300
 """How far the clocks of gateways, logs and witnesses may differ."""
@@ -35,10 +35,25 @@ def check_logs(opened: Opened, policy: TrustPolicy, findings: Findings) -> dict[
             findings.add(Verdict.CHECKPOINT_BACKDATED, f"checkpoint {number}", "earlier than the one before")
         last[item.said.origin] = item
     _check_history(opened, findings)
-    for origin, item in last.items():
+    for origin, numbers in ends(opened).items():
         _check_seen(origin, opened.checkpoints, logs.get(origin, ()), findings)
-        _check_witnesses(item, policy, findings)
+        _check_witnesses(origin, [opened.checkpoints[number] for number in numbers], policy, findings)
     return last
+
+
+def ends(opened: Opened) -> dict[str, list[int]]:
+    """By origin, the checkpoints that hold all that the bundle proves: who vouches for one vouches for that.
+
+    They are those from the last one on that a proof of a leaf leads to; all where no proof leads to any.
+    """
+    proven = {line.proof.checkpoint for line in opened.lines if line.proof is not None}
+    found: dict[str, list[int]] = {}
+    for number, item in enumerate(opened.checkpoints):
+        before = found.setdefault(item.said.origin, [])
+        if number in proven:
+            before.clear()
+        before.append(number)
+    return found
 
 
 def seconds(time: str) -> int:
@@ -119,9 +134,17 @@ def _check_seen(
             findings.add(Verdict.LOG_FORK, origin, f"at {seen.size} leaves it had another root")
 
 
-def _check_witnesses(item: Note, policy: TrustPolicy, findings: Findings) -> None:
+def _check_witnesses(origin: str, end: Sequence[Note], policy: TrustPolicy, findings: Findings) -> None:
     keys = [NoteKey.parse(text) for text in dict.fromkeys(policy.witnesses.keys)]
-    where = f"the last checkpoint of {item.said.origin}"
+    where = f"the end of {origin}"
+    most = max(_cosigned(item, keys, where, findings) for item in end)
+    if most < policy.witnesses.required:
+        findings.add(
+            Verdict.WITNESS_MISSING, where, f"cosigned by {most} of {policy.witnesses.required} witnesses"
+        )
+
+
+def _cosigned(item: Note, keys: Sequence[NoteKey], where: str, findings: Findings) -> int:
     names, seen = _signer_ids(item.note), 0
     for key in keys:
         if (key.name, f"{key.id:08x}") not in names:
@@ -134,7 +157,4 @@ def _check_witnesses(item: Note, policy: TrustPolicy, findings: Findings) -> Non
         seen += 1
         if at + CLOCK_SKEW_SECONDS < seconds(item.said.time or ""):
             findings.add(Verdict.CHECKPOINT_BACKDATED, where, f"{key.name} saw it before it was made")
-    if seen < policy.witnesses.required:
-        findings.add(
-            Verdict.WITNESS_MISSING, where, f"cosigned by {seen} of {policy.witnesses.required} witnesses"
-        )
+    return seen

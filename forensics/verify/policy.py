@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 
 import yaml
+from cryptography.x509 import Certificate, load_pem_x509_certificate
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from tachograph.forensics.errors import OperatorError
@@ -16,7 +17,7 @@ from tachograph.schemas.errors import MalformedRecord
 from tachograph.schemas.leaf import Hex64
 from tachograph.schemas.note import NoteKey, SignatureKind
 
-__all__ = ["MAX_POLICY_BYTES", "Seen", "TrustPolicy", "Trusted", "Witnesses"]
+__all__ = ["MAX_POLICY_BYTES", "Seen", "Timestamps", "TrustPolicy", "Trusted", "Witnesses"]
 
 MAX_POLICY_BYTES = 1 << 20
 
@@ -50,10 +51,33 @@ class TrustedLog(Trusted):
 
 
 class Witnesses(_Policy):
-    """How many of these must have cosigned the last checkpoint of each log."""
+    """How many of these must have cosigned one checkpoint of the end of each log."""
 
     required: Annotated[int, Field(ge=0, le=64)] = 0
     keys: Annotated[tuple[str, ...], Field(strict=False, max_length=64)] = ()
+
+
+class Timestamps(_Policy):
+    """Which time-stamp authorities are believed, by the certificates (PEM) that their own lead to."""
+
+    required: bool = False
+    roots: Annotated[tuple[str, ...], Field(strict=False, max_length=64)] = ()
+
+    @property
+    def certificates(self) -> list[Certificate]:
+        return [load_pem_x509_certificate(text.encode()) for text in self.roots]
+
+    @model_validator(mode="after")
+    def _roots_are_certificates(self) -> Self:
+        if self.required and not self.roots:
+            raise ValueError("timestamps.required: no root says whose time stamps are believed")
+        try:
+            found = self.certificates
+        except ValueError:
+            raise ValueError("timestamps.roots: expected certificates, each in PEM") from None
+        if len(set(found)) < len(found):
+            raise ValueError("timestamps.roots: a certificate stands there twice")
+        return self
 
 
 class TrustPolicy(_Policy):
@@ -63,6 +87,7 @@ class TrustPolicy(_Policy):
     logs: Annotated[tuple[TrustedLog, ...], Field(strict=False, max_length=4096)]
     exporters: Annotated[tuple[Trusted, ...], Field(strict=False, max_length=64)]
     witnesses: Witnesses = Witnesses()
+    timestamps: Timestamps = Timestamps()
     deletions: Annotated[tuple[Trusted, ...], Field(strict=False, max_length=64)] = ()
     """Whose statements make a deletion lawful."""
     rulesets: Annotated[

@@ -63,7 +63,8 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The answer to an auditor. `sealed` are (origin, size, time) of each log's last checkpoint."""
+    """The answer to an auditor. `sealed` are (origin, size, time) of each log's last checkpoint; `stamped`
+    are those of every checkpoint that a believed authority stamped, with the authority's time."""
 
     verdict: Verdict
     session: str | None = None
@@ -71,6 +72,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     sealed: tuple[tuple[str, int, str], ...] = ()
+    stamped: tuple[tuple[str, int, str], ...] = ()
 
     @property
     def states(self) -> dict[str, int]:
@@ -98,6 +100,7 @@ class Report:
                 for item in self.records
             ],
             "sealed": [{"log": name, "size": size, "time": time} for name, size, time in self.sealed],
+            "stamped": [{"log": name, "size": size, "time": time} for name, size, time in self.stamped],
         }
 
 

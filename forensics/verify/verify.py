@@ -17,10 +17,11 @@ from tachograph.forensics.bundle.reader import Exporters, Note, Opened, Refused,
 from tachograph.forensics.verdict import Verdict
 from tachograph.forensics.verify.deletions import Deletions, read_deletions
 from tachograph.forensics.verify.documents import WIRE_TYPES, Document, Unreadable, read_document
-from tachograph.forensics.verify.logs import CLOCK_SKEW_SECONDS, check_logs, seconds
+from tachograph.forensics.verify.logs import CLOCK_SKEW_SECONDS, check_logs, ends, seconds
 from tachograph.forensics.verify.policy import TrustPolicy
 from tachograph.forensics.verify.report import Findings, RecordState, Report, State, refused
 from tachograph.forensics.verify.strands import check_parts, check_strands
+from tachograph.forensics.verify.timestamps import check_timestamps
 from tachograph.schemas.errors import ProofBroken
 from tachograph.schemas.leaf import Leaf
 from tachograph.schemas.merkle import check_inclusion, leaf_hash
@@ -36,6 +37,7 @@ def verify_bundle(data: bytes, policy: TrustPolicy) -> Report:
         return refused(error.verdict, error.where, error.text)
     findings = Findings()
     last = check_logs(opened, policy, findings)
+    stamped = check_timestamps(opened, policy.timestamps, ends(opened), findings)
     work = _Work(opened, policy, findings, read_deletions(opened, policy, findings))
     for number, line in enumerate(opened.lines):
         work.take(number, line)
@@ -47,6 +49,7 @@ def verify_bundle(data: bytes, policy: TrustPolicy) -> Report:
         findings=tuple(sorted(findings.shown, key=lambda item: item.verdict.code)),
         counts={item.word: findings.counts[item] for item in Verdict if findings.counts[item]},
         sealed=tuple((name, item.said.size, item.said.time or "") for name, item in last.items()),
+        stamped=tuple(_stamp(opened.checkpoints[number], at) for number, at in sorted(stamped.items())),
     )
 
 
@@ -54,6 +57,10 @@ def _overall(findings: Findings, states: list[RecordState]) -> Verdict:
     """Nothing wrong is still less than everything where something was lawfully deleted."""
     gone = any(item.state in (State.EXPIRED, State.ERASED) for item in states)
     return Verdict.REDUCED if gone and not findings.counts else findings.verdict
+
+
+def _stamp(item: Note, at: datetime) -> tuple[str, int, str]:
+    return item.said.origin, item.said.size, f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _exporters(policy: TrustPolicy) -> Exporters:

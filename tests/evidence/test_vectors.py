@@ -13,6 +13,7 @@ import verifier
 from attacks import honest
 from deletions import deletion_vectors
 from make_vectors import CODES, FOLDER, all_vectors, expected
+from timestamps import timestamp_vectors
 from world import bundle, policy, resigned, sealed, story
 
 from tachograph.forensics.bundle.archive import pack, unpack
@@ -31,7 +32,7 @@ STRIDE = 5
 """Of a bundle that its exporter signs anew, every fifth byte is flipped: each costs a whole verification."""
 
 
-NOT_YET_IN_THE_SECOND = {item.name for item in deletion_vectors()}
+NOT_YET_IN_THE_SECOND = {item.name for item in (*deletion_vectors(), *timestamp_vectors())}
 """Vectors of what the second verifier does not know yet."""
 
 

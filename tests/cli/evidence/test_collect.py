@@ -3,6 +3,7 @@
 from world import LOG, SESSION, sealed, story
 
 from tachograph.cli.evidence.collect import logs_of
+from tachograph.forensics.published import Published
 from tachograph.schemas.checkpoint import Checkpoint
 from tachograph.schemas.leaf import Leaf
 from tachograph.schemas.note import open_note
@@ -14,9 +15,10 @@ class Source:
     def __init__(self) -> None:
         self.log = sealed(story())
 
-    def checkpoints(self) -> dict[str, list[tuple[str, Checkpoint]]]:
+    def checkpoints(self) -> dict[str, list[Published]]:
         notes = self.log.notes()
-        return {"log/1": [(note, Checkpoint.parse(open_note(note, [LOG.key]).text)) for note in notes]}
+        said = [Checkpoint.parse(open_note(note, [LOG.key]).text) for note in notes]
+        return {"log/1": [Published(note, item) for note, item in zip(notes, said, strict=True)]}
 
     def partitions(self) -> int:
         return 2

@@ -1,9 +1,12 @@
 """From logs and documents to a bundle: proven as far as checkpoints reach, honest about what is missing."""
 
-from world import LOG, ORIGIN, SESSION, Doc, Log, sealed, story
+from dataclasses import replace
+
+from world import LOG, ORIGIN, SESSION, TIMES, Doc, Log, sealed, story
 
 from tachograph.forensics.bundle.assemble import LogPart, Taken, assemble, chosen
 from tachograph.forensics.bundle.content import Bundle
+from tachograph.forensics.published import Published
 from tachograph.schemas.checkpoint import Checkpoint
 from tachograph.schemas.note import open_note
 
@@ -11,7 +14,7 @@ TAKEN = Taken(str(SESSION), "2026-11-23T07:00:00Z", "test", "auditor", f"session
 
 
 def part(log: Log) -> LogPart:
-    notes = tuple((note, Checkpoint.parse(open_note(note, [LOG.key]).text)) for note in log.notes())
+    notes = tuple(Published(note, Checkpoint.parse(open_note(note, [LOG.key]).text)) for note in log.notes())
     ours = tuple(leaf for leaf in log.leaves if leaf.session == SESSION)
     return LogPart(ORIGIN, [bytes.fromhex(leaf.leaf) for leaf in log.leaves], ours, notes)
 
@@ -47,6 +50,21 @@ def test_a_record_that_was_sealed_twice_is_one_line() -> None:
     bundle = made(sealed([*docs, docs[1], other]), docs)
     assert len(bundle.lines) == 8
     assert [line.document is None for line in bundle.lines].count(True) == 1
+
+
+def test_what_is_anchored_goes_out_with_what_is_not_yet() -> None:
+    """Behind the first that covers: the one that most have signed, the first with a time stamp, the last."""
+    log = part(sealed(story(), cuts=(4, 9, 9, 10, 10, 10), times=TIMES * 2))
+    notes = list(log.notes)
+    notes[0] = replace(notes[0], token=b"too early")
+    notes[2] = replace(notes[2], note=notes[2].note + "\u2014 w AAAAAAA=\n")
+    notes[3] = replace(notes[3], token=b"stamp", note=notes[3].note + "\u2014 w AAAAAAA=\n")
+    notes[4] = replace(notes[4], token=b"again")
+    assert chosen(replace(log, notes=tuple(notes))) == (notes[1], notes[2], notes[3], notes[5])
+    docs = story()
+    bundle = assemble(TAKEN, [replace(log, notes=tuple(notes))], {doc.uid: doc.value for doc in docs}, [])
+    assert bundle.timestamps == ((2, b"stamp"),)
+    assert [(step.first, step.second) for step in bundle.consistency] == [(0, 1), (1, 2), (2, 3)]
 
 
 def test_one_checkpoint_is_enough_where_the_last_covers_first() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+from authority import Authority
 from world import EXPORTER, LOG, WITNESS, policy
 
 from tachograph.forensics.errors import OperatorError
@@ -14,9 +15,11 @@ from tachograph.forensics.verify.policy import TrustPolicy
 def test_yaml_and_json_are_the_same() -> None:
     """Every JSON policy is a YAML policy."""
     value = policy(witnesses={"required": 1, "keys": [str(WITNESS.key)]}, rulesets=["r"])
+    value["timestamps"] = {"required": True, "roots": [Authority(1).pem]}
     one = TrustPolicy.parse(json.dumps(value), file="a")
     assert one == TrustPolicy.parse(yaml.safe_dump(value), file="b")
     assert one.logs[0].parsed == LOG.key
+    assert one.timestamps.certificates == [Authority(1).root]
 
 
 @pytest.mark.parametrize(
@@ -28,6 +31,9 @@ def test_yaml_and_json_are_the_same() -> None:
         {"witnesses": {"required": 1, "keys": []}},
         {"witnesses": {"required": 0, "keys": [str(EXPORTER.key)]}},
         {"exporters": [{"key": str(EXPORTER.key), "revoked": "perhaps"}]},
+        {"timestamps": {"required": True, "roots": []}},
+        {"timestamps": {"roots": ["-----BEGIN CERTIFICATE-----"]}},
+        {"timestamps": {"roots": [Authority(1).pem, Authority(1).pem]}},
         {"unknown": 1},
     ],
     ids=str,
