@@ -29,7 +29,7 @@ def ingress(config: ConfigOption = None, _json: JsonOption = False) -> None:
     from tachograph.ingress import serve
 
     keep_memory_private()
-    serve.run(told.configuration, base=told.base, on_ready=_ready)
+    serve.run(told.configuration, base=told.base, on_ready=_ready, file=told.file)
 
 
 def process(config: ConfigOption = None, _json: JsonOption = False) -> None:

@@ -20,7 +20,7 @@ from tachograph.ingress.approval.desk import Desk
 from tachograph.ingress.approval.opening import open_desk
 from tachograph.ingress.credentials import CredentialStore
 from tachograph.ingress.identity.authenticator import Authenticator
-from tachograph.ingress.keyfile import read_key
+from tachograph.ingress.keyfile import read_key, read_signer
 from tachograph.ingress.listening import bind, join, server_context, url
 from tachograph.ingress.logs import log_to_stderr
 from tachograph.ingress.metrics import APPROVAL_GAUGES, REGISTRY_GAUGES, Metrics
@@ -28,9 +28,8 @@ from tachograph.ingress.operations import Operations, Readiness
 from tachograph.ingress.policy.load import load_judge
 from tachograph.ingress.recording.recorder import Recorder
 from tachograph.ingress.registry.compiling import Compiler
-from tachograph.ingress.registry.in_force import InForce, follow_topic
-from tachograph.ingress.registry.own import own_digest, own_registry
-from tachograph.ingress.relay import Registered
+from tachograph.ingress.registry.origin import Origin, serving_by
+from tachograph.ingress.registry.standing import Standing
 from tachograph.ingress.supervisor import Place, Supervisor
 from tachograph.ingress.worker import DataPlane, Services
 from tachograph.schemas.config import Configuration, Listen
@@ -49,53 +48,62 @@ GC_ALLOCATIONS = 20_000
 """How many containers may be made before the youngest are looked through; exchanges leave few cycles."""
 
 
-def run(config: Configuration, *, base: Path, on_ready: Callable[[dict[str, object]], None]) -> None:
+def run(
+    config: Configuration,
+    *,
+    base: Path,
+    on_ready: Callable[[dict[str, object]], None],
+    file: Path | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT. `on_ready` is called once, with the URLs, when requests are taken.
 
+    `file` is where the configuration was read from: what it registers is followed while we serve.
     Raises `OperatorError` for what stands in the way: keys, spool, addresses. Kafka may be down.
     """
     log_to_stderr()
     read_key(base / config.keys.kek_file)  # once here, so that its error comes before any worker does
+    read_signer(config, base=base)  # likewise
     load_judge(config, base=base)  # likewise
+    origin = Origin(config, base, file)
     server_context(config.ingress.listen.tls, base=base)  # likewise
     workers = config.ingress.workers
     with bind(config.ingress.listen, shared=workers > 1) as sock:
         ready = _ready(config, sock)
         if workers == 1:
-            _work(config, base=base, sock=sock, place=Place(0, lambda: on_ready(ready)))
+            _work(origin, sock=sock, place=Place(0, lambda: on_ready(ready)))
             return
 
         def work(place: Place) -> None:
             with join(*sock.getsockname()[:2]) as own:
-                _work(config, base=base, sock=own, place=place)
+                _work(origin, sock=own, place=place)
 
         Supervisor(workers, work).run(lambda: on_ready(ready))
 
 
-def _work(config: Configuration, *, base: Path, sock: socket.socket, place: Place) -> None:
+def _work(origin: Origin, *, sock: socket.socket, place: Place) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(config, base=base, sock=sock, place=place))
+        runner.run(_serve(origin, sock=sock, place=place))
 
 
-async def _serve(config: Configuration, *, base: Path, sock: socket.socket, place: Place) -> None:
-    stop = _stop_event(place)
+async def _serve(origin: Origin, *, sock: socket.socket, place: Place) -> None:
+    stop, config, base = _stop_event(place), origin.config, origin.base
     kek = KeyEncryptionKey(read_key(base / config.keys.kek_file))
     async with contextlib.AsyncExitStack() as opened:
         authenticator = Authenticator(config.identity, base=base)
         opened.push_async_callback(authenticator.close)
         metrics = Metrics()
-        recorder = await Recorder.start(config, base=base, kek=kek, metrics=metrics)
+        signer = read_signer(config, base=base)
+        recorder = await Recorder.start(config, base=base, kek=kek, metrics=metrics, signer=signer)
         opened.push_async_callback(recorder.stop, seconds=FLUSH_SECONDS)
-        on_topic = config.registry.source == "topic"
-        keeper = keeper_of(config, base=base, cautious=True, growing=on_topic)
+        keeper = keeper_of(config, base=base, cautious=True, growing=origin.followed)
         opened.callback(keeper.stop)
         await asyncio.to_thread(keeper.start)
         credentials = CredentialStore(config.connections, keeper)
         for problem in credentials.check():
             _log.warning("credential_missing", problem=problem)
         compiler = Compiler(config, base=base, keeper=keeper, loop=asyncio.get_running_loop())
-        in_force, registered = await _registered(config, compiler, base=base, opened=opened)
-        held = on_topic or registered.judge is not None
+        in_force, registered = await serving_by(origin, compiler, opened)
+        held = in_force is not None or registered.judge is not None
         desk = await _desk(config, base=base, kek=kek, opened=opened) if held else None
         services = Services(
             recorder,
@@ -120,23 +128,6 @@ async def _serve(config: Configuration, *, base: Path, sock: socket.socket, plac
         _settle_heap()
         place.ready()
         await stop.wait()
-
-
-async def _registered(
-    config: Configuration, compiler: Compiler, *, base: Path, opened: contextlib.AsyncExitStack
-) -> tuple[InForce | None, Registered]:
-    """What is served by first, and where it is replaced while we serve, what does that."""
-
-    on_topic = config.registry.source == "topic"
-
-    def own() -> Registered:
-        registry, whole = own_registry(config, base=base)
-        # Who masks has no snapshot of what was never released: it goes by its own file too.
-        return compiler.compile(registry, None if on_topic else own_digest(registry, whole=whole))
-
-    if not on_topic:
-        return None, await asyncio.to_thread(own)
-    return await opened.enter_async_context(follow_topic(config, compiler, own, base=base))
 
 
 async def _desk(
@@ -167,7 +158,7 @@ def _stop_event(place: Place) -> asyncio.Event:
 
 
 def _operations(
-    recorder: Recorder, metrics: Metrics, plane: DataPlane, in_force: InForce | None
+    recorder: Recorder, metrics: Metrics, plane: DataPlane, in_force: Standing | None
 ) -> Operations:
     def readiness() -> Readiness:
         status = recorder.status

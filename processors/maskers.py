@@ -103,9 +103,13 @@ class MaskerWorks:
         *,
         base: Path,
         pseudonym_key: bytes,
+        growing: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Raises `OperatorError` for rules or a place that cannot be used."""
+        """`growing`: registries may bring connections of their own.
+
+        Raises `OperatorError` for rules or a place that cannot be used.
+        """
         self._config = config
         self._monotonic = monotonic
         self._limits = Limits(body_bytes=config.processor.hold_bytes, seconds=MASK_SECONDS)
@@ -113,7 +117,7 @@ class MaskerWorks:
             files = [base / name for name in config.masking.rules]
             self._rules = load(files) if files else _ruleset(())
             self._key = PseudonymKey.named(pseudonym_key)
-            self._keeper = keeper_of(config, base=base, growing=config.registry.source == "topic")
+            self._keeper = keeper_of(config, base=base, growing=growing)
         except (ConfigurationError, CredentialsError) as error:
             raise OperatorError(str(error)) from None
         self._keeper.start()

@@ -2,7 +2,8 @@
 
 What a record is masked by follows from the record and its registry alone, so whoever reads the raw topic
 again gets the same, whatever was applied meanwhile. A registry that the topic does not show is waited for
-within a bound, like a key; then the record is told without anything that only its rules could hide.
+within a bound, like a key; then the record is told without anything that only its rules could hide. The
+configuration file's own needs no topic: an ingress that read the same files names it from its start on.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -21,11 +23,12 @@ from tachograph.processors.maskers import Maskers
 from tachograph.processors.masking.masker import Masker
 from tachograph.processors.pipeline import RulesMissing
 from tachograph.processors.recent import Recent
+from tachograph.schemas.config import Configuration
 from tachograph.schemas.control import ControlBook
 from tachograph.schemas.errors import RecordError
-from tachograph.schemas.registry import Registry, ShortDigest
+from tachograph.schemas.registry import Registry, ShortDigest, registry_of, short
 
-__all__ = ["MAX_COMPILED", "WAIT_S", "ControlReader", "Registries"]
+__all__ = ["MAX_COMPILED", "WAIT_S", "ControlReader", "Own", "Registries", "follows", "own_name"]
 
 MAX_COMPILED = 8
 """Registries whose maskers are kept beside the configuration's own. Those with the same rules share them."""
@@ -44,6 +47,25 @@ UNUSABLE = "registry-unusable"
 """Why a record is withheld whose registry has rules that cannot be used here."""
 
 _log = structlog.get_logger(__name__)
+
+
+Own = tuple[ShortDigest, Maskers]
+"""The configuration file's own registry as headers name it, and its maskers."""
+
+
+def follows(config: Configuration, *, base: Path) -> bool:
+    """Whether records may name other registries than the file's: it is so wherever there is a control key."""
+    return config.registry.source == "topic" or (base / config.keys.control_file).exists()
+
+
+def own_name(config: Configuration, *, base: Path) -> ShortDigest | None:
+    """How a header names what the file registers; None where files of it are not here, or it is too long."""
+    try:
+        files = (*config.policy.files, *config.masking.rules)
+        texts = {name: (base / name).read_text(encoding="utf-8") for name in files}
+        return short(registry_of(config, texts).digest)
+    except (OSError, RecordError, ValueError):  # pydantic's errors and those of UTF-8 are ValueErrors
+        return None
 
 
 class ControlReader:
@@ -121,9 +143,13 @@ class ControlReader:
 class Registries:
     """The maskers of each registry. `settle` one before a record of it is masked."""
 
-    def __init__(self, reader: ControlReader, build: Callable[[Registry], Maskers]) -> None:
+    def __init__(
+        self, reader: ControlReader, build: Callable[[Registry], Maskers], own: Own | None = None
+    ) -> None:
         self._reader = reader
         self._build = build
+        self._own_name = own[0] if own is not None else None
+        self._own = own[1] if own is not None else None
         self._compiled: OrderedDict[str, Maskers | None] = OrderedDict()
         """None where its rules cannot be used."""
         self._hopeless: Recent[str] = Recent(MAX_HOPELESS)
@@ -132,6 +158,8 @@ class Registries:
         """None where the record names no registry, and the file's own is meant. Raises `RulesMissing`."""
         if registry is None:
             return None
+        if self._own is not None and registry == self._own_name:
+            return self._own(connection)
         if registry not in self._compiled:
             raise RulesMissing(UNKNOWN)
         maskers = self._compiled[registry]
@@ -141,7 +169,7 @@ class Registries:
 
     async def settle(self, registry: str | None) -> None:
         """Wait for this registry, and compile it aside from the loop. Raises `BrokerFault`."""
-        if registry is None:
+        if registry is None or registry == self._own_name:
             return
         if registry in self._compiled:
             self._compiled.move_to_end(registry)

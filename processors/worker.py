@@ -40,14 +40,14 @@ from tachograph.processors.keyfile import read_key
 from tachograph.processors.keys_cache import KeysReader, KeyTable
 from tachograph.processors.lanes import Lane, Lanes
 from tachograph.processors.logs import Alarm, log_to_stderr
-from tachograph.processors.maskers import MaskerWorks
+from tachograph.processors.maskers import Maskers, MaskerWorks
 from tachograph.processors.metrics import Metrics
 from tachograph.processors.operations import serve
 from tachograph.processors.pipeline import Pipeline
 from tachograph.processors.publish import Publisher
 from tachograph.processors.readiness import Readiness, Vitals
 from tachograph.processors.recall import Recall
-from tachograph.processors.registries import ControlReader, Registries
+from tachograph.processors.registries import ControlReader, Registries, follows, own_name
 from tachograph.processors.slots import Slot
 from tachograph.processors.standstill import Standstill
 from tachograph.processors.stops import StopsReader
@@ -110,10 +110,13 @@ class Worker:
         kek = KeyEncryptionKey(read_key(base / config.keys.kek_file))
         pseudonym_key = read_key(base / config.keys.pseudonym_file)
         self.metrics = Metrics()
-        works = MaskerWorks(config, base=base, pseudonym_key=pseudonym_key)
-        self._registries = self._follows(works)
+        self._control: ControlReader | None = None
+        growing = follows(config, base=base)
+        works = MaskerWorks(config, base=base, pseudonym_key=pseudonym_key, growing=growing)
+        own = works.own()
+        self._registries = self._follows(works, own) if growing else None
         self._pipeline = Pipeline(
-            works.own(),
+            own,
             enrich,
             by_registry=self._registries.masker if self._registries else lambda _, __: None,
             count_withheld=lambda reason: self.metrics.withheld.labels(reason).inc(),
@@ -153,14 +156,12 @@ class Worker:
         watch.cancel()
         await self._end(app, publisher)
 
-    def _follows(self, works: MaskerWorks) -> Registries | None:
-        """The maskers of the registries on the control topic, where they come from there."""
-        self._control: ControlReader | None = None
-        if self._config.registry.source == "file":
-            return None
+    def _follows(self, works: MaskerWorks, own: Maskers) -> Registries:
+        """The maskers of the registries on the control topic."""
         key = ControlKey(read_key(self._base / self._config.keys.control_file))
         self._control = ControlReader(self._settings, self._topics.control, ControlBook(key))
-        return Registries(self._control, works.of)
+        name = own_name(self._config, base=self._base)
+        return Registries(self._control, works.of, (name, own) if name is not None else None)
 
     def _needed(self) -> tuple[str, ...]:
         topics = self._topics

@@ -166,8 +166,8 @@ class Keys(_Config):
     approvals_file: str = "keys/approvals"
     """The key that signs who asked and who decided; the ingress and whoever takes decisions hold it."""
     control_file: str = "keys/control"
-    """The key that signs what is applied: who holds it can change policy. Needed where `registry.source` is
-    `topic`: by the ingress, the processor and `tacho apply`."""
+    """The key that signs what is in force: who holds it can change policy. The ingress, the processor and
+    `tacho apply` hold it. Without it a changed file needs a restart, and `registry.source: topic` fails."""
     pseudonym_previous: tuple[str, ...] = ()
     """Earlier keys of the pseudonyms: masking does not use them, `tacho keys pseudonym` compares by them."""
 
@@ -189,8 +189,8 @@ class RegistrySettings(_Config):
     """Where connections, policies and masking rules come from while the parts run."""
 
     source: Literal["file", "topic"] = "file"
-    """`file`: this file's own sections, read at the start. `topic`: what `tacho apply` released last; this
-    file's sections until the first release."""
+    """`file`: this file's own sections, followed while the ingress runs. `topic`: what `tacho apply` released
+    last; this file's sections until the first release."""
     copy_file: str = "registry.copy"
     """Where an ingress keeps what was in force last, so that it can start while Kafka is away; signed."""
 

@@ -20,6 +20,7 @@ from tachograph.ingress.keyfile import read_key
 from tachograph.ingress.recording.kafka_settings import client_settings
 from tachograph.ingress.registry.compiling import Compiler
 from tachograph.ingress.registry.copy_file import CopyFile
+from tachograph.ingress.registry.standing import Standing
 from tachograph.ingress.registry.tail import Tail
 from tachograph.ingress.relay import Registered
 from tachograph.schemas.config import Configuration
@@ -43,15 +44,14 @@ class _Candidate:
     data: bytes
 
 
-class InForce:
-    """What is in force in this worker. For the event loop; `released` is for the tail's thread."""
+class InForce(Standing):
+    """What the topic says is in force in this worker.
+
+    For the event loop; `released` is for the tail's thread.
+    """
 
     def __init__(self, compiler: Compiler, copy: CopyFile | None = None) -> None:
-        self.version = 0
-        """Of the release in force; 0 is the configuration file's own."""
-        self.refused = 0
-        self.problem = ""
-        """Why the last release was refused; empty where it was not."""
+        super().__init__()
         self._swap: Callable[[Registered], None] | None = None
         self._compiler = compiler
         self._copy = copy
@@ -70,7 +70,7 @@ class InForce:
         return None
 
     def serve(self, swap: Callable[[Registered], None]) -> None:
-        """From now on `swap` takes what comes into force, what came meanwhile too."""
+        """What came meanwhile too."""
         self._swap = swap
         self._wake()
 
@@ -78,16 +78,6 @@ class InForce:
         """Something else is in force from now on. Any thread may say so."""
         with contextlib.suppress(RuntimeError):  # the loop has ended, and with it all need to know
             self._loop.call_soon_threadsafe(self._begin, _Candidate(release, data))
-
-    def details(self) -> dict[str, object]:
-        """For /readyz."""
-        return {"registry_version": self.version, "registry_problem": self.problem}
-
-    def gauges(self) -> dict[str, float]:
-        return {
-            "tacho_ingress_registry_version": float(self.version),
-            "tacho_ingress_registry_refused": float(self.refused),
-        }
 
     def _begin(self, candidate: _Candidate) -> None:
         if candidate.release.version <= self.version:

@@ -43,7 +43,8 @@ def test_the_ingress_says_when_it_serves(tmp_path: Path, monkeypatch: pytest.Mon
     made = make_home(tmp_path, randomness=os.urandom, now="2026-01-01T00:00:00Z")
     monkeypatch.setattr("tachograph.credentials.process.keep_memory_private", lambda: True)
     monkeypatch.setattr(
-        "tachograph.ingress.serve.run", lambda _config, base, on_ready: on_ready({"ingress": "http://x"})
+        "tachograph.ingress.serve.run",
+        lambda _config, base, on_ready, file: on_ready({"ingress": "http://x"}),
     )
     result = CliRunner().invoke(app, ["ingress", "--config", str(made.file)])
     assert result.output == 'ready {"ingress": "http://x"}\n'

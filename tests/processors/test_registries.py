@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import secrets
+import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
 
 from tachograph.processors import registries
 from tachograph.processors.maskers import MaskerWorks
 from tachograph.processors.pipeline import RulesMissing
-from tachograph.processors.registries import MAX_COMPILED, ControlReader, Registries
+from tachograph.processors.registries import MAX_COMPILED, ControlReader, Registries, follows, own_name
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.control import ControlBook, ControlKey
-from tachograph.schemas.registry import Registry, short
+from tachograph.schemas.registry import Registry, registry_of, short
+from tachograph.schemas.topics import TopicSpec
+from tachograph.sinks.topic_admin import TopicAdmin
 
 KEY = ControlKey(b"k" * 32)
 SECONDS = 20.0
@@ -108,11 +113,99 @@ async def test_compiled_registries_are_bounded(works: MaskerWorks) -> None:
     assert made.masker(None, names[0]) is not None
 
 
+async def test_the_files_own_registry_needs_no_topic(works: MaskerWorks) -> None:
+    """An ingress that read the same files names it from its start on, also while Kafka is away."""
+    own, digest = works.own(), short(registry_of(Configuration(), {}).digest)
+    made = Registries(Topic(), works.of, (digest, own))  # type: ignore[arg-type]
+    await made.settle(digest)
+    assert made.masker("api", digest) is own("api")
+
+
+def test_the_name_of_what_the_file_registers(tmp_path: Path) -> None:
+    """As the ingress names it; none where a file that counts is not here, or cannot be read as text."""
+    config = Configuration.model_validate(
+        {"policy": {"files": ["p.cedar"]}, "masking": {"rules": ["r.toml"]}}
+    )
+    (tmp_path / "p.cedar").write_text("one")
+    assert own_name(config, base=tmp_path) is None
+    (tmp_path / "r.toml").write_text("two")
+    whole = registry_of(config, {"p.cedar": "one", "r.toml": "two"})
+    assert own_name(config, base=tmp_path) == short(whole.digest)
+    (tmp_path / "p.cedar").write_bytes(b"\xff")
+    assert own_name(config, base=tmp_path) is None
+
+
+def test_registries_are_looked_up_where_there_is_a_control_key(tmp_path: Path) -> None:
+    """It is what the ingress signs snapshots with; a processor that follows the topic needs it anyhow."""
+    assert not follows(Configuration(), base=tmp_path)
+    assert follows(Configuration.model_validate({"registry": {"source": "topic"}}), base=tmp_path)
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "control").touch()
+    assert follows(Configuration(), base=tmp_path)
+
+
+def told(messages: list[Any]) -> dict[str, set[bytes]]:
+    """Every content that a uid was told with."""
+    contents: dict[str, set[bytes]] = {}
+    for message in messages:
+        contents.setdefault(dict(message.headers())["uid"].decode(), set()).add(message.value())
+    return contents
+
+
+def apply(site: Any, fields: Mapping[str, Any]) -> str:
+    """A snapshot as whoever applies writes it; how headers name it."""
+    registry = Registry.model_validate(fields)
+    site.producer.produce(
+        site.topics.control, KEY.seal(registry.digest, registry.canonical()), registry.digest
+    )
+    assert site.producer.flush(SECONDS) == 0
+    return short(registry.digest)
+
+
+@pytest.mark.engines
+def test_a_second_group_over_an_apply_gives_the_same_bytes(site: Any) -> None:
+    """The first group sees the rules change while it runs; the second sees both from its start."""
+    key = site.home / "keys" / "control"
+    key.touch(mode=0o600)
+    key.write_bytes(base64.b64encode(b"k" * 32))
+    strand = site.strand()
+    site.publish_key(strand)
+    body = orjson.dumps({"grove": "walnut-north", "river": "walnut-south"})
+    records: dict[str, list[Any]] = {}
+
+    def exchanges(name: str) -> None:
+        strand.registry = apply(site, {"contact": name, "masking": {"json_keys": [name]}})
+        records[name] = [one for _ in range(5) for one in strand.exchange(body, body)]
+        site.publish(records[name])
+
+    def done(names: set[str]) -> set[str]:
+        return {str(one.header.uid) for name in names for one in records[name]}
+
+    exchanges("grove")
+    first = site.start()
+    site.read(site.topics.masked, lambda got: set(told(got)) >= done({"grove"}))
+    exchanges("river")
+    once = site.read(site.topics.masked, lambda got: set(told(got)) >= done({"grove", "river"}))
+    assert site.kill(first, signal.SIGTERM) == 0
+    site.start(group="second")
+    both = site.read(site.topics.masked, lambda got: len(got) >= 2 * len(once))
+    assert {uid: len(contents) for uid, contents in told(both).items()} == dict.fromkeys(told(once), 1)
+    for name, hidden, plain in (
+        ("grove", b"walnut-north", b"walnut-south"),
+        ("river", b"walnut-south", b"walnut-north"),
+    ):
+        texts = [
+            content for uid, contents in told(both).items() if uid in done({name}) for content in contents
+        ]
+        assert not any(hidden in text for text in texts)
+        assert all(plain in text for text in texts)
+
+
 @pytest.fixture
 def topic(stack: Any) -> Iterator[str]:
     admin = AdminClient({"bootstrap.servers": stack.bootstrap_servers})
     name = f"registries-{secrets.token_hex(4)}"
-    admin.create_topics([NewTopic(name, 1)])[name].result(SECONDS)
+    TopicAdmin({"bootstrap.servers": stack.bootstrap_servers}).create(TopicSpec(name, 1))
     yield name
     admin.delete_topics([name])[name].result(SECONDS)
 
