@@ -20,6 +20,7 @@ from tachograph.cli.keys import rfc3339
 from tachograph.cli.output import note, print_json, ready, table
 from tachograph.cli.settings import ConfigOption, JsonOption, Settings
 from tachograph.cli.stack import state as engines
+from tachograph.schemas.config import Keys
 
 __all__ = ["interruptible", "register"]
 
@@ -52,7 +53,7 @@ def up(
     from tachograph.cli.home import add_key
 
     keys = told.configuration.keys
-    for file in (keys.approvals_file, keys.log_file, keys.export_file, keys.control_file):
+    for file in _later(keys):
         if add_key(told.base / file, beside=told.base / keys.kek_file, randomness=os.urandom):
             note(f"Made the key {told.base / file}.")
 
@@ -68,6 +69,11 @@ def up(
         finally:
             _ignore_signals()
             assembly.stop()
+
+
+def _later(keys: Keys) -> tuple[str, ...]:
+    """Keys that homes of earlier releases do not have."""
+    return keys.approvals_file, keys.log_file, keys.signing_file, keys.export_file, keys.control_file
 
 
 def down(config: ConfigOption = None, json_output: JsonOption = False) -> None:

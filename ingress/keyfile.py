@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from tachograph.credentials.errors import KeyUnreadable
 from tachograph.credentials.private_file import KEY_BYTES
 from tachograph.credentials.private_file import read_key as read_private_key
 from tachograph.ingress.errors import KeysUnreadable
+from tachograph.schemas.config import Configuration
+from tachograph.schemas.heartbeat import gateway_name
+from tachograph.schemas.note import NoteSigner
 
-__all__ = ["KEY_BYTES", "read_key"]
+__all__ = ["KEY_BYTES", "read_key", "read_signer"]
+
+_log = structlog.get_logger(__name__)
 
 
 def read_key(path: Path) -> bytes:
@@ -18,3 +26,13 @@ def read_key(path: Path) -> bytes:
         return read_private_key(path)
     except KeyUnreadable as error:
         raise KeysUnreadable(error.detail) from None
+
+
+def read_signer(config: Configuration, *, base: Path) -> NoteSigner | None:
+    """Who certifies a boot; None, and a word in the log, where there is no such key."""
+    file = base / config.keys.signing_file
+    if not file.exists():
+        _log.warning("heartbeats_off", reason=f"{file} is missing: a lost strand or tail will not show")
+        return None
+    private = Ed25519PrivateKey.from_private_bytes(read_key(file))
+    return NoteSigner(gateway_name(config.kafka.topic_prefix), private)

@@ -21,6 +21,7 @@ from tachograph.schemas.payload import (
     ChunkMeta,
     DecisionMeta,
     HeaderField,
+    HeartbeatMeta,
     Meta,
     PolicyDecision,
     RequestContext,
@@ -291,4 +292,5 @@ _SPECIFIC: Mapping[type, Callable[[Any, Mapping[str, bytes], Mapping[str, str]],
     DecisionMeta: _decision,
     SessionOpenMeta: _nothing,
     SessionCloseMeta: _nothing,
+    HeartbeatMeta: _nothing,
 }

@@ -161,6 +161,8 @@ class Keys(_Config):
     """The key of the pseudonyms; only the processor holds it."""
     log_file: str = "keys/log"
     """The Ed25519 seed that signs checkpoints; only the sealing worker holds it."""
+    signing_file: str = "keys/signing"
+    """The Ed25519 seed that certifies each boot's key, which signs heartbeats; only the ingress holds it."""
     export_file: str = "keys/export"
     """The Ed25519 seed that signs exported bundles; only whoever exports holds it."""
     approvals_file: str = "keys/approvals"

@@ -14,7 +14,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, TypeAdapter, model_validator
 
 from tachograph.schemas import ocsf
+from tachograph.schemas.commitments import Removed, RemovedMore, Salt
 from tachograph.schemas.event import Agent, Hex64, Name, Principal, Timestamp, Trace
+from tachograph.schemas.heartbeat import BootCertificate, Heartbeat, Signature
 
 __all__ = [
     "ApiActivity",
@@ -412,6 +414,12 @@ class Tacho(_Event):
     registry: str | None = None
     incomplete: bool | None = None
 
+    salt: Salt | None = None
+    """Makes a hash of this document say nothing to those who do not have it."""
+    removed: Annotated[tuple[Removed, ...], Field(strict=False)] | None = None
+    """A salted commitment to each value that masking took out."""
+    removed_more: RemovedMore | None = None
+    """Where there are more of them than `removed` holds: a commitment to all."""
     ruleset: str | None = None
     """Digest of the masking rules that this record went through."""
     masked: Masked | None = None
@@ -491,14 +499,24 @@ class Tacho(_Event):
     mcp_revision: str | None = None
     """The protocol revision that the exchange names."""
 
-    basis: Literal["claimed", "trace", "principal"] | None = None
-    """What a session was recognised by."""
+    basis: Literal["claimed", "trace", "principal", "boot"] | None = None
+    """What a session was recognised by; `boot` where it is the gateway's own."""
+    boot: BootCertificate | None = None
+    """Of the gateway's own session: the key of this boot."""
+    boot_note: str | None = None
+    """Its certificate by the deployment's long-term key, a signed note."""
+    heartbeat: Heartbeat | None = None
+    """Which strands the gateway writes, and how far it has come with each."""
+    signature: Signature | None = None
+    """The boot's key over the heartbeat."""
     version: str | None = None
     """The recorder's version, where it opened a session."""
     config_digest: str | None = None
     """Digest of the configuration that a session was opened under."""
     records: Long | None = None
     """How many records a session closed with."""
+    last: Hex64 | None = None
+    """Of a close: the hash of the header before it."""
     reason: str | None = None
     """Why a session closed, or a decision fell."""
     decision: Literal["allow", "deny", "hold"] | None = None

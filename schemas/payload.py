@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tachograph.schemas.canonical import sha256_hex
 from tachograph.schemas.errors import MalformedRecord
+from tachograph.schemas.heartbeat import BootCertificate, Heartbeat, Signature
 
 __all__ = [
     "SALT_BYTES",
@@ -25,6 +26,7 @@ __all__ = [
     "ErrorCode",
     "ExchangeError",
     "HeaderField",
+    "HeartbeatMeta",
     "Meta",
     "Payload",
     "PolicyDecision",
@@ -253,18 +255,38 @@ class SessionOpenMeta(_Wire):
     kind: Literal["session.open"] = "session.open"
     version: str
     config_digest: str
-    basis: Literal["claimed", "trace", "principal"]
-    """What the session was recognised by: the client's session id, its trace, or only who it is."""
+    basis: Literal["claimed", "trace", "principal", "boot"]
+    """What the session was recognised by: the client's session id, its trace, or only who it is. `boot`: it
+    is the gateway's own."""
+    boot: BootCertificate | None = None
+    """Of a boot's own strand: which key signs its heartbeats."""
+    boot_note: str | None = None
+    """The deployment's signature of it, a signed note."""
 
 
 class SessionCloseMeta(_Wire):
     kind: Literal["session.close"] = "session.close"
     records: int
     reason: Literal["idle", "shutdown"]
+    last: str | None = None
+    """Hash of the header before; records from before it was said have none."""
+
+
+class HeartbeatMeta(_Wire):
+    kind: Literal["heartbeat"] = "heartbeat"
+    heartbeat: Heartbeat
+    signature: Signature
+    """The boot's key over the heartbeat's canonical JSON (`schemas/heartbeat.py`)."""
 
 
 Meta = Annotated[
-    RequestMeta | ResponseMeta | ChunkMeta | DecisionMeta | SessionOpenMeta | SessionCloseMeta,
+    RequestMeta
+    | ResponseMeta
+    | ChunkMeta
+    | DecisionMeta
+    | SessionOpenMeta
+    | SessionCloseMeta
+    | HeartbeatMeta,
     Field(discriminator="kind"),
 ]
 _META: TypeAdapter[Meta] = TypeAdapter(Meta)

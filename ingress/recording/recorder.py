@@ -7,10 +7,11 @@ method is for the event loop; the disk and Kafka have their own threads behind i
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,11 +23,13 @@ from tachograph.ingress.metrics import Metrics
 from tachograph.ingress.recording.claims import ClaimReader
 from tachograph.ingress.recording.durability import Durability
 from tachograph.ingress.recording.exchange_record import MAX_PIECE_BYTES, ExchangeRecord, Opening, RequestHead
+from tachograph.ingress.recording.gateway import Gateway
 from tachograph.ingress.recording.kafka_settings import producer_settings
 from tachograph.ingress.recording.publisher import Publisher, PublisherStatus
 from tachograph.ingress.recording.random_bytes import RandomPage
 from tachograph.ingress.recording.sessions import OpenStrand, SessionNamer, Strands
 from tachograph.ingress.recording.strand import Sources, Strand
+from tachograph.ingress.spool.boots import follow
 from tachograph.ingress.spool.files import Disk, claim_directory
 from tachograph.ingress.spool.frames import SpoolEntry
 from tachograph.ingress.spool.nudge import Nudge
@@ -36,6 +39,7 @@ from tachograph.schemas.connection import Connection
 from tachograph.schemas.envelope import DATA_KEY_BYTES
 from tachograph.schemas.event import Principal
 from tachograph.schemas.keys import KeyEncryptionKey
+from tachograph.schemas.note import NoteSigner
 
 __all__ = ["MAX_PIECE_BYTES", "ExchangeRecord", "Recorder", "RecorderStatus", "RequestHead", "World"]
 
@@ -43,6 +47,8 @@ TICK_SECONDS = 1.0
 """How often idle sessions, stuck disks and waiting responses are looked after."""
 CALM_SECONDS = 60.0
 """The longest that a response is held up because nothing can be recorded."""
+SEED_BYTES = 32
+"""Of an Ed25519 key (RFC 8032, 5.1.5)."""
 
 log = structlog.get_logger(__name__)
 
@@ -94,9 +100,17 @@ class Recorder:
     """Make it with `Recorder.start`, end it with `stop`."""
 
     def __init__(
-        self, config: Configuration, *, base: Path, kek: KeyEncryptionKey, metrics: Metrics, world: World
+        self,
+        config: Configuration,
+        *,
+        base: Path,
+        kek: KeyEncryptionKey,
+        metrics: Metrics,
+        world: World,
+        signer: NoteSigner | None,
     ) -> None:
         self._config = config
+        self._kek = kek
         self._world = world
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
@@ -124,7 +138,10 @@ class Recorder:
             version=tachograph.__version__,
             config_digest=config.digest,
             idle_seconds=config.ingress.session_idle,
+            tell_closed=signer is not None,
         )
+        self._gateway = None if signer is None else self._own_strand(signer, base / settings.path)
+        self._beats: Iterator[SpoolEntry] = iter(())
         self._ticker: asyncio.TimerHandle | None = None
 
     @classmethod
@@ -136,16 +153,19 @@ class Recorder:
         kek: KeyEncryptionKey,
         metrics: Metrics | None = None,
         world: World | None = None,
+        signer: NoteSigner | None = None,
     ) -> Recorder:
         """Claim a spool folder, adopt what dead workers left, begin to publish. Raises `SpoolBroken`.
 
-        Kafka need not be there: records wait in the spool.
+        Kafka need not be there: records wait in the spool. Without `signer`, the deployment's long-term key,
+        there are no heartbeats.
         """
         metrics = metrics or Metrics()
-        recorder = cls(config, base=base, kek=kek, metrics=metrics, world=world or World())
+        recorder = cls(config, base=base, kek=kek, metrics=metrics, world=world or World(), signer=signer)
         metrics.watch(recorder._gauges)
         recorder._spool.start()
         recorder._publisher.start()
+        recorder._append(recorder._introduction())
         recorder._tick()
         return recorder
 
@@ -156,7 +176,7 @@ class Recorder:
         """
         if self._ticker is not None:
             self._ticker.cancel()
-        count = self._spool.append(list(self._strands.close()))
+        count = self._spool.append([*self._beats, *self._strands.close(), *self._farewell()])
         deadline = self._loop.time() + seconds
         try:
             await asyncio.wait_for(self._durability.wait(count), seconds)
@@ -282,6 +302,43 @@ class Recorder:
             data_key=self._world.random(DATA_KEY_BYTES),
         )
 
+    def _own_strand(self, signer: NoteSigner, root: Path) -> Gateway:
+        return Gateway(
+            self._boot,
+            signer,
+            self._make_strand,
+            self._world.wall_ns,
+            seed=self._world.random(SEED_BYTES),
+            previous=follow(root, self._boot),
+        )
+
+    def _introduction(self) -> list[SpoolEntry]:
+        if self._gateway is None:
+            return []
+        version, digest = tachograph.__version__, self._config.digest
+        return self._gateway.opening(self._kek, version=version, config_digest=digest)
+
+    def _farewell(self) -> list[SpoolEntry]:
+        """The last heartbeat, which names what was closed just now, and the end of the boot."""
+        if self._gateway is None:
+            return []
+        return [*self._gateway.beat(self._strands.heads()), self._gateway.close()]
+
+    def _beat(self, now: float) -> None:
+        # What is full keeps its room for exchanges; the next heartbeat names what this one would have.
+        if self._gateway is None or self._refusing(reserve=True):
+            return
+        if self._gateway.due(now, self._strands.closed):
+            self._beats = itertools.chain(self._beats, self._gateway.beat(self._strands.heads()))
+            self._beat_on()
+
+    def _beat_on(self) -> None:
+        """One record at a time, so that thousands of strands hold up no exchange."""
+        entry = next(self._beats, None)
+        if entry is not None:
+            self._append((entry,))
+            self._loop.call_soon(self._beat_on)
+
     def _gauges(self) -> dict[str, float]:
         status = self.status
         return {
@@ -303,6 +360,7 @@ class Recorder:
         self._ticker = self._loop.call_later(TICK_SECONDS, self._tick)
         now = self._loop.time()
         self._append(self._strands.sweep(now=now))
+        self._beat(now)
         self._durability.expire()
         refusing = self._refusing(reserve=False)
         if refusing:

@@ -23,7 +23,7 @@ from tachograph.schemas.event import EventType, Principal, PrincipalKind, rfc333
 from tachograph.schemas.keys import KeyEncryptionKey
 from tachograph.schemas.payload import SessionCloseMeta, SessionOpenMeta
 
-__all__ = ["MAX_STRANDS", "Basis", "OpenStrand", "SessionNamer", "Strands"]
+__all__ = ["MAX_STRANDS", "Basis", "OpenStrand", "SessionNamer", "StrandHead", "Strands", "closing"]
 
 MAX_STRANDS = 4096
 """Strands that one worker keeps open; beyond it the one that was quiet for longest is closed."""
@@ -90,10 +90,35 @@ class OpenStrand:
     """That of the last exchange: what the strand's own records are masked by."""
 
 
+@dataclass(frozen=True, slots=True)
+class StrandHead:
+    """How far a strand was written at one moment."""
+
+    session: uuid.UUID
+    epoch: uuid.UUID
+    records: int
+    head: str
+    open: bool
+
+    @classmethod
+    def of(cls, strand: Strand, *, is_open: bool) -> StrandHead:
+        return cls(strand.session, strand.epoch, strand.records, strand.last, is_open)
+
+    def said(self) -> dict[str, object]:
+        """As heartbeats have it."""
+        return {
+            "epoch": str(self.epoch),
+            "head": self.head,
+            "open": self.open,
+            "records": self.records,
+            "session": str(self.session),
+        }
+
+
 class Strands:
     """The open strands of one worker. What it returns must be spooled in that order."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each by its name
         self,
         make: Callable[[uuid.UUID, Principal], Strand],
         *,
@@ -102,7 +127,9 @@ class Strands:
         config_digest: str,
         idle_seconds: float,
         limit: int = MAX_STRANDS,
+        tell_closed: bool = False,
     ) -> None:
+        """With `tell_closed`, `heads` must be asked for now and then: until then closed strands are kept."""
         self._make = make
         self._kek = kek
         self._version = version
@@ -111,6 +138,12 @@ class Strands:
         self._limit = limit
         self._open: OrderedDict[uuid.UUID, OpenStrand] = OrderedDict()
         self._retired: set[OpenStrand] = set()
+        self._closed: list[StrandHead] | None = [] if tell_closed else None
+
+    @property
+    def closed(self) -> int:
+        """How many were closed since `heads` was asked for."""
+        return len(self._closed or ())
 
     def __len__(self) -> int:
         return len(self._open) + len(self._retired)
@@ -147,8 +180,14 @@ class Strands:
         held.touched = now
         if held.retired and held.exchanges == 0:
             self._retired.discard(held)
-            return [_closing(held, "idle")]
+            return [self._closing(held, "idle")]
         return []
+
+    def heads(self) -> list[StrandHead]:
+        """The strands that were closed since the last time, then those that are open."""
+        gone, self._closed = self._closed or [], [] if self._closed is not None else None
+        held = (*self._retired, *self._open.values())
+        return [*gone, *(StrandHead.of(one.strand, is_open=True) for one in held)]
 
     def sweep(self, *, now: float) -> list[SpoolEntry]:
         """Close what was idle for too long."""
@@ -163,7 +202,7 @@ class Strands:
     def close(self) -> Iterator[SpoolEntry]:
         """The last record of every strand."""
         for held in (*self._open.values(), *self._retired):
-            yield _closing(held, "shutdown")
+            yield self._closing(held, "shutdown")
         self._open.clear()
         self._retired.clear()
 
@@ -182,7 +221,7 @@ class Strands:
     def _retire(self, session: uuid.UUID, held: OpenStrand) -> list[SpoolEntry]:
         del self._open[session]
         if not held.exchanges:
-            return [_closing(held, "idle")]
+            return [self._closing(held, "idle")]
         held.retired = True
         self._retired.add(held)
         return []
@@ -190,7 +229,14 @@ class Strands:
     def _worn(self, held: OpenStrand, now: float) -> bool:
         return held.strand.records >= MAX_STRAND_RECORDS or now - held.opened >= MAX_STRAND_SECONDS
 
+    def _closing(self, held: OpenStrand, reason: CloseReason) -> SpoolEntry:
+        entry = closing(held.strand, reason, registry=held.registry)
+        if self._closed is not None:
+            self._closed.append(StrandHead.of(held.strand, is_open=False))
+        return entry
 
-def _closing(held: OpenStrand, reason: CloseReason) -> SpoolEntry:
-    meta = SessionCloseMeta(records=held.strand.records + 1, reason=reason)
-    return held.strand.record(EventType.SESSION_CLOSE, meta, scope=Scope(registry=held.registry))
+
+def closing(strand: Strand, reason: CloseReason, *, registry: str | None = None) -> SpoolEntry:
+    """The last record of a strand: how many there are, and what it ends on."""
+    meta = SessionCloseMeta(records=strand.records + 1, reason=reason, last=strand.last)
+    return strand.record(EventType.SESSION_CLOSE, meta, scope=Scope(registry=registry))

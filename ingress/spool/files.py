@@ -28,6 +28,7 @@ __all__ = [
     "SystemDisk",
     "WorkerDirectory",
     "claim_directory",
+    "lock_root",
 ]
 
 SEGMENT_HEAD = b"TACHOSPL\x01\x00\x00\x00\x00\x00\x00\x00"
@@ -224,7 +225,7 @@ def claim_directory(root: Path, name: str) -> tuple[WorkerDirectory, Sequence[Wo
     """Make and lock this worker's own directory; adopt those of dead workers. Raises `SpoolBroken`."""
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        turn = _lock_root(root)
+        turn = lock_root(root)
         try:
             adopted = [found for path in sorted(root.iterdir()) if (found := _adopt(path)) is not None]
             (root / name).mkdir(mode=0o700)
@@ -256,7 +257,8 @@ def _lock(path: Path) -> WorkerDirectory | None:
     return WorkerDirectory(path, fd)
 
 
-def _lock_root(root: Path) -> int:
+def lock_root(root: Path) -> int:
+    """Hold the spool's lock until the descriptor is closed; `OSError` where another keeps it too long."""
     fd = os.open(root / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     deadline = time.monotonic() + CLAIM_SECONDS
     while True:

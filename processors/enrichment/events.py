@@ -27,6 +27,7 @@ from tachograph.schemas.ocsf import ACTIONS, AI_ROLES, DISPOSITIONS, OTHER, UNKN
 from tachograph.schemas.payload import (
     ChunkMeta,
     DecisionMeta,
+    HeartbeatMeta,
     PolicyDecision,
     RequestMeta,
     ResponseMeta,
@@ -108,10 +109,8 @@ def _kind(record: MaskedRecord, facts: Facts) -> Event:
             return _nameless(record.header, f"{record.header.direction.value} chunk {meta.index}")
         case DecisionMeta() as meta:
             return _decision(record, meta)
-        case SessionOpenMeta() as meta:
-            return _lifecycle(record, _START, f"session opened, recognised by {meta.basis}", meta.version)
-        case SessionCloseMeta() as meta:
-            return _lifecycle(record, _STOP, f"session closed ({meta.reason}) after {meta.records} records")
+        case SessionOpenMeta() | SessionCloseMeta() | HeartbeatMeta() as meta:
+            return _own(record, meta)
 
 
 def _request(record: MaskedRecord, meta: RequestMeta, facts: Facts) -> Event:
@@ -174,6 +173,18 @@ def _decision(record: MaskedRecord, meta: DecisionMeta) -> Event:
     event["http_request"] = http.request_line(line, header.exchange)
     event |= present(dst_endpoint=http.target(line, header.connection))
     return _with_api(event, ai.api(header, f"{line.method} {path_of(line.target)}"))
+
+
+def _own(record: MaskedRecord, meta: SessionOpenMeta | SessionCloseMeta | HeartbeatMeta) -> Event:
+    """What the gateway says of itself, not of a call."""
+    match meta:
+        case SessionOpenMeta():
+            return _lifecycle(record, _START, f"session opened, recognised by {meta.basis}", meta.version)
+        case SessionCloseMeta():
+            return _lifecycle(record, _STOP, f"session closed ({meta.reason}) after {meta.records} records")
+        case HeartbeatMeta():
+            count = len(meta.heartbeat.strands)
+            return _lifecycle(record, OTHER, f"heartbeat {meta.heartbeat.number} of {count} strands")
 
 
 def _lifecycle(record: MaskedRecord, activity: int, message: str, version: str | None = None) -> Event:

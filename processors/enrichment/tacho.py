@@ -17,6 +17,7 @@ from tachograph.schemas.payload import (
     BodyTotals,
     ChunkMeta,
     DecisionMeta,
+    HeartbeatMeta,
     PolicyDecision,
     RequestMeta,
     ResponseMeta,
@@ -83,14 +84,25 @@ def meta_block(record: MaskedRecord) -> dict[str, Any]:
                 policy=policy_block(meta.policy) if meta.policy else None,
                 **(tool_block(meta.tool) if meta.tool else {}),
             )
-        case SessionOpenMeta() as meta:
-            return {
-                "basis": meta.basis,
-                "version": clip(meta.version, ID_BYTES),
-                "config_digest": clip(meta.config_digest, ID_BYTES),
-            }
-        case SessionCloseMeta() as meta:
-            return {"records": meta.records, "reason": meta.reason}
+        case SessionOpenMeta() | SessionCloseMeta() | HeartbeatMeta() as meta:
+            return _own(meta)
+
+
+def _own(meta: SessionOpenMeta | SessionCloseMeta | HeartbeatMeta) -> dict[str, Any]:
+    """What the gateway says of itself. What is signed stands whole, or its signature would say nothing."""
+    match meta:
+        case SessionOpenMeta():
+            return present(
+                basis=meta.basis,
+                version=clip(meta.version, ID_BYTES),
+                config_digest=clip(meta.config_digest, ID_BYTES),
+                boot=meta.boot.model_dump(mode="json") if meta.boot else None,
+                boot_note=meta.boot_note,
+            )
+        case SessionCloseMeta():
+            return present(records=meta.records, reason=meta.reason, last=meta.last)
+        case HeartbeatMeta():
+            return {"heartbeat": meta.heartbeat.model_dump(mode="json"), "signature": meta.signature}
 
 
 def policy_block(decision: PolicyDecision) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tachograph.ingress.errors import KeysUnreadable
-from tachograph.ingress.keyfile import KEY_BYTES, read_key
+from tachograph.ingress.keyfile import KEY_BYTES, read_key, read_signer
+from tachograph.schemas.config import Configuration
 
 KEY = bytes(range(KEY_BYTES))
 
@@ -31,3 +32,19 @@ def test_what_is_no_private_key_is_an_operators_error(tmp_path: Path) -> None:
     path.write_bytes(KEY)
     with pytest.raises(KeysUnreadable, match="expected 32 random bytes in base64"):
         read_key(path)
+
+
+def test_without_a_signing_key_nobody_signs(tmp_path: Path) -> None:
+    """A missing one turns heartbeats off; one that is there and malformed stops the start."""
+    config = Configuration()
+    assert read_signer(config, base=tmp_path) is None
+    path = tmp_path / config.keys.signing_file
+    path.parent.mkdir()
+    path.write_bytes(base64.b64encode(KEY))
+    path.chmod(0o600)
+    signer = read_signer(config, base=tmp_path)
+    assert signer is not None
+    assert signer.key.name == "tachograph/tacho/gateway"
+    path.write_bytes(b"no key")
+    with pytest.raises(KeysUnreadable):
+        read_signer(config, base=tmp_path)

@@ -17,9 +17,11 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Message
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tachograph.ingress.errors import RecorderFull, SpoolBroken
 from tachograph.ingress.metrics import Metrics
+from tachograph.ingress.recording import gateway
 from tachograph.ingress.recording.recorder import MAX_PIECE_BYTES, Recorder, RequestHead, World, _Calm
 from tachograph.ingress.spool.files import SystemDisk
 from tachograph.schemas.config import Configuration, Ingress, Kafka, Spool
@@ -27,7 +29,15 @@ from tachograph.schemas.connection import Connection
 from tachograph.schemas.envelope import open_sealed, parse_sealed
 from tachograph.schemas.event import GENESIS, EventType, Header, Principal, PrincipalKind, header_hash
 from tachograph.schemas.keys import KeyEncryptionKey, WrappedKey, strand_name
-from tachograph.schemas.payload import ChunkMeta, Payload, RequestMeta, ResponseMeta, decode_payload
+from tachograph.schemas.note import NoteSigner
+from tachograph.schemas.payload import (
+    ChunkMeta,
+    HeartbeatMeta,
+    Payload,
+    RequestMeta,
+    ResponseMeta,
+    decode_payload,
+)
 
 SECONDS = 20.0
 KEK = KeyEncryptionKey(b"k" * 32)
@@ -410,3 +420,44 @@ async def test_a_spool_that_cannot_be_made_stops_the_start(tmp_path: Path) -> No
     (tmp_path / "spool").write_text("in the way")
     with pytest.raises(SpoolBroken):
         await Recorder.start(configuration(), base=tmp_path, kek=KEK)
+
+
+@pytest.mark.engines
+async def test_heartbeats_name_the_strands_until_the_boots_end(
+    tmp_path: Path, kafka: Kafka, read_topic: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway's strand is a strand as any other; its last heartbeat names what was closed at the end."""
+    monkeypatch.setattr(gateway, "HEARTBEAT_SECONDS", 0.0)
+    signer = NoteSigner("tachograph/test/gateway", Ed25519PrivateKey.from_private_bytes(b"s" * 32))
+    recorder = await Recorder.start(configuration(kafka), base=tmp_path, kek=KEK, signer=signer)
+    await exchange(recorder, b"x")
+    assert recorder._gateway is not None
+    own = recorder._gateway.strand
+    await until(lambda: own.records > 1)
+    assert await recorder.stop(seconds=SECONDS)
+    records = opened(kafka, read_topic)
+    check_chains(records)
+    ours = [payload.meta for header, payload in records if header.session == own.session]
+    beats = [meta for meta in ours if isinstance(meta, HeartbeatMeta)]
+    assert [meta.kind for meta in ours] == ["session.open", *["heartbeat"] * len(beats), "session.close"]
+    (closing,) = [header for header, _ in of_type(records, EventType.SESSION_CLOSE)][:1]
+    named = {item.session: item for item in beats[-1].heartbeat.strands}
+    last = named[str(closing.session)]
+    assert (last.open, last.records, last.head) == (False, closing.seq + 1, header_hash(closing.canonical()))
+
+
+async def test_a_full_spool_has_no_room_for_heartbeats(tmp_path: Path) -> None:
+    """What is left of it is for exchanges; the next heartbeat names what was closed meanwhile."""
+    signer = NoteSigner("tachograph/test/gateway", Ed25519PrivateKey.from_private_bytes(b"s" * 32))
+    recorder = await Recorder.start(configuration(), base=tmp_path, kek=KEK, signer=signer)
+    own = recorder._gateway
+    assert own is not None
+    recorder._beat(0.0)
+    before = own.strand.records
+    recorder._spool._broken = "gone"
+    recorder._beat(1e9)
+    assert own.strand.records == before
+    recorder._spool._broken = ""
+    recorder._beat(1e9)
+    assert own.strand.records == before + 1
+    await recorder.stop(seconds=0.2)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tachograph.ingress.identity.authenticator import ANONYMOUS
 from tachograph.ingress.recording.claims import NO_CLAIMS, Claims
-from tachograph.ingress.recording.sessions import MAX_STRAND_SECONDS, SessionNamer, Strands
+from tachograph.ingress.recording.sessions import MAX_STRAND_SECONDS, SessionNamer, StrandHead, Strands
 from tachograph.ingress.recording.strand import Sources, Strand
 from tachograph.ingress.spool.frames import SpoolEntry
 from tachograph.schemas.envelope import open_sealed, parse_sealed
@@ -129,8 +129,9 @@ def test_an_idle_strand_is_closed_with_its_count() -> None:
     world.keep(world.strands.release(held, now=10))
     world.keep(world.strands.sweep(now=109))
     assert world.kinds == ["key", "session.open"]
+    head = held.strand.last
     world.keep(world.strands.sweep(now=110))
-    assert world.records[-1] == ("session.close", SessionCloseMeta(records=2, reason="idle"))
+    assert world.records[-1] == ("session.close", SessionCloseMeta(records=2, reason="idle", last=head))
     assert world.hold(1, now=111).strand is not held.strand
 
 
@@ -193,7 +194,34 @@ def test_a_shutdown_closes_every_strand_once() -> None:
     world.hold(1, now=0)
     world.hold(1, now=MAX_STRAND_SECONDS)
     world.hold(2, now=0)
+    heads = {strand.last for strand in world.made}
     world.keep(world.strands.close())
     closes = [meta for kind, meta in world.records if kind == "session.close"]
-    assert closes == [SessionCloseMeta(records=2, reason="shutdown")] * 3
+    assert {meta.last for meta in closes} == heads
+    assert {(meta.records, meta.reason) for meta in closes} == {(2, "shutdown")}
+    assert len(closes) == 3
     assert len(world.strands) == 0
+
+
+def test_the_heads_are_those_closed_since_the_last_time_and_those_open() -> None:
+    """Each with its count and the hash of its last header; closed ones are named once."""
+    world = World(tell_closed=True)
+    idle = world.hold(1, now=0)
+    world.strands.release(idle, now=0)
+    busy = world.hold(2, now=0)
+    world.keep(world.strands.sweep(now=200))
+    assert world.strands.closed == 1
+    closed, open_ = world.strands.heads()
+    assert closed == StrandHead(uuid.UUID(int=1), idle.strand.epoch, 2, idle.strand.last, open=False)
+    assert open_ == StrandHead(uuid.UUID(int=2), busy.strand.epoch, 1, busy.strand.last, open=True)
+    assert world.strands.heads() == [open_]
+    assert world.strands.closed == 0
+
+
+def test_nobody_keeps_closed_strands_where_nobody_asks() -> None:
+    """Without heartbeats the list would only grow."""
+    world = World()
+    world.strands.release(world.hold(1, now=0), now=0)
+    world.keep(world.strands.sweep(now=200))
+    assert world.strands.closed == 0
+    assert world.strands.heads() == []

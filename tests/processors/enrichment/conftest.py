@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import re
@@ -29,6 +30,7 @@ from tachograph.schemas.event import (
     Trace,
     event_uid,
 )
+from tachograph.schemas.heartbeat import BootCertificate, Heartbeat
 from tachograph.schemas.masked import masked_event_adapter
 from tachograph.schemas.payload import (
     ApprovalMeta,
@@ -38,6 +40,7 @@ from tachograph.schemas.payload import (
     DecisionMeta,
     ExchangeError,
     HeaderField,
+    HeartbeatMeta,
     Meta,
     PolicyDecision,
     RequestContext,
@@ -67,7 +70,11 @@ _KINDS = {
     DecisionMeta: (EventType.DECISION, Direction.REQUEST),
     SessionOpenMeta: (EventType.SESSION_OPEN, Direction.NONE),
     SessionCloseMeta: (EventType.SESSION_CLOSE, Direction.NONE),
+    HeartbeatMeta: (EventType.HEARTBEAT, Direction.NONE),
 }
+
+_OWN = frozenset({EventType.SESSION_OPEN, EventType.SESSION_CLOSE, EventType.HEARTBEAT})
+"""What the gateway says of itself: of no exchange."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,7 @@ class Records:
         self, meta: Meta, protocol: Protocol | None, body: bytes | None, **fields: Any
     ) -> MaskedRecord:
         kind, direction = _KINDS[type(meta)]
-        exchange = None if kind in {EventType.SESSION_OPEN, EventType.SESSION_CLOSE} else EXCHANGE
+        exchange = None if kind in _OWN else EXCHANGE
         header: dict[str, Any] = {
             "uid": event_uid(SESSION, EPOCH, self.seq),
             "type": kind,
@@ -203,6 +210,8 @@ def all_kinds(records: Records) -> tuple[MaskedRecord, ...]:
             SessionOpenMeta(version="0.1.0", config_digest="2" * 64, basis="trace"), None, None
         ),
         records.record(SessionCloseMeta(records=42, reason="idle"), None, None),
+        records.record(SessionCloseMeta(records=42, reason="idle", last="ab" * 32), None, None),
+        *_of_the_gateway(records),
         anonymous.response(
             None,
             "/c/nowhere/x",
@@ -230,6 +239,34 @@ def all_kinds(records: Records) -> tuple[MaskedRecord, ...]:
                 who.response(protocol, "/x", b"\x00\xff\xfe", trailers=(("grpc-status", "0"),)),
             ]
     return tuple(found)
+
+
+def _of_the_gateway(records: Records) -> tuple[MaskedRecord, MaskedRecord]:
+    """The first record of a boot, and a heartbeat."""
+    strand = {"session": str(SESSION), "epoch": str(EPOCH), "records": 7, "head": "ab" * 32, "open": True}
+    said = {"boot": str(EPOCH), "number": 3, "at": TS, "strands": [strand], "last": True}
+    certificate = {"boot": str(EPOCH), "key": base64.b64encode(bytes(32)).decode(), "issued": TS}
+    who = records.with_header(principal=Principal(id="gateway", kind=PrincipalKind.GATEWAY))
+    return (
+        who.record(
+            SessionOpenMeta(
+                version="0.1.0",
+                config_digest="2" * 64,
+                basis="boot",
+                boot=BootCertificate.model_validate(certificate),
+                boot_note="tachograph/boot/v1\n",
+            ),
+            None,
+            None,
+        ),
+        who.record(
+            HeartbeatMeta(
+                heartbeat=Heartbeat.model_validate(said), signature=base64.b64encode(bytes(64)).decode()
+            ),
+            None,
+            None,
+        ),
+    )
 
 
 _EFFECTS: tuple[Literal["allow", "deny", "approval"], ...] = ("allow", "deny", "approval")

@@ -18,7 +18,8 @@ from tachograph.processors.enrichment.tacho import (
     present,
 )
 from tachograph.schemas.canonical import canonical_json
-from tachograph.schemas.event import Protocol
+from tachograph.schemas.event import PrincipalKind, Protocol
+from tachograph.schemas.heartbeat import Heartbeat, boot_text
 from tachograph.schemas.payload import ChunkMeta
 
 
@@ -99,3 +100,18 @@ def test_an_approval_says_who_decided(approved_record: Any) -> None:
     assert (found["outcome"], found["waited_ms"], found["needs"][0]["group"]) == ("approved", 1000, "ops")
     assert (said["reviewer"], said["via"], said["comment"]) == ("ruth", "console", "fine, [EMAIL:ab12]")
     assert (said["shown"], said["grant_minutes"]) == ("f" * 64, 10)
+
+
+def test_what_a_gateway_signs_stands_whole(all_kinds: Any, events: Any) -> None:
+    """A heartbeat's canonical JSON and the certificate's can be made again from the document."""
+    told = [
+        (record.meta, events(record)[0]["unmapped"]["tacho"])
+        for record in all_kinds
+        if record.header.principal.kind is PrincipalKind.GATEWAY
+    ]
+    (opened, first), (beat, second) = told
+    assert boot_text(first["boot"]) == opened.boot.text()
+    assert first["boot_note"] == opened.boot_note
+    assert Heartbeat.model_validate(second["heartbeat"]) == beat.heartbeat
+    assert canonical_json(second["heartbeat"]) == canonical_json(beat.heartbeat.model_dump(mode="json"))
+    assert second["signature"] == beat.signature
