@@ -16,7 +16,8 @@ _meta: {type: internalusers, config_version: 2}
 admin: {hash: "$(hashed OPENSEARCH_ADMIN_PASSWORD)", reserved: true, backend_roles: [admin]}
 dashboards: {hash: "$(hashed DASHBOARDS_PASSWORD)", reserved: true}
 tachograph: {hash: "$(hashed OPENSEARCH_PASSWORD)", reserved: true}
+console: {hash: "$(hashed OPENSEARCH_CONSOLE_PASSWORD)", reserved: true}
 USERS
 
-unset OPENSEARCH_ADMIN_PASSWORD DASHBOARDS_PASSWORD OPENSEARCH_PASSWORD
+unset OPENSEARCH_ADMIN_PASSWORD DASHBOARDS_PASSWORD OPENSEARCH_PASSWORD OPENSEARCH_CONSOLE_PASSWORD
 exec "$home/opensearch-docker-entrypoint.sh" opensearch

@@ -22,6 +22,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 EXAMPLE = (ROOT / ".env.example").read_text()
 CONFIG = load_configuration((ROOT / "docker/tacho.yaml").read_text(), file="docker/tacho.yaml")
+CONSOLE = load_configuration((ROOT / "docker/console.yaml").read_text(), file="docker/console.yaml")
 
 # $NAME, ${NAME}, ${NAME:-default}, ${NAME:?message}; `$$` is a dollar for the container.
 VARIABLE = re.compile(r"\$(?:\$|\{([A-Z_]+)(?:(:-|:\?)([^}]*))?\}|([A-Z_]+))")
@@ -38,6 +39,7 @@ SERVICE = {
         "build": {"const": "."},
         "user": {"type": "string"},
         "read_only": {"type": "boolean"},
+        "init": {"const": True},
         "cap_drop": {"const": ["ALL"]},
         "cap_add": TEXT_LIST,
         "security_opt": {"const": ["no-new-privileges:true"]},
@@ -226,13 +228,14 @@ def test_engines_are_reached_from_inside_only() -> None:
 
 def test_key_files_are_seen_by_those_who_need_them() -> None:
     """The sink holds no key of the gateway; nobody but `setup` and the key tool writes there."""
+    read = dict.fromkeys(("ingress", "processor", "seal", "canary", "console"), "ro")
     having = {
         name: mode
         for name, service in SERVICES.items()
         for source, _, mode in mounts(service)
         if source == "keys"
     }
-    assert having == {"setup": "rw", "tacho": "rw", "ingress": "ro", "processor": "ro", "seal": "ro"}
+    assert having == {"setup": "rw", "tacho": "rw"} | read
     private = {
         name
         for name, service in SERVICES.items()
@@ -242,7 +245,7 @@ def test_key_files_are_seen_by_those_who_need_them() -> None:
     assert private == {"setup", "opensearch"}
 
 
-@pytest.mark.parametrize("name", ["ingress", "processor", "seal", "sink", "provision"])
+@pytest.mark.parametrize("name", ["ingress", "processor", "seal", "sink", "canary", "provision"])
 def test_each_part_finds_what_its_configuration_names(name: str) -> None:
     """Addresses are services, paths lie in mounts, secrets are in the environment."""
     service = SERVICES[name]
@@ -253,6 +256,7 @@ def test_each_part_finds_what_its_configuration_names(name: str) -> None:
         "processor": (CONFIG.keys.kek_file, CONFIG.keys.pseudonym_file, CONFIG.processor.data_dir),
         "seal": (CONFIG.keys.log_file,),
         "sink": (CONFIG.opensearch.ca_file,),
+        "canary": (CONFIG.keys.kek_file,),
         "provision": (CONFIG.opensearch.ca_file,),
     }[name]
     for path in wanted:
@@ -264,6 +268,24 @@ def test_each_part_finds_what_its_configuration_names(name: str) -> None:
     if name == "ingress":
         credentials = [one.credential for one in CONFIG.connections if one.credential is not None]
         assert {one.source.env for one in credentials} == set(environment)
+
+
+def test_the_console_finds_what_its_own_configuration_names() -> None:
+    """The same engines and key as the gateway's, a user of its own; people reach it where it says it is."""
+    service, told = SERVICES["console"], CONSOLE.console
+    assert told is not None
+    files = {target: source for source, target, _ in mounts(service)}
+    assert files["/etc/tachograph/tacho.yaml"] == "./docker/console.yaml"
+    for path in (CONSOLE.opensearch.ca_file, CONSOLE.keys.approvals_file, CONSOLE.identity.api_keys_file):
+        assert any(Path(path or "").is_relative_to(target) for target in files), path
+    assert CONSOLE.kafka == CONFIG.kafka
+    assert CONSOLE.opensearch.url == CONFIG.opensearch.url
+    assert CONSOLE.opensearch.index_prefix == CONFIG.opensearch.index_prefix
+    assert CONSOLE.keys.approvals_file == CONFIG.keys.approvals_file
+    assert CONSOLE.opensearch.password is not None
+    assert {CONSOLE.opensearch.password.env} == set(service["environment"])
+    assert service["ports"] == [f"{(told.public_url or '').removeprefix('http://')}:{told.listen.port}"]
+    assert told.metrics == CONFIG.ingress.metrics
 
 
 def test_the_configuration_points_at_the_services() -> None:
