@@ -11,7 +11,7 @@ import typer
 from tachograph.cli import settings
 from tachograph.cli.output import console, note, print_json, table
 from tachograph.cli.settings import ConfigOption, JsonOption
-from tachograph.cli.story import line
+from tachograph.cli.story import told
 
 if TYPE_CHECKING:
     from tachograph.cli.documents import Documents
@@ -70,7 +70,7 @@ def show(
         print_json(found)
         return
     columns = ("time (UTC)", "", "connection", "what", "status", "numbers", "text")
-    table(columns, [astuple(line(source)) for source in found], empty=_NOTHING_YET)
+    table(columns, [astuple(one) for one in told(found)], empty=_NOTHING_YET)
     if len(found) >= documents.max_hits:
         note(f"The first {documents.max_hits} events; narrow it down with `tacho search`.")
 
@@ -89,8 +89,8 @@ def search(
         print_json({"total": total, "hits": found})
         return
     rows = [
-        (source.get("unmapped", {}).get("tacho", {}).get("session", "")[:8], *astuple(line(source)))
-        for source in found
+        (source.get("unmapped", {}).get("tacho", {}).get("session", "")[:8], *astuple(one))
+        for source, one in zip(found, told(found), strict=True)
     ]
     columns = ("session", "time (UTC)", "", "connection", "what", "status", "numbers", "text")
     table(columns, rows, empty=f"Nothing matches. All sessions: tacho sessions. ({query})")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-__all__ = ["Line", "line"]
+__all__ = ["Line", "line", "told"]
 
 _ARROWS = {"request": "→", "response": "←", "session.open": "┌", "session.close": "└", "decision": "?"}
 _EFFECTS = {"allow": "allowed", "deny": "denied", "approval": "needs approval"}
@@ -39,6 +39,27 @@ def line(source: Mapping[str, Any]) -> Line:
         numbers=_numbers(source, tacho),
         text=_shorten(_text(source, tacho)),
     )
+
+
+def told(sources: Iterable[Mapping[str, Any]]) -> list[Line]:
+    """The lines of several documents. A decision says what the request of its exchange asks for."""
+    documents = list(sources)
+    asked = {
+        _exchange(source): line(source).what
+        for source in documents
+        if source.get("unmapped", {}).get("tacho", {}).get("type") == "request"
+    }
+    return [_named(source, asked) for source in documents]
+
+
+def _named(source: Mapping[str, Any], asked: Mapping[str, str]) -> Line:
+    tacho, found = source.get("unmapped", {}).get("tacho", {}), line(source)
+    what = asked.get(_exchange(source)) if tacho.get("type") == "decision" and not tacho.get("tool") else None
+    return replace(found, what=what) if what else found
+
+
+def _exchange(source: Mapping[str, Any]) -> str:
+    return str(source.get("unmapped", {}).get("tacho", {}).get("exchange") or "")
 
 
 def _what(source: Mapping[str, Any], tacho: Mapping[str, Any], kind: str) -> str:

@@ -25,7 +25,7 @@ from rich.text import Text
 from tachograph.cli.errors import WrongUse
 from tachograph.cli.output import console, note, print_json, ready, table
 from tachograph.cli.settings import JsonOption, default_home
-from tachograph.cli.story import line
+from tachograph.cli.story import told
 
 __all__ = ["patience", "register", "tell_story"]
 
@@ -180,7 +180,7 @@ def tell_story(decisions: Any, file: Path) -> None:
     """What was held, in the words of `tacho show`, and where the rest of the session is told."""
     columns = ("time (UTC)", "", "connection", "what", "status", "numbers", "text")
     console().print("\nWho asked, who decided, what came of it:")
-    table(columns, [astuple(line(document)) for document in decisions.story], empty="Nothing was held.")
+    table(columns, [astuple(one) for one in told(decisions.story)], empty="Nothing was held.")
     text = f"the whole session  tacho show {decisions.session[:8]} --config {file}"
     console().print(text, markup=False, soft_wrap=True)
 

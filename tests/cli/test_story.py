@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.cli.story import MAX_TEXT, line
+from tachograph.cli.story import MAX_TEXT, line, told
 
 
 def _document(tacho: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -160,3 +160,15 @@ def test_a_refused_tool_call_names_tool_policy_and_arguments() -> None:
         )
     )
     assert (told.what, told.status, told.text) == ("tool rm", "deny by no-rm", '{"path": "/"}')
+
+
+def test_a_decision_names_what_was_decided() -> None:
+    """The tool that the request calls, not the path that all MCP calls have; its own where it has one."""
+    path = {"http_request": {"http_method": "POST", "url": {"path": "/mcp"}}}
+    call = {"type": "request", "exchange": "1", "rpc_method": "tools/call", "tool": "rm"}
+    request = _document(call, **path)
+    decision = _document({"type": "decision", "exchange": "1"}, **path)
+    other = _document({"type": "decision", "exchange": "2"}, **path)
+    answer = _document({"type": "decision", "exchange": "1", "tool": "send"}, **path)
+    whats = [one.what for one in told([request, decision, other, answer])]
+    assert whats == ["tools/call rm", "tools/call rm", "POST /mcp", "tool send"]
