@@ -1,1 +1,1 @@
-"""The approvals topic as readers and writers meet it: one tail, one pen. Events mean what the schemas say."""
+"""The approvals topic for readers and writers: one tail, one pen, one view. What events mean, schemas say."""

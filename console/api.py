@@ -14,6 +14,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tachograph.approvals.view import approval_view, grant_view
 from tachograph.console.bearer import Bearer
 from tachograph.console.errors import Away, BadRequest, ConsoleError, NotThere
 from tachograph.console.forms import read_json
@@ -21,7 +22,6 @@ from tachograph.console.inbox import counted
 from tachograph.console.metrics import Metrics
 from tachograph.console.people import Person
 from tachograph.console.reviewing import Reviewing, Word
-from tachograph.console.views import api_approval, api_grant
 from tachograph.schemas.approval_book import Approval, State
 
 __all__ = ["Api", "problem"]
@@ -82,7 +82,7 @@ class Api:
     async def grants(self, request: Request) -> Response:
         person = await self._bearer.identify(request)
         self._check_fresh()
-        return _json({"grants": [api_grant(grant) for grant, _ in self._reviewing.grants(person)]})
+        return _json({"grants": [grant_view(grant) for grant, _ in self._reviewing.grants(person)]})
 
     async def revoke(self, request: Request) -> Response:
         person = await self._bearer.identify(request)
@@ -113,7 +113,7 @@ class Api:
         document = None
         if approval.state(now) is State.PENDING:
             document = await self._reviewing.document(approval)
-        return api_approval(approval, now, document=document)
+        return approval_view(approval, now_ms=now, document=document)
 
 
 def problem(error: ConsoleError) -> Response:

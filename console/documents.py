@@ -10,7 +10,6 @@ import hashlib
 import ssl
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,12 @@ from urllib.parse import quote
 import httpx
 import orjson
 
+from tachograph.approvals.view import Stored
 from tachograph.console.errors import Away, OperatorError
 from tachograph.console.kafka_settings import read_secret
 from tachograph.schemas.config import OpenSearch
 
-__all__ = ["MAX_EARLIER", "MAX_PARTS", "Documents", "Stored"]
+__all__ = ["MAX_EARLIER", "MAX_PARTS", "Documents"]
 
 ASK_SECONDS = 5.0
 MAX_DOCUMENT_BYTES = 4 << 20
@@ -33,14 +33,6 @@ MAX_EARLIER = 12
 MAX_PARTS = 16
 """How many further pieces of a long body are shown."""
 TACHO = "unmapped.tacho"
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """One document: its digest, SHA-256 in hex over the stored bytes, and what it says."""
-
-    digest: str
-    source: Mapping[str, Any] = field(repr=False)
 
 
 class Documents:

@@ -12,8 +12,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from tachograph.approvals.view import Stored
 from tachograph.console.browser import Browser
-from tachograph.console.documents import Stored
 from tachograph.console.errors import Away, BadRequest, Conflict, ConsoleError
 from tachograph.console.forms import read_form
 from tachograph.console.metrics import Metrics

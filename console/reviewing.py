@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tachograph.approvals.view import Stored
 from tachograph.console.desk import Desk
-from tachograph.console.documents import Documents, Stored
+from tachograph.console.documents import Documents
 from tachograph.console.errors import BadRequest, Conflict, NotThere
 from tachograph.console.people import Person
 from tachograph.schemas.approval import MAX_COMMENT, Decided, Revoked

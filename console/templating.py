@@ -9,7 +9,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
-from tachograph.console.views import moment, span, visible
+from tachograph.approvals.view import moment
+from tachograph.console.views import span, visible
 
 __all__ = ["Templates"]
 

@@ -1,4 +1,4 @@
-"""What is shown of an approval and of masked documents; pure. All of it is text that the templates escape.
+"""What is shown of masked documents; pure. All of it is text that the templates escape.
 
 What an agent wrote could be made to look like something else: characters that cannot be seen, or that turn
 the direction of writing, are shown by their number.
@@ -9,22 +9,15 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-
-from tachograph.console.documents import Stored
-from tachograph.schemas.approval_book import Approval, Counted, Grant
 
 __all__ = [
     "MAX_SHOWN",
     "Event",
     "RequestView",
-    "api_approval",
-    "api_grant",
     "event_view",
-    "moment",
     "request_view",
     "span",
     "visible",
@@ -45,11 +38,6 @@ def visible(text: str) -> str:
         char if char in "\n\t" or unicodedata.category(char) not in _HIDDEN else f"⟨U+{ord(char):04X}⟩"
         for char in text
     )
-
-
-def moment(millis: int) -> str:
-    """RFC 3339 in UTC, to the second."""
-    return datetime.fromtimestamp(millis / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def span(millis: int) -> str:
@@ -144,59 +132,6 @@ def event_view(source: Mapping[str, Any]) -> Event:
         outcome=str(code) if code is not None else verdict,
         text=_line(said or _text(tacho, "body") or _text(tacho, "reason")),
     )
-
-
-# -- the JSON API's words ------------------------------------------------------------------------------
-
-
-def api_approval(approval: Approval, now_ms: int, *, document: Stored | None) -> dict[str, Any]:
-    """An approval as programs read it; the same shape as `tacho approvals --json`."""
-    asked = approval.requested
-    lacking = dict(approval.missing())
-    return {
-        "id": str(approval.id),
-        "state": approval.state(now_ms).value,
-        "connection": asked.connection,
-        "protocol": asked.protocol.value,
-        "requester": asked.requester.model_dump(mode="json"),
-        "session": str(asked.session),
-        "exchange": str(asked.exchange),
-        "record": str(asked.record),
-        "needs": [need.model_dump(mode="json") | {"missing": lacking.get(need, 0)} for need in asked.needs],
-        "asked": moment(approval.opened_ms),
-        "expires": moment(approval.expires_ms),
-        "request_digest": asked.request_digest,
-        "max_grant_minutes": asked.max_grant_minutes,
-        "decisions": [_api_decision(each) for each in (*approval.decisions, *approval.voids)],
-        "document": None if document is None else document.source,
-        "shown": None if document is None else document.digest,
-    }
-
-
-def api_grant(grant: Grant) -> dict[str, Any]:
-    """A grant in force as programs read it."""
-    return {
-        "approval": str(grant.approval),
-        "requester": grant.requester.model_dump(mode="json"),
-        "connection": grant.connection,
-        "groups": [need.group for need in grant.needs],
-        "since": moment(grant.since_ms),
-        "until": moment(grant.until_ms),
-    }
-
-
-def _api_decision(counted: Counted) -> dict[str, Any]:
-    decided = counted.decided
-    return {
-        "verdict": decided.verdict,
-        "reviewer": decided.reviewer.principal.model_dump(mode="json"),
-        "via": decided.reviewer.via,
-        "comment": decided.comment,
-        "at": moment(counted.at_ms),
-        "shown": decided.shown,
-        "grant_minutes": decided.grant_minutes,
-        "void": counted.void.value if counted.void else None,
-    }
 
 
 # -- small things --------------------------------------------------------------------------------------

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from tachograph.approvals.errors import LogFull
 from tachograph.approvals.pen import Pen
 from tachograph.approvals.tail import Entry, Tail
-from tachograph.cli.approvals.view import approval_view, grant_view
+from tachograph.approvals.view import Stored, approval_view, grant_view
 from tachograph.cli.documents import Documents
 from tachograph.cli.errors import PartDown, Refused
 from tachograph.cli.settings import Settings
@@ -152,7 +155,8 @@ class LocalDesk:
     def _view(self, approval: Approval) -> dict[str, Any]:
         uid = str(approval.requested.record)
         hits = list(self._documents.scan(self._documents.events, {"ids": {"values": [uid]}}))
-        document = self._documents.source(hits[0]["_index"], uid) if hits else None
+        data = self._documents.source(hits[0]["_index"], uid) if hits else None
+        document = None if data is None else Stored(hashlib.sha256(data).hexdigest(), orjson.loads(data))
         return approval_view(approval, now_ms=_now_ms(), document=document)
 
     def _wait(self, ready: Callable[[], bool]) -> None:

@@ -1,97 +1,39 @@
-"""One shape of an approval for programs and people."""
+"""What waits, in a line."""
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from typing import Any
 
-import orjson
+from tachograph.cli.approvals.view import columns, row
 
-from tachograph.cli.approvals.view import approval_view, columns, grant_view, row
-from tachograph.schemas.approval import Decided, Need, Requested, Reviewer
-from tachograph.schemas.approval_book import Approval, ApprovalBook
-from tachograph.schemas.event import Principal, PrincipalKind, Protocol
-
-T0 = 1_790_000_000_000
-DOCUMENT = orjson.dumps(
-    {
+VIEW: dict[str, Any] = {
+    "id": "00000000-0000-0000-0000-000000000007",
+    "asked": "2026-09-21T14:13:20Z",
+    "expires": "2026-09-21T14:23:20Z",
+    "requester": {"id": "bot"},
+    "connection": "files",
+    "needs": [
+        {"group": "ops", "reason": "why ops", "missing": 1},
+        {"group": "dba", "reason": "why dba", "missing": 2},
+        {"group": "law", "reason": "", "missing": 0},
+    ],
+    "document": {
         "http_request": {"http_method": "DELETE", "url": {"path": "/files/7"}},
         "unmapped": {"tacho": {"type": "request", "protocol": "http", "body": "[EMAIL:1]"}},
-    }
-)
+    },
+}
 
 
-def book(*groups: str) -> ApprovalBook:
-    uid = uuid.UUID(int=7)
-    made = ApprovalBook()
-    asked: dict[str, Any] = dict.fromkeys(("approval", "exchange", "session", "record", "instance"), uid)
-    asked |= dict.fromkeys(("request_digest", "scope_digest", "policy_digest"), "a" * 64)
-    made.add(
-        Requested(
-            **asked,
-            at=T0,
-            connection="files",
-            protocol=Protocol.HTTP,
-            requester=Principal(id="bot", kind=PrincipalKind.API_KEY),
-            needs=tuple(Need(group=group, reason=f"why {group}") for group in groups),
-            wait_seconds=600,
-        ),
-        T0,
-    )
-    return made
-
-
-def approved(made: ApprovalBook, **fields: Any) -> Approval:
-    who = Reviewer(principal=Principal(id="ruth", kind=PrincipalKind.GATEWAY), groups=("ops",), via="local")
-    values: dict[str, Any] = {"request_digest": "a" * 64, "shown": "b" * 64, "comment": "go on"} | fields
-    event = Decided(
-        approval=uuid.UUID(int=7), at=T0, decision=uuid.uuid4(), verdict="approve", reviewer=who, **values
-    )
-    made.add(event, T0 + 1000)
-    return one(made)
-
-
-def one(made: ApprovalBook) -> Approval:
-    (found,) = made.approvals()
-    return found
-
-
-def test_what_waits_says_what_it_is_and_who_is_missing() -> None:
-    """The masked document, its digest, what is lacking, and when it ends."""
-    view = approval_view(one(book("ops", "dba")), now_ms=T0, document=DOCUMENT)
-    assert view["shown"] == hashlib.sha256(DOCUMENT).hexdigest()
-    assert view["document"] == orjson.loads(DOCUMENT)
-    assert (view["state"], view["expires"]) == ("pending", "2026-09-21T14:23:20Z")
-    line = dict(zip(columns, row(view), strict=True))
+def test_a_line_says_what_it_is_and_who_is_missing() -> None:
+    """The action and its masked text, what is lacking, when it ends."""
+    line = dict(zip(columns, row(VIEW), strict=True))
+    assert (line["id"], line["who"], line["ends (UTC)"]) == ("00000000", "bot", "14:23:20")
     assert line["what"] == "DELETE /files/7"
-    assert line["needs"] == "1 of ops, 1 of dba"
+    assert line["needs"] == "1 of ops, 2 of dba"
     assert line["why"] == "why ops; why dba"
     assert line["text"] == "[EMAIL:1]"
 
 
 def test_what_is_not_masked_yet_cannot_be_shown() -> None:
     """There is nothing to approve on the strength of."""
-    view = approval_view(one(book("ops")), now_ms=T0, document=None)
-    assert (view["shown"], view["document"]) == (None, None)
-    assert "(not masked yet)" in row(view)
-
-
-def test_void_decisions_are_shown_as_void() -> None:
-    """An auditor sees who tried, and why it did not count."""
-    view = approval_view(approved(book("ops"), shown=None), now_ms=T0, document=None)
-    (said,) = view["decisions"]
-    assert (said["void"], said["reviewer"]["id"], said["via"]) == (
-        "approved without the masked document",
-        "ruth",
-        "local",
-    )
-
-
-def test_a_grant_says_for_whom_and_until_when() -> None:
-    """Half an hour from the decision, by the log's time."""
-    (grant,) = [approved(made := book("ops"), grant_minutes=30).grant(T0 + 1000)]
-    assert list(made.grants(T0 + 1000)) == [grant]
-    assert grant is not None
-    view = grant_view(grant)
-    assert (view["requester"]["id"], view["until"]) == ("bot", "2026-09-21T14:43:21Z")
+    assert "(not masked yet)" in row(VIEW | {"document": None})
