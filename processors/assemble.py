@@ -37,6 +37,8 @@ class Piece:
     header: Header
     meta: Meta
     body: bytes
+    salt_key: bytes | None = None
+    """What the salts of its documents follow from; None where it was not opened by its strand's key."""
 
     def __repr__(self) -> str:
         return f"Piece(offset={self.offset}, uid={self.header.uid}, body=<{len(self.body)} bytes>)"

@@ -21,7 +21,7 @@ from tachograph.processors.keyfile import read_key
 from tachograph.processors.keys_cache import KeysReader, KeyTable
 from tachograph.processors.maskers import build_maskers
 from tachograph.processors.masking.masker import Part
-from tachograph.processors.unseal import open_payload, parse_record
+from tachograph.processors.unseal import open_piece, parse_record
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.keys import KeyEncryptionKey
 from tachograph.schemas.payload import RequestMeta, ResponseMeta
@@ -89,8 +89,7 @@ def _window(config: Configuration, *, base: Path, since_s: float, tally: Tally) 
 
 def _opened(message: Message, table: KeyTable) -> Piece:
     record = parse_record(message.value())
-    payload = open_payload(record, table.cipher)
-    return Piece(message.offset() or 0, record.header, payload.meta, payload.body)
+    return open_piece(record, message.offset() or 0, table.cipher)
 
 
 def _wait_for(keys: KeysReader) -> None:

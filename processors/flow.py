@@ -30,7 +30,7 @@ from tachograph.processors.pipeline import REQUEST_UNKNOWN, Pipeline, Told
 from tachograph.processors.publish import Publisher
 from tachograph.processors.recent import Recent
 from tachograph.processors.record import Emitted
-from tachograph.processors.unseal import open_payload, parse_record
+from tachograph.processors.unseal import open_piece, parse_record
 from tachograph.schemas.envelope import SealedRecord
 from tachograph.schemas.payload import DecisionMeta, RequestMeta, ResponseMeta
 from tachograph.schemas.topics import Topics
@@ -206,11 +206,10 @@ class Flow:
     async def _opened(self, record: SealedRecord, offset: int) -> Piece:
         table = self._parts.keys.table
         try:
-            payload = open_payload(record, table.cipher)
+            return open_piece(record, offset, table.cipher)
         except KeyMissing as missing:
             await self._wait_for_key(missing)
-            payload = open_payload(record, table.cipher)
-        return Piece(offset, record.header, payload.meta, payload.body)
+        return open_piece(record, offset, table.cipher)
 
     async def _wait_for_key(self, missing: KeyMissing) -> None:
         """Return when the key may be there; raises `missing` when the topic does not have it."""

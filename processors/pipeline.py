@@ -12,16 +12,17 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from tachograph.processors.assemble import Piece, Ready
 from tachograph.processors.errors import Poisoned
 from tachograph.processors.facts import Unmaskable, content_of, meta_parts, stub_meta, with_masked
 from tachograph.processors.masking.carried import NOTHING, Carried, Masked
 from tachograph.processors.masking.masker import MaskedPart, Part, Span
-from tachograph.processors.record import Emitted, MaskedRecord
+from tachograph.processors.record import Emitted, MaskedRecord, Salts
 from tachograph.processors.slices import slices
 from tachograph.processors.unknown_request import REQUEST_UNKNOWN, REQUEST_WITHHELD, without_request
+from tachograph.schemas.commitments import message_key, removed_block
 from tachograph.schemas.payload import RequestMeta, ResponseMeta
 from tachograph.schemas.topics import MAX_RECORD_BYTES
 
@@ -107,12 +108,16 @@ class Pipeline:
         *,
         count_withheld: Callable[[str], None] = lambda _: None,
         by_registry: Callable[[str | None, str | None], Masks | None] = lambda _, __: None,
+        message_secret: bytes | None = None,
     ) -> None:
-        """`by_registry` has the masker of a connection in a registry; None where `masker_for` has it."""
+        """`by_registry` has the masker of a connection in a registry; None where `masker_for` has it. The
+        salts of messages follow from `message_secret`; without it no document has one.
+        """
         self._masker_for = masker_for
         self._enrich = enrich
         self._count_withheld = count_withheld
         self._by_registry = by_registry
+        self._message_secret = message_secret
         self._named: dict[tuple[str | None, str | None], Named] = {}
 
     def run(
@@ -123,7 +128,7 @@ class Pipeline:
         Messages whose uid is `known` are left out; every other byte is the same whatever is known. `carried`
         is what the request of this answer held: by it the answer is masked too.
         """
-        *chunks, closing = self._masked(ready, carried)
+        *chunks, closing = (self._salted(one, ready.piece.salt_key) for one in self._masked(ready, carried))
         told = self._events(closing.record, known)
         records = [chunk.record for chunk in chunks]
         if told[0].apart:  # then the text of the chunks would only say it again
@@ -133,6 +138,12 @@ class Pipeline:
             if record.withheld is not None:
                 self._count_withheld(record.withheld)
         return Told((*before, *told), _for_the_answer(ready, closing))
+
+    def _salted(self, one: _Masked, key: bytes | None) -> _Masked:
+        if key is None or self._message_secret is None:
+            return one
+        salts = Salts(key, message_key(self._message_secret, str(one.record.header.session)))
+        return replace(one, record=replace(one.record, salts=salts))
 
     def masked(self, ready: Ready) -> Iterator[MaskedRecord]:
         """The masked records: the chunks in order, then the record that closes them."""
@@ -247,8 +258,16 @@ def _masked_record(piece: Piece, named: Named, texts: _Texts) -> _Masked:
         decoded_len=body.decoded_len if body else 0,
         masked=dict(sorted(spans.items())),
         ruleset=named.digest,
+        removed=_commitments(piece, told),
     )
     return _Masked(record, body.spans if body else (), told.found)
+
+
+def _commitments(piece: Piece, told: Masked) -> dict[str, Any]:
+    if piece.salt_key is None:
+        return {}
+    found = [(one.type, one.pseudonym, one.value) for one in told.removed]
+    return removed_block(found, piece.salt_key, str(piece.header.uid))
 
 
 def _text(piece: Piece, body: MaskedPart | None, withheld: str | None) -> bytes | None:
@@ -283,4 +302,4 @@ def _ever_smaller(record: MaskedRecord) -> Iterator[MaskedRecord]:
     yield record
     smaller = replace(record, body=None, withheld=TOO_LARGE)
     yield smaller
-    yield replace(smaller, meta=stub_meta(record.meta))
+    yield replace(smaller, meta=stub_meta(record.meta), removed={})

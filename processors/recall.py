@@ -16,7 +16,7 @@ from tachograph.processors.asking import asked
 from tachograph.processors.assemble import Assembler, Piece, Ready
 from tachograph.processors.errors import BrokerFault, Poisoned
 from tachograph.processors.lanes import Place
-from tachograph.processors.unseal import open_payload, parse_record
+from tachograph.processors.unseal import open_piece, parse_record
 from tachograph.schemas.envelope import MAX_HEADER_BYTES
 from tachograph.schemas.event import Direction
 from tachograph.schemas.payload import RequestMeta, ResponseMeta
@@ -98,10 +98,9 @@ class Recall:
             header = record.header
             if header.exchange != answer.header.exchange or header.direction is not Direction.REQUEST:
                 return None
-            payload = open_payload(record, self._cipher_for)
+            return open_piece(record, message.offset() or 0, self._cipher_for)
         except Poisoned:
             return None
-        return Piece(message.offset() or 0, header, payload.meta, payload.body)
 
     @staticmethod
     def _pass_time(assembler: Assembler, value: bytes) -> None:

@@ -7,13 +7,30 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
+from tachograph.schemas.commitments import document_salt
 from tachograph.schemas.event import Header
 from tachograph.schemas.payload import Meta
 
-__all__ = ["Emitted", "MaskedRecord"]
+__all__ = ["Emitted", "MaskedRecord", "Salts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Salts:
+    """Keys of the salts of one record's documents: of those of its strand, and of its session's messages."""
+
+    strand: bytes = field(repr=False)
+    messages: bytes = field(repr=False)
+
+    def of(self, uid: uuid.UUID) -> str:
+        """The salt of a document that stands for the record or a part of it."""
+        return document_salt(self.strand, str(uid))
+
+    def of_message(self, uid: uuid.UUID) -> str:
+        """The salt of a message, the same whichever request carried it."""
+        return document_salt(self.messages, str(uid))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +52,9 @@ class MaskedRecord:
     """Digest of the rules that masked it."""
     text_in: Literal["messages"] | None = None
     """Where the text of a `chunk` record stands that has no body of its own."""
+    removed: Mapping[str, Any] = field(default_factory=dict)
+    """Commitments to the values that were taken out, as the document has them."""
+    salts: Salts | None = None
 
     def __repr__(self) -> str:
         size = None if self.body is None else len(self.body)

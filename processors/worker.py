@@ -120,6 +120,7 @@ class Worker:
             enrich,
             by_registry=self._registries.masker if self._registries else lambda _, __: None,
             count_withheld=lambda reason: self.metrics.withheld.labels(reason).inc(),
+            message_secret=pseudonym_key,
         )
         self._slot = Slot(self._data)
         self._attempts = Attempts(self._data, slot=self._slot.number)

@@ -40,7 +40,7 @@ def enrich(record: MaskedRecord, *, known: Container[uuid.UUID] = frozenset()) -
             return tuple(_documents(record, facts(record), known))
         except Exception as error:  # noqa: BLE001 - a record that our own mistake hides would be a lost one
             problem = type(error).__name__
-    return (_bare(record.header, f"only the header could be told ({problem})"),)
+    return (_bare(record, f"only the header could be told ({problem})"),)
 
 
 def _unread(_: MaskedRecord) -> Facts:
@@ -64,11 +64,11 @@ def _documents(record: MaskedRecord, facts: Facts, known: Container[uuid.UUID]) 
     apart = bool(links)
     yield Emitted(header.uid, header.session, header.type.value, index_day(day), value, apart)
     for index, piece in enumerate(parts, start=1):
-        yield _part(header, time, index, len(parts), piece)
+        yield _part(record, time, (index, len(parts)), piece)
     for link in links:
         name = message_uid(header.session, header.connection or "", day.isoformat(), link.hash)
         if name not in known:
-            yield from _message(header, link, name, day_start_ms(time))
+            yield from _message(record, link, name, day_start_ms(time))
 
 
 def _text(record: MaskedRecord, facts: Facts) -> str:
@@ -104,13 +104,15 @@ def _dump(event: dict[str, Any], *, body_parts: int) -> bytes:
     return orjson.dumps(event)
 
 
-def _part(header: Header, time: int, index: int, count: int, body: str) -> Emitted:
-    uid = uuid.uuid5(_PARTS, f"{header.uid}/{index}")
-    event = part_event(header, uid, time, place=(index, count), body=body)
-    return _emit(event, header, uid, "part")
+def _part(record: MaskedRecord, time: int, place: tuple[int, int], body: str) -> Emitted:
+    header = record.header
+    uid = uuid.uuid5(_PARTS, f"{header.uid}/{place[0]}")
+    event = part_event(header, uid, time, place=place, body=body)
+    return _emit(event, header, uid, "part", record.salts.of(uid) if record.salts else None)
 
 
-def _message(header: Header, link: Link, name: uuid.UUID, time: int) -> Iterator[Emitted]:
+def _message(record: MaskedRecord, link: Link, name: uuid.UUID, time: int) -> Iterator[Emitted]:
+    header = record.header
     pieces = list(bounds.slices(decode(link.turn.canonical), bounds.BODY_BYTES))
     for index, body in enumerate(pieces):
         uid = name if index == 0 else uuid.uuid5(_PARTS, f"{name}/{index}")
@@ -120,7 +122,7 @@ def _message(header: Header, link: Link, name: uuid.UUID, time: int) -> Iterator
             tacho["part"] = {"of": str(name), "index": index, "count": len(pieces) - 1}
         elif len(pieces) > 1:
             tacho["body_parts"] = len(pieces) - 1
-        yield _emit(event, header, uid, "message")
+        yield _emit(event, header, uid, "message", record.salts.of_message(uid) if record.salts else None)
 
 
 def _is_chunked(record: MaskedRecord) -> bool:
@@ -129,10 +131,14 @@ def _is_chunked(record: MaskedRecord) -> bool:
     return isinstance(meta, RequestMeta | ResponseMeta) and meta.body.chunks > 0
 
 
-def _bare(header: Header, problem: str) -> Emitted:
+def _bare(record: MaskedRecord, problem: str) -> Emitted:
+    header = record.header
     event = bare_event(header, problem)
-    return _emit(event, header, header.uid, header.type.value)
+    salt = record.salts.of(header.uid) if record.salts else None
+    return _emit(event, header, header.uid, header.type.value, salt)
 
 
-def _emit(event: dict[str, Any], header: Header, uid: uuid.UUID, kind: str) -> Emitted:
+def _emit(event: dict[str, Any], header: Header, uid: uuid.UUID, kind: str, salt: str | None) -> Emitted:
+    if salt is not None:
+        event["unmapped"]["tacho"]["salt"] = salt
     return Emitted(uid, header.session, kind, index_day(day_of(event["time"])), orjson.dumps(event))

@@ -57,6 +57,8 @@ def masking_block(record: MaskedRecord) -> dict[str, Any]:
         masked=masked,
         withheld=clip(record.withheld, ID_BYTES) if record.withheld else None,
         body_len=record.decoded_len,
+        salt=record.salts.of(record.header.uid) if record.salts else None,
+        **record.removed,
     )
 
 

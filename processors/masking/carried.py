@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tachograph.processors.masking.findings import Finding
-from tachograph.processors.masking.parts import MaskedPart
+from tachograph.processors.masking.parts import MaskedPart, Removed
 from tachograph.processors.masking.propagate import MAX_VALUE, MIN_VALUE
 
 __all__ = ["NOTHING", "Carried", "Masked", "Secret", "carried", "carries"]
@@ -67,10 +67,11 @@ NOTHING = Carried()
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """The parts of one record, and what was found in them."""
+    """The parts of one record, what was found in them, and each value once that was taken out of them."""
 
     parts: tuple[MaskedPart, ...]
     found: Carried = NOTHING
+    removed: tuple[Removed, ...] = field(default=(), repr=False)
 
 
 def carried(findings: Iterable[Finding]) -> Carried:

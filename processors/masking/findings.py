@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tachograph.processors.masking.parts import Span
-from tachograph.processors.masking.pseudonyms import PseudonymKey
+from tachograph.processors.masking.parts import Removed, Span
+from tachograph.processors.masking.pseudonyms import PseudonymKey, shown
 from tachograph.processors.masking.splice import Patch
 from tachograph.processors.masking.views import Range
 
@@ -35,9 +35,11 @@ def _better(one: Finding, two: Finding) -> Finding:
     return max((one, two), key=lambda f: (f.priority, f.size, f.rule, f.type, f.value))
 
 
-def merged(findings: Sequence[Finding], key: PseudonymKey) -> tuple[list[Patch], list[Span]]:
-    """Patches and spans in order. A finding in several pieces shows its marker in the first, nothing in the
-    rest.
+def merged(
+    findings: Sequence[Finding], key: PseudonymKey
+) -> tuple[list[Patch], list[Span], dict[Removed, None]]:
+    """Patches and spans in order, and each value once that a marker stands for. A finding in several pieces
+    shows its marker in the first, nothing in the rest.
     """
     pieces = sorted(
         ((start, end, order == 0, finding)
@@ -46,6 +48,7 @@ def merged(findings: Sequence[Finding], key: PseudonymKey) -> tuple[list[Patch],
     )  # fmt: skip
     patches: list[Patch] = []
     spans: list[Span] = []
+    removed: dict[Removed, None] = {}
     group: list[tuple[int, int, bool, Finding]] = []
     end = -1
     for piece in [*pieces, None]:
@@ -54,27 +57,33 @@ def merged(findings: Sequence[Finding], key: PseudonymKey) -> tuple[list[Patch],
             end = max(end, piece[1])
             continue
         if group:
-            patch, span = _one(group, end, key)
+            patch, span, value = _one(group, end, key)
             patches.append(patch)
             spans.append(span)
+            if value is not None:
+                removed[value] = None
         if piece is not None:
             group, end = [piece], piece[1]
-    return patches, spans
+    return patches, spans, removed
 
 
-def _one(group: Sequence[tuple[int, int, bool, Finding]], end: int, key: PseudonymKey) -> tuple[Patch, Span]:
+def _one(
+    group: Sequence[tuple[int, int, bool, Finding]], end: int, key: PseudonymKey
+) -> tuple[Patch, Span, Removed | None]:
     first = [finding for _, _, leads, finding in group if leads]
     best = group[0][3]
     for finding in first or [piece[3] for piece in group]:
         best = _better(best, finding) if best in first or not first else finding
-    marker = key.marker(best.type, best.value) if first else b""
+    pseudonym = key.of(best.type, best.value) if first else None
+    marker = shown(best.type, pseudonym) if first else b""
     quote = (
         next((f.quote for _, _, _, f in group if f.quote), b"")
         if len(group) == 1 or _all_bare(group)
         else b""
     )
     start = group[0][0]
-    return Patch(start, end, marker, quote), Span(best.rule, best.type, start, end)
+    value = Removed(best.type, pseudonym, best.value) if first else None
+    return Patch(start, end, marker, quote), Span(best.rule, best.type, start, end), value
 
 
 def _all_bare(group: Sequence[tuple[int, int, bool, Finding]]) -> bool:

@@ -29,7 +29,7 @@ from tachograph.processors.masking.findings import (
 )
 from tachograph.processors.masking.limits import Clock, Deadline, Limits
 from tachograph.processors.masking.named import NamedValues
-from tachograph.processors.masking.parts import MaskedPart, Part, PartKind, Span
+from tachograph.processors.masking.parts import MaskedPart, Part, PartKind, Removed, Span
 from tachograph.processors.masking.prefilter import best_prefilter
 from tachograph.processors.masking.propagate import Haystack, Needle, components, haystacks, needles
 from tachograph.processors.masking.pseudonyms import PseudonymKey
@@ -141,7 +141,9 @@ class Masker:
         leaks = [self._leaks] if self._known else []
         if injected:
             leaks.append(Haystack(injected, Limits(needles=len(injected))))
-        return Masked(tuple(self._finished(work, leaks) for work in works), carried(found))
+        removed: dict[Removed, None] = {}
+        finished = tuple(self._finished(work, leaks, removed) for work in works)
+        return Masked(finished, carried(found), tuple(removed))
 
     def _guarded(self, work: _Work, step: Callable[[_Work, Deadline], None], deadline: Deadline) -> None:
         """Run one step of one part; whatever goes wrong withholds the part and nothing else."""
@@ -266,18 +268,20 @@ class Masker:
             deadline.check()
             work.add(_again(haystack, view), self._limits)
 
-    def _finished(self, work: _Work, leaks: Sequence[Haystack]) -> MaskedPart:
+    def _finished(self, work: _Work, leaks: Sequence[Haystack], removed: dict[Removed, None]) -> MaskedPart:
+        """The part as it goes out; what was taken out of it is added to `removed`."""
         result: list[MaskedPart] = []
 
         def step(work: _Work, _: Deadline) -> None:
             work.drop()
-            patches, spans = merged(tuple(work.findings), self._key)
+            patches, spans, gone = merged(tuple(work.findings), self._key)
             work.findings = {}
             data = spliced(work.content, patches, work.shape)
             if data is None:
                 raise Withheld("shape")
             if any(True for haystack in leaks for _ in haystack.find(data)):
                 raise Withheld(_KNOWN)
+            removed.update(gone)
             result.append(MaskedPart(work.part.name, data, None, len(work.content), tuple(spans)))
 
         self._guarded(work, step, Deadline.after(self._limits.seconds, self._clock))

@@ -1,6 +1,6 @@
-"""What goes into the masker and what comes out; no value that was masked can be read back from either."""
+"""What goes into the masker and what comes out; a value that was masked stands in `Removed` alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 PartKind = Literal["headers", "url", "body", "text", "json"]
@@ -32,6 +32,17 @@ class Span:
     type: str
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """One value that was taken out, and the pseudonym that its marker shows; for a commitment to it, and in
+    memory only.
+    """
+
+    type: str
+    pseudonym: str | None
+    value: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

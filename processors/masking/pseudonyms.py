@@ -73,5 +73,9 @@ class PseudonymKey:
 
     def marker(self, kind: str, value: bytes) -> bytes:
         """The replacement text, `[TYPE:keyid.hex]` or `[TYPE]`: safe in JSON, URL, header and SQL strings."""
-        pseudonym = self.of(kind, value)
-        return f"[{kind}:{pseudonym}]".encode() if pseudonym else f"[{kind}]".encode()
+        return shown(kind, self.of(kind, value))
+
+
+def shown(kind: str, pseudonym: str | None) -> bytes:
+    """The marker of a type and a pseudonym, or of a type alone."""
+    return f"[{kind}:{pseudonym}]".encode() if pseudonym else f"[{kind}]".encode()

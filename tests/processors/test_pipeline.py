@@ -16,6 +16,8 @@ from tachograph.processors.masking.masker import MaskedPart, Masker, Part, Pseud
 from tachograph.processors.masking.ruleset import Ruleset
 from tachograph.processors.pipeline import MAX_EVENT_BYTES, Enrich, Pipeline
 from tachograph.processors.record import Emitted, MaskedRecord
+from tachograph.processors.unseal import open_piece
+from tachograph.schemas.commitments import MAX_REMOVED, commitment, salt_key, value_salt
 from tachograph.schemas.envelope import open_sealed, parse_sealed
 from tachograph.schemas.event import Direction, Protocol
 from tachograph.schemas.payload import RequestMeta, decode_payload
@@ -372,3 +374,75 @@ def test_a_message_masked_otherwise_is_another_document(new_strand: Callable[...
     assert b"Zq9Pfoo77" in clear.value
     assert b"Zq9Pfoo77" not in masked.value
     assert clear.uid != masked.uid
+
+
+def opened(strand: Any, record: Any) -> Piece:
+    """As the worker opens one: with the key of its salts."""
+    return open_piece(parse_sealed(record.value), 0, lambda _: strand.cipher)
+
+
+def told_of(event: Any) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(event.value)["unmapped"]["tacho"]
+    return found
+
+
+def salted(message_secret: bytes = b"m" * 32) -> Pipeline:
+    return Pipeline(lambda _: MASKER, enrich, message_secret=message_secret)
+
+
+def test_every_document_has_a_salt_of_its_own(new_strand: Callable[..., Any]) -> None:
+    """Records, parts of long bodies and messages; the same on every run."""
+    strand = new_strand(connection="llm", protocol=Protocol.LLM)
+    said = b'{"model":"m","messages":[{"role":"user","content":"hi"}],"x":"%s"}' % (b"y " * 600_000)
+    record = strand.request(said, exchange=EXCHANGE, target="/v1/messages")
+    events = salted().run(Ready(opened(strand, record))).events
+    assert {event.type for event in events} == {"request", "part", "message"}
+    salts = [told_of(event)["salt"] for event in events]
+    assert len(set(salts)) == len(events)
+    assert salted().run(Ready(opened(strand, record))).events == events
+
+
+def test_a_messages_salt_does_not_follow_from_who_carried_it(new_strand: Callable[..., Any]) -> None:
+    """Two strands of one session tell it in the same bytes; another key of the pseudonyms in others."""
+    one = new_strand(connection="llm", protocol=Protocol.LLM)
+    two = new_strand(connection="llm", protocol=Protocol.LLM)
+    two.session = one.session
+    said = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
+    asked = [
+        (strand, strand.request(said, exchange=EXCHANGE, target="/v1/messages")) for strand in (one, two)
+    ]
+    first, second = (salted().run(Ready(opened(*item))).events for item in asked)
+    assert first[1] == second[1]
+    assert told_of(first[0])["salt"] != told_of(second[0])["salt"]
+    (_, other) = salted(b"o" * 32).run(Ready(opened(*asked[0]))).events
+    assert told_of(other)["salt"] != told_of(first[1])["salt"]
+
+
+def test_each_removed_value_is_committed_to_once(new_strand: Callable[..., Any]) -> None:
+    """Who has the strand's key can prove one value; its pseudonym is the one that its marker shows."""
+    strand = new_strand()
+    ready = Ready(
+        opened(strand, strand.request(b'{"password":"Zq9Pfoo77","again":"Zq9Pfoo77"}', exchange=EXCHANGE))
+    )
+    tacho = told_of(salted().run(ready).events[0])
+    (removed,) = tacho["removed"]
+    assert f"[{removed['type']}:{removed['pseudonym']}]" in tacho["body"]
+    salt = value_salt(salt_key(strand.cipher), tacho["uid"], 0)
+    assert removed["commit"] == commitment(salt, b"Zq9Pfoo77")
+    assert "removed_more" not in tacho
+
+
+def test_very_many_removed_values_have_a_root(new_strand: Callable[..., Any]) -> None:
+    """The document stays bounded and commits to all."""
+    strand = new_strand()
+    body = orjson.dumps([{"password": f"Zq9Pfoo{number}x"} for number in range(MAX_REMOVED + 50)])
+    tacho = told_of(salted().run(Ready(opened(strand, strand.request(body, exchange=EXCHANGE)))).events[0])
+    assert len(tacho["removed"]) == MAX_REMOVED
+    assert tacho["removed_more"]["count"] == MAX_REMOVED + 50
+
+
+def test_what_is_not_opened_by_its_key_has_no_commitments(new_strand: Callable[..., Any]) -> None:
+    """A trial run tells nothing that could be guessed from."""
+    strand = new_strand()
+    tacho = told_of(salted().run(request(strand, b'{"password":"Zq9Pfoo77"}')).events[0])
+    assert {"salt", "removed"} & set(tacho) == set()
