@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 WATCH_SECONDS = 2.0
+KEY_VARIABLE = "TACHO_KEY"
+"""A gateway key that speaks to the console in place of `tacho login`."""
 NameOption = Annotated[
     str | None,
     typer.Option(
@@ -153,13 +156,25 @@ def _desk(config: Any, *, url: str | None, name: str | None, groups: list[str] |
         desk: Desk = LocalDesk(told, operator(name, groups or []))
     else:
         from tachograph.cli.approvals.desk import ConsoleDesk
-        from tachograph.cli.login import current
 
-        desk = ConsoleDesk(url or _address(told), current(told).access_token)
+        desk = ConsoleDesk(url or _address(told), _credential(told))
     try:
         yield desk
     finally:
         desk.close()
+
+
+def _credential(told: Settings) -> str:
+    key = os.environ.get(KEY_VARIABLE, "")
+    if not key:
+        from tachograph.cli.login import current
+
+        return current(told).access_token
+    from tachograph.identity.api_keys import KEY_PATTERN
+
+    if not KEY_PATTERN.fullmatch(key):
+        raise WrongUse(f"{KEY_VARIABLE}: expected a gateway key, as `tacho keys create` prints it")
+    return key
 
 
 def _address(told: Settings) -> str:

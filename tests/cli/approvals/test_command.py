@@ -124,6 +124,22 @@ def test_grants_are_listed_and_ended(run: Any) -> None:
     }
 
 
+def test_a_gateway_key_speaks_in_place_of_a_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose provider speaks only SAML has no login here; a damaged key is refused, and not shown."""
+    file = str(make_home(tmp_path, randomness=os.urandom, now="2026-01-01T00:00:00Z").file)
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(
+        "tachograph.cli.approvals.desk.ConsoleDesk", lambda *told: asked.append(told) or Played()
+    )
+    arguments = ["approvals", "--console", "https://console.test", "--config", file]
+    key = f"tacho_abcdefgh_{'k' * 43}"
+    done = CliRunner().invoke(app, arguments, env={"TACHO_KEY": key})
+    assert (done.exit_code, asked) == (0, [("https://console.test", key)])
+    refused = CliRunner().invoke(app, arguments, env={"TACHO_KEY": f"{key}\n"})
+    assert isinstance(refused.exception, WrongUse)
+    assert "kkk" not in str(refused.exception)
+
+
 def test_without_a_console_or_a_name_nobody_is_asked(tmp_path: Path) -> None:
     """The message names both ways."""
     file = str(make_home(tmp_path, randomness=os.urandom, now="2026-01-01T00:00:00Z").file)
