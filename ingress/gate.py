@@ -10,18 +10,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Literal, Self
 
 from tachograph.ingress.admission import MAX_JUDGED_BODY, Asked, Decision, Effect, Holder, Judge, ToolUse
 from tachograph.ingress.errors import Ambiguous, BadRequest, JudgementFull, PolicyDenied
+from tachograph.schemas.connection import Connection
 from tachograph.schemas.payload import PolicyDecision
 
-__all__ = ["MAX_GROUPS", "MAX_WAITING_BYTES", "Gate", "Room", "Waiting", "check_length"]
+__all__ = ["MAX_GROUPS", "MAX_WAITING_BYTES", "Counted", "Gate", "Room", "Waiting", "check_length"]
 
 MAX_GROUPS = 128
 """Groups of one principal that the record of a decision names."""
 MAX_WAITING_BYTES = 256 << 20
 """Bodies that one worker holds in memory for a decision or an approval, all together."""
+
+Counted = Callable[[Connection, Literal["request", "tool_use"], Effect], None]
+"""Told of each decision of the policies: on which connection, on what, and which."""
 
 
 @dataclass(slots=True)
@@ -70,6 +74,7 @@ class Gate:
     ask: str
     """Whom an agent that is refused may ask; empty where nobody is named."""
     clock_ns: Callable[[], int] = time.perf_counter_ns
+    counted: Counted = lambda *_: None
 
     @property
     def needs_body(self) -> bool:
@@ -83,6 +88,7 @@ class Gate:
         """The decision, and what the record says about it."""
         begun = self.clock_ns()
         decision = self.judge.decide(self.asked)
+        self.counted(self.asked.connection, "request", decision.effect)
         return decision, self._facts(decision, begun)
 
     @property
@@ -96,6 +102,7 @@ class Gate:
             decision = Decision(Effect.DENY, (), problem, "", "", 0, malformed=True)
         else:
             decision = self.judge.decide_tool(self.asked, use)
+        self.counted(self.asked.connection, "tool_use", decision.effect)
         return decision, self._facts(decision, begun)
 
     def _facts(self, decision: Decision, begun: int) -> PolicyDecision:

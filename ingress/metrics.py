@@ -1,6 +1,9 @@
 """What one ingress process counts, for Prometheus. All names stand in this file; no label holds a payload.
 
 tacho_ingress_exchanges_total{connection,outcome}   ended exchanges; `outcome` is `ok` or an error code
+tacho_ingress_decisions_total{connection,protocol,on,effect}
+                                                    what policies decided: `on` is `request` or `tool_use`,
+                                                    `effect` is `allow`, `deny` or `approval`
 tacho_ingress_malformed_total                       what came in and was not HTTP; it has no record
 tacho_ingress_durable_seconds                       from sealing a request's piece to its being durable
 tacho_ingress_sessions_open                         strands that are open in this process
@@ -21,10 +24,14 @@ tacho_ingress_registry_refused                      releases that could not be u
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+
+from tachograph.ingress.admission import Effect
+from tachograph.schemas.connection import Connection
 
 __all__ = ["APPROVAL_GAUGES", "GAUGES", "REGISTRY_GAUGES", "Metrics"]
 
@@ -63,6 +70,14 @@ class Metrics:
         )
         self._outcomes: dict[tuple[str | None, str | None], Counter] = {}
         """Looked up once: both labels come from closed sets."""
+        self._decisions = Counter(
+            "tacho_ingress_decisions_total",
+            "Decisions of the policies, by what was decided on.",
+            ("connection", "protocol", "on", "effect"),
+            registry=self.registry,
+        )
+        self._decided: dict[tuple[str, str, Effect], Counter] = {}
+        """Looked up once: all labels come from closed sets."""
         self._malformed = Counter(
             "tacho_ingress_malformed_total", "What came in and was not HTTP.", registry=self.registry
         )
@@ -79,6 +94,14 @@ class Metrics:
         if counter is None:
             counter = self._exchanges.labels(connection or "-", outcome or "ok")
             self._outcomes[connection, outcome] = counter
+        counter.inc()
+
+    def decided(self, connection: Connection, on: Literal["request", "tool_use"], effect: Effect) -> None:
+        """The policies decided; that people are asked is a decision too, what they say is another matter."""
+        counter = self._decided.get((connection.name, on, effect))
+        if counter is None:
+            counter = self._decisions.labels(connection.name, connection.protocol.value, on, effect.value)
+            self._decided[connection.name, on, effect] = counter
         counter.inc()
 
     def malformed(self) -> None:

@@ -13,7 +13,7 @@ from tachograph.ingress.credentials import NO_CREDENTIAL, CredentialStore, Taken
 from tachograph.ingress.crossing import Onward
 from tachograph.ingress.errors import BadRequest, Forbidden, GatewayFault, IngressError, UnknownConnection
 from tachograph.ingress.faults import log_fault
-from tachograph.ingress.gate import Gate, Waiting
+from tachograph.ingress.gate import Counted, Gate, Waiting
 from tachograph.ingress.http.agent import AgentConnection
 from tachograph.ingress.http.fields import end_to_end
 from tachograph.ingress.http.requests import IncomingRequest
@@ -102,12 +102,14 @@ class Relay:
         holder: Holder,
         recorder: Recorder,
         clock_ns: Callable[[], int],
+        on_decided: Counted = lambda *_: None,
     ) -> None:
         self.registered = registered
         self._authenticator = authenticator
         self._holder = holder
         self._recorder = recorder
         self._clock_ns = clock_ns
+        self._on_decided = on_decided
         self._waiting = Waiting()
 
     async def handle(self, agent: AgentConnection, incoming: IncomingRequest) -> None:
@@ -159,7 +161,7 @@ class Relay:
             body=None,
         )
         ask = connection.labels.get("owner") or registered.contact
-        return Gate(registered.judge, self._holder, self._waiting, asked, ask)
+        return Gate(registered.judge, self._holder, self._waiting, asked, ask, counted=self._on_decided)
 
     async def _judge(self, agent: AgentConnection, incoming: IncomingRequest, route: Route) -> _Verdict:
         connection = route.connection

@@ -111,6 +111,7 @@ async def _serve(origin: Origin, *, sock: socket.socket, place: Place) -> None:
             credentials,
             on_refused=lambda _: metrics.malformed(),
             holder=desk or NoApprovals(),
+            on_decided=metrics.decided,
         )
         plane = DataPlane(config, services, base=base, registered=registered)
         opened.push_async_callback(plane.stop, min(config.ingress.drain_timeout, MAX_DRAIN_SECONDS))

@@ -13,6 +13,7 @@ from pathlib import Path
 from tachograph.ingress.admission import Holder, Judge, NoApprovals
 from tachograph.ingress.credentials import CredentialStore
 from tachograph.ingress.errors import IngressError
+from tachograph.ingress.gate import Counted
 from tachograph.ingress.http.agent import AgentConnection, AgentLimits, Agents
 from tachograph.ingress.identity.authenticator import Authenticator
 from tachograph.ingress.listening import server_context
@@ -44,6 +45,7 @@ class Services:
     judge: Judge | None = None
     """None where no policy is configured."""
     holder: Holder = field(default_factory=NoApprovals)
+    on_decided: Counted = lambda *_: None
     clock_ns: Callable[[], int] = time.time_ns
 
 
@@ -67,6 +69,7 @@ class DataPlane:
             holder=services.holder,
             recorder=services.recorder,
             clock_ns=services.clock_ns,
+            on_decided=services.on_decided,
         )
         limits = AgentLimits(
             max_connections=config.ingress.max_connections,

@@ -105,6 +105,16 @@ def test_what_is_permitted_goes_on(judged: Any) -> None:
     assert record.decision.micros >= 0
 
 
+def test_each_decision_is_counted(judged: Any) -> None:
+    """With the connection, what it is on, and the effect."""
+    counted: list[tuple[str, str, str]] = []
+    world = judged()
+    world.gateway.plane.relay._on_decided = lambda to, on, effect: counted.append((to.name, on, effect.value))
+    world.exchange(f"GET /c/up/v1 HTTP/1.1\r\nHost: g\r\n{KEY}\r\n", OK)
+    assert world.ask(post("/c/mcp", rpc("dd"))).response()[0].status == 200  # JSON-RPC's own error
+    assert counted == [("up", "request", "allow"), ("mcp", "request", "deny")]
+
+
 def test_a_body_that_nobody_judges_streams(judged: Any) -> None:
     """Where the head decides, the body is not held: 100 Continue comes at once, and any length goes."""
     world = judged()

@@ -1,7 +1,11 @@
 """The names that dashboards and alerts rely on."""
 
 from tachograph.ingress import metrics
+from tachograph.ingress.admission import Effect
 from tachograph.ingress.metrics import APPROVAL_GAUGES, GAUGES, REGISTRY_GAUGES, Metrics
+from tachograph.schemas.connection import Connection
+
+MODEL = Connection(name="model", protocol="llm", upstream="http://x")
 
 
 def test_every_name_stands_in_the_list() -> None:
@@ -12,6 +16,7 @@ def test_every_name_stands_in_the_list() -> None:
     made.watch(lambda: dict.fromkeys(REGISTRY_GAUGES, 1.0), REGISTRY_GAUGES)
     made.exchange_ended("model", None)
     made.exchange_ended(None, "unauthenticated")
+    made.decided(MODEL, "request", Effect.ALLOW)
     made.malformed()
     made.durable(0.001)
     families = list(made.registry.collect())
@@ -37,3 +42,14 @@ def test_outcomes_are_counted_by_connection() -> None:
         if sample.name == "tacho_ingress_exchanges_total"
     }
     assert samples == {("model", "ok"), ("model", "upstream-timeout"), ("-", "unknown-connection")}
+
+
+def test_decisions_are_counted_by_connection_and_protocol() -> None:
+    """What was decided on, and how; nothing that an agent chooses is a label."""
+    made = Metrics()
+    for on, effect in (("request", Effect.ALLOW), ("tool_use", Effect.DENY), ("tool_use", Effect.DENY)):
+        made.decided(MODEL, on, effect)
+    labels = {"connection": "model", "protocol": "llm"}
+    name = "tacho_ingress_decisions_total"
+    assert made.registry.get_sample_value(name, {**labels, "on": "request", "effect": "allow"}) == 1
+    assert made.registry.get_sample_value(name, {**labels, "on": "tool_use", "effect": "deny"}) == 2

@@ -122,8 +122,12 @@ def test_what_is_allowed_comes_as_it_came(world: Any) -> None:
 
 
 def test_what_is_denied_is_replaced_and_recorded(world: Any) -> None:
-    """The agent reads why and whom to ask; the record has the target's bytes and what took their place."""
-    made = world()
+    """The agent reads why and whom to ask; the record has the target's bytes and what took their place.
+
+    The decision is counted as one on a tool call.
+    """
+    made, counted = world(), []
+    made.gateway.plane.relay._on_decided = lambda _, on, effect: counted.append((on, effect.value))
     data = START + call(0, "format") + END
     agent, target = begin(made, data)
     target.send("0\r\n\r\n")
@@ -138,6 +142,7 @@ def test_what_is_denied_is_replaced_and_recorded(world: Any) -> None:
     assert (told["decision"], told["tool"].name, told["tool"].id) == ("deny", "format", "toolu_0")
     assert told["tool"].arguments == '{"path": "/x"}'
     assert json.dumps(told["tool"].replacement).encode()[1:-1] in body
+    assert ("tool_use", "deny") in counted
 
 
 def test_a_held_call_waits_in_the_stream_and_is_released(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
