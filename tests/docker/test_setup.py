@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
 import ssl
@@ -14,6 +15,8 @@ import pytest
 import yaml
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
+
+from tachograph.cli.home import make_key_files
 
 ROOT = Path(__file__).parents[2]
 SETUP: dict[str, Any] = runpy.run_path(str(ROOT / "docker/setup.py"))
@@ -69,7 +72,8 @@ def test_a_second_run_replaces_nothing(folders: tuple[Path, Path], tmp_path: Pat
     first = {path.name: path.read_bytes() for path in keys.iterdir()}
     SETUP["make_keys"](keys)
     assert {path.name: path.read_bytes() for path in keys.iterdir()} == first
-    assert set(first) == {"kek", "pseudonym", "approvals", "control", "export", "log", "api-keys.yaml"}
+    make_key_files(tmp_path / "home", randomness=os.urandom)
+    assert set(first) == {path.name for path in (tmp_path / "home").iterdir()} | {"api-keys.yaml"}
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in keys.iterdir())
 
 
