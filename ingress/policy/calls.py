@@ -36,13 +36,32 @@ _OVERRIDES = frozenset(
     {"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"}
 )
 _LOOKED_AT = _OVERRIDES | {"content-type", "content-encoding", "mcp-method", "mcp-name"}
+# CGI and WSGI write both `-` and `_` as `_` (RFC 3875, 4.1.18), so their servers take one for the other.
+_AS_ONE = _LOOKED_AT | {"content-length", "transfer-encoding"}
+# What `Connection` may name: all of it is this hop's, and no target ever gets it.
+_OF_THE_HOP = frozenset(
+    {
+        "close",
+        "content-length",
+        "http2-settings",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
 _MESSAGES = re.compile(
     r"(?:^|/)(?:messages|messages/count_tokens|messages/batches|chat/completions|completions|responses)$"
 )
 _MODEL_KEYS = frozenset(
     {"model", "stream", "tools", "functions", "max_tokens", "max_completion_tokens", "max_output_tokens"}
 )
+_TOOL_KEYS = frozenset({"name", "type", "function", "custom"})
 _RPC_KEYS = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
+_CALL = "tools/call"
 _PARAM_KEYS = frozenset({"name", "arguments", "uri"})
 
 
@@ -142,17 +161,30 @@ def tool_call(asked: Asked, target: Target, use: ToolUse) -> Call:
 
 
 def heads(headers: tuple[HeaderField, ...]) -> Heads:
-    """Raises `Unclear` for a field that comes twice or that overrides the request line."""
+    """Raises `Unclear` for a field that comes twice, overrides the request line or would not arrive."""
     values: dict[str, str] = {}
     for name, value in headers:
         lower = name.lower()
-        if lower in _LOOKED_AT:
+        if "_" in lower and lower.replace("_", "-") in _AS_ONE:
+            raise Unclear(
+                "expected header names with dashes: with underscores some targets read another field"
+            )
+        if lower == "connection":
+            _check_named(value, headers)
+        elif lower in _LOOKED_AT:
             if lower in _OVERRIDES:
                 raise Unclear(f"expected no {lower}: targets that obey it do something else than was judged")
             if lower in values or len(value) > MAX_FIELD_CHARS:
                 raise Unclear(f"expected {lower} once, of at most {MAX_FIELD_CHARS} characters")
             values[lower] = value.strip()
     return _heads(tuple(values.items())) if values else _NO_HEADS
+
+
+def _check_named(connection: str, headers: tuple[HeaderField, ...]) -> None:
+    """Fields that `Connection` names are taken out on the way: what was judged would not be what arrives."""
+    named = {part.strip().lower() for part in connection.split(",")} - _OF_THE_HOP
+    if named and not named.isdisjoint(name.lower() for name, _ in headers):
+        raise Unclear("expected Connection to name no field that the target is to get")
 
 
 @lru_cache(maxsize=256)
@@ -208,16 +240,23 @@ def _offered(value: Json) -> tuple[str, ...]:
             continue
         if not isinstance(items, list):
             raise Unclear(f"expected `{key}` to be a list")
-        found.update(name for name in map(_tool_name, items) if name is not None)
+        for item in items:
+            found |= _tool_names(item)
     return tuple(sorted(found))
 
 
-def _tool_name(item: Any) -> str | None:
+def _tool_names(item: Any) -> set[str]:
+    """Every name that the item gives its tool: which of them counts is for the target to say."""
     if not isinstance(item, dict):
         raise Unclear("expected each tool to be an object")
-    inner = item.get("function")
-    source = inner if isinstance(inner, dict) else item
-    return _name(source.get("name", item.get("type")), "name of a tool")
+    keys_as_read(item, _TOOL_KEYS)
+    inner = [item[key] for key in ("function", "custom") if isinstance(item.get(key), dict)]
+    for each in inner:
+        keys_as_read(each, _TOOL_KEYS)
+    told = [each.get("name") for each in (item, *inner)]
+    names = {name for one in told if (name := _name(one, "name of a tool")) is not None}
+    kind = None if names else _name(item.get("type"), "name of a tool")
+    return names if kind is None else {kind}
 
 
 def _flag(value: Any) -> bool:
@@ -261,10 +300,12 @@ def _message(value: Any, found: Heads, *, batch: bool) -> RpcCall:
     params = {} if params is None else params
     if method is None or not isinstance(params, dict):
         raise Unclear("expected a method, and its params as an object")
+    if method != _CALL and method.casefold() == _CALL:
+        raise Unclear("expected the method in its own case, got one that only some servers take for it")
     keys_as_read(params, _PARAM_KEYS)
     name = _name(params.get("name"), "name")
     _agree(found, method, name, params)
-    if method != "tools/call":
+    if method != _CALL:
         return RpcCall(method, batch, name=name, uri=_uri(params.get("uri")))
     if name is None:
         raise Unclear("expected a tool call to name its tool")
@@ -301,6 +342,6 @@ def _name(value: Any, what: str) -> str | None:
         raise Unclear(f"expected the {what} to be text of 1 to {MAX_NAME_CHARS} characters")
     if not value.isascii() and unicodedata.normalize("NFKC", value) != value:
         raise Unclear(f"expected the {what} in its plain Unicode form (NFKC)")
-    if not value.isprintable():
-        raise Unclear(f"expected the {what} without control or format characters")
+    if not value.isprintable() or value != value.strip():
+        raise Unclear(f"expected the {what} without control or format characters, or spaces around it")
     return value

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tachograph.ingress.policy.calls import Call
+from tachograph.ingress.policy.errors import Unclear
 from tachograph.ingress.policy.reads import Path, Reads
 from tachograph.ingress.policy.strict_json import Json
 
@@ -135,8 +136,19 @@ def _reader(path: Path) -> Callable[[Call], Leaf]:
         part = _TIME[name]
         return lambda call: part(call.asked.started_ns)
     if top == "arguments":
-        return lambda call: _typed(_arguments(call)[name]) if name in _arguments(call) else None
-    return lambda call: _typed(_arguments(call)[name])[0] if name in _arguments(call) else None
+        return lambda call: _argument(call, name)
+    return lambda call: found[0] if (found := _argument(call, name)) is not None else None
+
+
+def _argument(call: Call, name: str) -> tuple[str, Leaf] | None:
+    """One argument with its type. Raises `Unclear` where another name differs by its case alone: some
+    targets, such as those that read by Go's encoding/json, take the one for the other.
+    """
+    found = _arguments(call)
+    folded = name.casefold()
+    if any(key.casefold() == folded and key != name for key in found):
+        raise Unclear("expected arguments in their own case, got one that only some servers take for it")
+    return _typed(found[name]) if name in found else None
 
 
 def _arguments(call: Call) -> Json:

@@ -100,5 +100,8 @@ def _folded(path: str) -> str:
 
 
 def _names(query: str) -> tuple[str, ...]:
-    pairs = (part.partition("=")[0] for part in query.split("&") if part)
-    return tuple(sorted({_decoded(name.replace("+", " ")) for name in pairs}))
+    parts = query.split("&")
+    if ";" in query:  # which some servers take for a `&`: then both readings count
+        parts += query.replace(";", "&").split("&")
+    names = {part.partition("=")[0] for part in parts if part}
+    return tuple(sorted({_decoded(name.replace("+", " ")) for name in names}))

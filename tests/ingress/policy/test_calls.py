@@ -63,6 +63,31 @@ def test_overriding_headers_are_refused(asked: Make, name: str, says: str) -> No
         read(asked(headers=((name, "DELETE"),)))
 
 
+@pytest.mark.parametrize(
+    "name", ["X_HTTP_Method_Override", "x-original_url", "Content_Encoding", "Mcp_Name", "Transfer_Encoding"]
+)
+def test_a_name_with_underscores_is_refused(asked: Make, name: str) -> None:
+    """CGI and WSGI targets read it as the one with dashes; any other name with underscores passes."""
+    with pytest.raises(Unclear, match="dashes"):
+        read(asked(headers=((name, "DELETE"),)))
+    assert read(asked(headers=(("x_trace_id", "7"), ("x-dashed", "7"))))
+
+
+@pytest.mark.parametrize("named", ["x-dry-run", "close, X-Dry-Run", "X-Dry-Run,keep-alive"])
+def test_connection_names_no_field_that_was_judged(named: str) -> None:
+    """It would be taken out behind the decision, and behind what reviewers were shown."""
+    with pytest.raises(Unclear, match="Connection"):
+        heads((("X-Dry-Run", "yes"), ("Connection", named)))
+    heads((("Connection", named),))
+
+
+def test_connection_may_name_what_is_of_the_hop() -> None:
+    """What clients do every day."""
+    heads((("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "AAM")))
+    heads((("Connection", "TE, close"), ("TE", "trailers")))
+    heads((("connection", "keep-alive"), ("Keep-Alive", "timeout=5")))
+
+
 @pytest.mark.parametrize("name", ["content-type", "mcp-method"])
 def test_a_header_that_comes_twice_is_refused(name: str) -> None:
     """Which of the two would the target read?"""
@@ -112,6 +137,21 @@ def test_what_a_message_says(asked: Make) -> None:
 
 
 @pytest.mark.parametrize(
+    "tool",
+    [
+        {"name": "bash", "function": {"name": "read"}},
+        {"type": "custom", "custom": {"name": "bash"}, "name": "read"},
+        {"function": {"name": "bash"}, "custom": {"name": "read"}},
+    ],
+)
+def test_every_name_of_a_tool_counts(asked: Make, tool: dict[str, Any]) -> None:
+    """Which of them the target obeys is not for us to guess."""
+    (call,) = read(asked("model", "POST", "/v1/responses", body={"tools": [tool]}))
+    assert call.llm is not None
+    assert call.llm.tools == ("bash", "read")
+
+
+@pytest.mark.parametrize(
     "body",
     [
         [],
@@ -127,6 +167,9 @@ def test_what_a_message_says(asked: Make) -> None:
         {"tools": {}},
         {"tools": ["bash"]},
         {"tools": [{"name": "ba\u00adsh"}]},
+        {"tools": [{"type": "function", "Function": {"name": "bash"}}]},
+        {"tools": [{"type": "function", "function": {"Name": "bash"}}]},
+        {"tools": [{"name": "bash "}]},
         b'{"model":"a","model":"b"}',
         b"not json",
         b"",
@@ -216,6 +259,13 @@ def test_rpc_with_two_readings_is_refused(asked: Make, body: object) -> None:
     """Duplicate or differently cased keys, odd types, names with a second spelling, batches without bound."""
     with pytest.raises(Unclear):
         read(asked("files", "POST", body=body))
+
+
+@pytest.mark.parametrize("method", ["Tools/Call", "tools/call ", " tools/call"])
+def test_a_call_in_another_spelling_is_refused(asked: Make, rpc: Make, method: str) -> None:
+    """It is no other message to a server that takes it for a call."""
+    with pytest.raises(Unclear):
+        read(asked("files", "POST", body=rpc("rm", method)))
 
 
 @pytest.mark.parametrize("field", [("Mcp-Method", "ping"), ("Mcp-Name", "read")])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tachograph.ingress.policy.calls import Action, calls
 from tachograph.ingress.policy.cedar_schema import CONTEXT
+from tachograph.ingress.policy.errors import Unclear
 from tachograph.ingress.policy.inputs import MAX_KEY_CHARS, Plan, context_of, key_of, plan_of
 from tachograph.ingress.policy.reads import Reads
 from tachograph.ingress.upstream.target import parse_target
@@ -62,6 +63,17 @@ def test_names_and_types_of_arguments(asked: Make, rpc: Make) -> None:
     body = rpc("rm", b=[1], a="x", c=1.0)
     found = context(asked("files", "POST", body=body), plan(("argument_names",), ("argument_types", "b")))
     assert found == {"argument_names": ["a", "b", "c"], "argument_types": {"b": "array"}}
+
+
+@pytest.mark.parametrize("other", ["Amount", "AMOUNT"])
+@pytest.mark.parametrize("record", ["arguments", "argument_types"])
+def test_an_argument_in_another_case_is_refused(asked: Make, rpc: Make, other: str, record: str) -> None:
+    """Go's encoding/json takes either for `amount`, the last one last; what no policy reads may be both."""
+    made = plan((record, "amount"))
+    for arguments in ({other: 9}, {"amount": 1, other: 10**6}):
+        with pytest.raises(Unclear, match="case"):
+            context(asked("files", "POST", body=rpc("pay", **arguments)), made)
+    assert context(asked("files", "POST", body=rpc("pay", amount=1, v=1, V=2)), made)[record]
 
 
 def test_a_whole_record_is_read_whole(asked: Make, rpc: Make) -> None:

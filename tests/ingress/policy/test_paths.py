@@ -83,6 +83,12 @@ def test_query_names_are_decoded_once_and_sorted() -> None:
     assert view("/a?").query == ()
 
 
+def test_a_semicolon_in_a_query_has_both_readings() -> None:
+    """Some servers split there: a forbid sees the name that they see, a permit the one that others see."""
+    assert view("/a?x=1;_method=DELETE&y").query == ("_method", "x", "y")
+    assert view("/a?x;z=1").query == ("x", "x;z", "z")
+
+
 @given(st.text(alphabet="/.%25efcEFC;\\ aA?=&#", max_size=40))
 def test_no_judged_path_climbs(text: str) -> None:
     """Whatever is sent, a view that exists has no segment of dots only, and nothing that decodes to one."""
