@@ -111,7 +111,7 @@ def test_each_decision_is_counted(judged: Any) -> None:
     world = judged()
     world.gateway.plane.relay._on_decided = lambda to, on, effect: counted.append((to.name, on, effect.value))
     world.exchange(f"GET /c/up/v1 HTTP/1.1\r\nHost: g\r\n{KEY}\r\n", OK)
-    assert world.ask(post("/c/mcp", rpc("dd"))).response()[0].status == 200  # JSON-RPC's own error
+    assert world.ask(post("/c/mcp", rpc("dd"))).response()[0].status == 403
     assert counted == [("up", "request", "allow"), ("mcp", "request", "deny")]
 
 
