@@ -17,6 +17,8 @@ from tachograph.cli.errors import PartDown, Refused
 from tachograph.cli.settings import Settings
 from tachograph.ingress.keyfile import read_key
 from tachograph.ingress.recording.kafka_settings import client_settings
+from tachograph.processors.asking import partitions
+from tachograph.processors.errors import BrokerFault
 from tachograph.schemas.control import CURRENT, KEPT_VERSIONS, ControlBook, ControlKey, Release, version_key
 from tachograph.schemas.errors import RecordError
 from tachograph.schemas.event import rfc3339_ns
@@ -52,6 +54,7 @@ class ControlTopic:
         book = ControlBook(self._key)
         consumer = Consumer({**self._settings, **_READING, "group.id": f"{self._topic}.reader"})
         try:
+            partitions(consumer, self._topic)  # a topic that is not there would only be waited for
             consumer.assign([TopicPartition(self._topic, 0, OFFSET_BEGINNING)])
             for key, value in _to_end(consumer):
                 try:
@@ -60,6 +63,8 @@ class ControlTopic:
                     continue  # the parts that follow the topic log it
         except KafkaException as error:
             raise self._down(error) from None
+        except BrokerFault as missing:
+            raise PartDown(str(missing)) from None
         finally:
             consumer.close()
         return book

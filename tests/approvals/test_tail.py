@@ -17,7 +17,7 @@ from tachograph.schemas.topics import TopicSpec
 from tachograph.sinks.topic_admin import TopicAdmin
 
 KEY, FORGER = ApprovalKey(bytes(range(32))), ApprovalKey(bytes(32))
-SECONDS = 15.0
+SECONDS = 30.0
 
 
 class Heard:

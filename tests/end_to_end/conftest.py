@@ -61,11 +61,15 @@ class Target:
         self.play: Play = answer(b"{}")
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
+        self._refusing = socket.socket()
+        self._refusing.bind(("127.0.0.1", 0))  # and never listens, so nobody else can
+        self.closed_port: int = self._refusing.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._refusing.close()
 
     def _serve(self) -> None:
         while True:
@@ -149,9 +153,9 @@ class Site:
 
     def documents(self) -> list[dict[str, Any]]:
         """`_source` of every event document (at most 10,000), in no order."""
-        self._cluster.call("POST", f"/{self.prefix}-events-*/_refresh?allow_no_indices=true")
         body = orjson.dumps({"size": 10_000, "query": {"match_all": {}}})
         try:
+            self._cluster.call("POST", f"/{self.prefix}-events-*/_refresh?allow_no_indices=true")
             answer = self._cluster.call("POST", f"/{self.prefix}-events-*/_search", body)
         except Unavailable:  # the index of the day is there, its first shard is not yet
             return []
@@ -270,7 +274,7 @@ def opened(
     make_key_files(keys, randomness=os.urandom)
     file = folder / "tacho.yaml"
     settings = more(target.port) if callable(more) else more
-    file.write_text(yaml.safe_dump(_settings(engines, target.port, allow) | dict(settings or {})))
+    file.write_text(yaml.safe_dump(_settings(engines, target, allow) | dict(settings or {})))
     config = load_configuration(file.read_text(), file=str(file))
     key = ApiKeys(keys / "api-keys.yaml").create("agent", randomness=os.urandom, now="2026-01-01T00:00:00Z")
     parts = Supervisor([part(name, file) for name in PARTS], logs=folder / "logs", run=folder / "run")
@@ -283,11 +287,9 @@ def opened(
         site.close()
 
 
-def _settings(engines: Engines, port: int, allow: Sequence[str]) -> dict[str, Any]:
+def _settings(engines: Engines, target: Target, allow: Sequence[str]) -> dict[str, Any]:
     prefix = f"e2e-{secrets.token_hex(4)}"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        closed = free.getsockname()[1]
-    upstream = f"http://127.0.0.1:{port}"
+    upstream = f"http://127.0.0.1:{target.port}"
     return {
         "ingress": {"listen": {"port": 0}},
         "kafka": {"bootstrap_servers": engines.bootstrap_servers, "topic_prefix": prefix, "partitions": 2},
@@ -297,7 +299,7 @@ def _settings(engines: Engines, port: int, allow: Sequence[str]) -> dict[str, An
             {"name": "model", "protocol": "llm", "upstream": upstream},
             {"name": "tools", "protocol": "mcp", "upstream": upstream},
             {"name": "slow", "protocol": "http", "upstream": upstream, "timeouts": {"response": 0.5}},
-            {"name": "closed", "protocol": "http", "upstream": f"http://127.0.0.1:{closed}"},
+            {"name": "closed", "protocol": "http", "upstream": f"http://127.0.0.1:{target.closed_port}"},
         ],
     }
 

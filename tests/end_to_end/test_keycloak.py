@@ -162,8 +162,8 @@ def test_keys_rotate_in_mid_traffic(gateway: Any, realm_: Realm) -> None:
         assert ask(gateway, old).status_code == 200  # still published, so still good
         realm_.remove_key(old_provider)
         withdrawn = time.monotonic()
-        _until(lambda: ask(gateway, old).status_code == 401, seconds=KEYS_SECONDS + 10)
-        assert time.monotonic() - withdrawn < KEYS_SECONDS + 5
+        _until(lambda: ask(gateway, old).status_code == 401, seconds=KEYS_SECONDS + 30)
+        assert time.monotonic() - withdrawn < KEYS_SECONDS + 20
     finally:
         over.set()
         for thread in threads:

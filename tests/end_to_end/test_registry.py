@@ -30,7 +30,7 @@ from tachograph.schemas.registry import Registry, short
 
 WORKERS, AGENTS = 2, 4
 PACE_SECONDS = 0.05
-FORCE_SECONDS = 5.0
+FORCE_SECONDS = 20.0
 """In force within one second of an idle machine; the bound leaves room for a busy one."""
 
 

@@ -16,7 +16,7 @@ from tachograph.schemas.envelope import parse_sealed
 from tachograph.schemas.registry import short
 
 WORKERS = 2
-FORCE_SECONDS = 10.0
+FORCE_SECONDS = 20.0
 """In force within one second of an idle machine; the bound leaves room for a busy one."""
 
 

@@ -35,7 +35,7 @@ from tachograph.schemas.connection import Connection
 from tachograph.schemas.event import Principal, PrincipalKind
 from tachograph.schemas.payload import ExchangeError, HeaderField, PolicyDecision
 
-SECONDS = 10.0
+SECONDS = 30.0
 T = TypeVar("T")
 
 

@@ -17,7 +17,7 @@ async def _ask(operations: Operations, text: str) -> tuple[str, bytes]:
         await operations.start(sock)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(text.encode())
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), 20)
         writer.close()
         await writer.wait_closed()
         operations.stop()

@@ -183,4 +183,4 @@ def test_target_that_never_reads_is_504(make_world: Any) -> None:
     world.upstream.accept().head()
     assert agent.response()[0].status == 504
     agent.close(reset=True)
-    thread.join(5)
+    thread.join(20)

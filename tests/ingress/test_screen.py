@@ -28,7 +28,7 @@ POLICIES = """
 @id("rm") @approval("ops") @reason("Deleting is final")
 permit(principal, action == Action::"llm.tool_use", resource) when { context.tool == "rm" };
 """
-SECONDS = 10.0
+SECONDS = 30.0
 
 
 def event(value: dict[str, Any]) -> bytes:

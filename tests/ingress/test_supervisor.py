@@ -68,7 +68,7 @@ def test_a_signal_ends_all(supervisor: subprocess.Popen[str], number: signal.Sig
     workers = _children(supervisor)
     assert len(workers) == 2
     supervisor.send_signal(number)
-    assert supervisor.wait(10) == 0
+    assert supervisor.wait(30) == 0
     assert not any(worker.is_running() for worker in workers)
 
 
@@ -79,14 +79,14 @@ def test_a_dead_worker_is_replaced(supervisor: subprocess.Popen[str]) -> None:
     _wait(lambda: len(_children(supervisor)) == 2 and first not in _children(supervisor))
     assert second in _children(supervisor)
     supervisor.terminate()
-    assert supervisor.wait(10) == 0
+    assert supervisor.wait(30) == 0
 
 
 def test_workers_do_not_outlive_their_supervisor(supervisor: subprocess.Popen[str]) -> None:
     """When the supervisor is killed, its workers notice and end."""
     workers = _children(supervisor)
     os.kill(supervisor.pid, signal.SIGKILL)
-    supervisor.wait(10)
+    supervisor.wait(30)
     _wait(lambda: not any(worker.is_running() for worker in workers))
 
 

@@ -57,6 +57,7 @@ from pathlib import Path
 from tachograph.processors import worker
 from tachograph.schemas.document import load_configuration
 worker.START_S = float(sys.argv[3])
+worker.SESSION_TIMEOUT_S = 6.0  # the broker's least: so long a group waits for one that was killed
 path = Path(sys.argv[1])
 config = load_configuration(path.read_text(), file=str(path))
 worker.run(config, base=path.parent, group=sys.argv[2])

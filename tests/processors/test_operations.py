@@ -11,7 +11,7 @@ from tachograph.processors.operations import serve
 from tachograph.processors.readiness import Verdict
 from tachograph.schemas.config import Listen
 
-WAIT_S = 5.0
+WAIT_S = 20.0
 
 
 def get(url: str) -> tuple[int, str]:

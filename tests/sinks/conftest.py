@@ -233,16 +233,25 @@ class World:
 
     def count(self, pattern: str = "events-*") -> int:
         """Documents, searchable or not yet."""
-        self.cluster.call("POST", f"/{self.prefix}-{pattern}/_refresh")
-        return int(orjson.loads(self.cluster.call("GET", f"/{self.prefix}-{pattern}/_count"))["count"])
+        self.ask("POST", f"/{self.prefix}-{pattern}/_refresh")
+        return int(orjson.loads(self.ask("GET", f"/{self.prefix}-{pattern}/_count"))["count"])
+
+    def ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        """An answer of the cluster, asked for again while an index is just being made."""
+        end = time.monotonic() + LONGEST_WAIT
+        while True:
+            try:
+                return self.cluster.call(method, path, body)
+            except Unavailable:
+                if time.monotonic() >= end:
+                    raise
+            time.sleep(0.1)
 
     def versions(self) -> dict[str, tuple[int, int]]:
         """Every event's id with its sequence number and version: what a replay must not move."""
         body = orjson.dumps({"size": 10_000, "_source": False, "seq_no_primary_term": True, "version": True})
-        self.cluster.call("POST", f"/{self.prefix}-events-*/_refresh")
-        hits = orjson.loads(self.cluster.call("POST", f"/{self.prefix}-events-*/_search", body))["hits"][
-            "hits"
-        ]
+        self.ask("POST", f"/{self.prefix}-events-*/_refresh")
+        hits = orjson.loads(self.ask("POST", f"/{self.prefix}-events-*/_search", body))["hits"]["hits"]
         return {hit["_id"]: (hit["_seq_no"], hit["_version"]) for hit in hits}
 
     def dead_letters(self) -> list[tuple[bytes, dict[str, str]]]:

@@ -48,7 +48,7 @@ class Canned:
     def close(self) -> None:
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
-        self._thread.join(10)
+        self._thread.join(30)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ class FaultProxy:
         self.connections = 0
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        assert self._started.wait(10)
+        assert self._started.wait(30)
 
     @property
     def url(self) -> str:
@@ -50,7 +50,7 @@ class FaultProxy:
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join(10)
+        self._thread.join(30)
 
     def _run(self) -> None:
         self._loop.run_until_complete(self._serve())
@@ -341,7 +341,7 @@ def test_a_record_is_searchable_within_two_seconds(world: Any, message: Make, ev
         query = orjson.dumps({"query": {"match": {"unmapped.tacho.body": word}}})
         eventually(
             lambda query=query: (
-                orjson.loads(world.cluster.call("POST", f"/{world.index}/_count", query))["count"] == 1
+                orjson.loads(world.ask("POST", f"/{world.index}/_count", query))["count"] == 1
             ),
             "searchable",
         )

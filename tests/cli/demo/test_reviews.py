@@ -183,7 +183,7 @@ def test_a_command_that_fails_ends_the_demo(stage: Open) -> None:
     here.reviews.look(now=2)
 
 
-def test_a_command_that_hangs_ends_the_demo(stage: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_hangs_ends_the_demo(monkeypatch: pytest.MonkeyPatch, stage: Open) -> None:
     """After its bound."""
     monkeypatch.setattr("tachograph.cli.demo.reviews._STOP_SECONDS", 0.1)
     here = stage(code="import time; time.sleep(600)")

@@ -69,7 +69,7 @@ def test_a_running_engine_has_no_death(tmp_path: Path) -> None:
 def test_a_stubborn_engine_is_killed(tmp_path: Path) -> None:
     """After its grace, and it is gone when the call returns."""
     process = child.Child(command(tmp_path, IGNORE + ENDLESS), None)
-    assert processes.wait_until(lambda: "up" in (tmp_path / "console.log").read_text(), 10)
+    assert processes.wait_until(lambda: "up" in (tmp_path / "console.log").read_text(), 30)
     process.ask_to_end()
     assert not process.end(0.1)
     death = process.death()

@@ -123,7 +123,7 @@ def test_a_killed_engine_is_noticed(
         recorded = state.read(home)
         assert recorded is not None
         os.kill(recorded.engines[0].process.pid, number)
-        assert processes.wait_until(lambda: stack.poll() is not None, 5)
+        assert processes.wait_until(lambda: stack.poll() is not None, 20)
         death = stack.poll()
         assert death is not None
         assert (death.engine, death.ending) == ("kafka", f"by {number.name}")
@@ -205,7 +205,7 @@ def test_a_broker_comes_back_with_its_records(home: Path) -> None:
         recorded = state.read(home)
         assert recorded is not None
         os.killpg(recorded.engines[0].process.pid, signal.SIGKILL)
-        assert processes.wait_until(lambda: stack.poll() is not None, 5)
+        assert processes.wait_until(lambda: stack.poll() is not None, 20)
     with kafka_only(home) as stack:
         servers = stack.start(Silent()).bootstrap_servers
         settings = {"group.id": "g", "auto.offset.reset": "earliest"}

@@ -63,4 +63,4 @@ def test_no_engine_outlives_the_command(home: Path, number: signal.Signals) -> N
         assert processes.alive(engine)
         parent.send_signal(number)
         assert parent.wait(30) == (-number if number is signal.SIGKILL else 0)
-    assert processes.wait_until(lambda: not processes.alive(engine), 5)
+    assert processes.wait_until(lambda: not processes.alive(engine), 20)

@@ -33,7 +33,7 @@ from tachograph.schemas.event import Principal, PrincipalKind
 from tachograph.schemas.keys import KeyEncryptionKey
 from tachograph.schemas.payload import ApprovalMeta
 
-SECONDS = 15.0
+SECONDS = 30.0
 KEY = bytes(range(32))
 KEK = KeyEncryptionKey(bytes(range(1, 33)))
 BOT = Principal(id="deploy-bot", kind=PrincipalKind.API_KEY)

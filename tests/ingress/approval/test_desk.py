@@ -17,7 +17,7 @@ from tachograph.ingress.errors import ApprovalDenied, ApprovalTimeout, ClientGon
 from tachograph.schemas.approval import Claimed, Requested, Revoked
 from tachograph.schemas.approval_book import MAX_SKEW_MS, State
 
-SECONDS = 15.0
+SECONDS = 30.0
 
 
 async def test_a_request_goes_on_once_it_is_approved_and_claimed(log: Any, play: Any) -> None:

@@ -179,7 +179,7 @@ def test_a_slow_head_times_out(make_world: Any) -> None:
         except TimeoutError:
             agent.send("X")
     assert answer.startswith(b"HTTP/1.1 408 ")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 8  # the usual time is 10 s
 
 
 def test_an_idle_connection_is_closed(make_world: Any) -> None:
@@ -238,7 +238,7 @@ async def test_who_does_not_read_the_rest_is_let_go(monkeypatch: pytest.MonkeyPa
     transport = StuckTransport()
     connection.connection_made(transport)
     connection.data_received(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-    await asyncio.wait_for(transport.aborted.wait(), 5)
+    await asyncio.wait_for(transport.aborted.wait(), 20)
     assert transport.calls == ["limits", "write", "close", "abort"]
     assert agents.connections == {connection}
     connection.connection_lost(None)

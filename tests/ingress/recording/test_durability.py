@@ -8,7 +8,7 @@ import pytest
 from tachograph.ingress.errors import RecorderFull
 from tachograph.ingress.recording.durability import STUCK_SECONDS, Durability
 
-SECONDS = 10.0
+SECONDS = 30.0
 
 
 class Clock:

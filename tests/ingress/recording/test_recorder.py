@@ -5,7 +5,6 @@ import contextlib
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -19,6 +18,7 @@ import pytest
 from confluent_kafka import Message
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from tachograph.cli.stack.ports import choose
 from tachograph.ingress.errors import RecorderFull, SpoolBroken
 from tachograph.ingress.metrics import Metrics
 from tachograph.ingress.recording import gateway
@@ -223,8 +223,7 @@ async def forward(port: int, kafka: Kafka) -> asyncio.Server:
 @pytest.mark.engines
 async def test_kafka_may_come_later_than_the_agents(tmp_path: Path, kafka: Kafka, read_topic: Read) -> None:
     """One worker serves while no broker answers, and publishes all of it when one does."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = choose(0, set())
     late = kafka.model_copy(update={"bootstrap_servers": f"127.0.0.1:{port}"})
     recorder = await Recorder.start(configuration(late), base=tmp_path, kek=KEK)
     sent = {await exchange(recorder, b"x" * 10_000) for _ in range(50)}

@@ -73,7 +73,7 @@ def test_only_one_of_many_adopts(tmp_path: Path) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(10)
+        worker.join(30)
     assert adopted == ["dead"]
 
 

@@ -43,7 +43,7 @@ async def test_what_nobody_waits_for_goes_by_itself_a_little_later() -> None:
     nudge = Nudge(asyncio.get_running_loop(), woken)
     for _ in range(10):
         nudge.later()
-    await asyncio.wait_for(woken.first, 10)
+    await asyncio.wait_for(woken.first, 30)
     await rounds()
     assert woken.times == 1
 
@@ -56,7 +56,7 @@ async def test_what_nobody_waits_for_rides_along() -> None:
     nudge.later()
     nudge.soon()
     nudge.later()
-    await asyncio.wait_for(woken.first, 10)
+    await asyncio.wait_for(woken.first, 30)
     passed = loop.create_future()
     loop.call_later(0.02, passed.set_result, None)
     await passed

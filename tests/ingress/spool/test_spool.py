@@ -17,7 +17,7 @@ from tachograph.ingress.spool.files import SystemDisk, claim_directory
 from tachograph.ingress.spool.frames import SpoolEntry
 from tachograph.ingress.spool.spool import Spool, SpoolLimits
 
-SECONDS = 10.0
+SECONDS = 30.0
 MIB = 1 << 20
 LIMITS = SpoolLimits(max_bytes=16 * MIB, segment_bytes=MIB)
 

@@ -53,7 +53,7 @@ async def _use(connection: UpstreamConnection, data: bytes = b"GET / HTTP/1.1\r\
     connection.write(data)
     while not (response.complete or connection.trouble):
         woken.clear()
-        await asyncio.wait_for(woken.wait(), 5)
+        await asyncio.wait_for(woken.wait(), 20)
 
 
 async def test_last_in_first_out(pool: UpstreamPool) -> None:
