@@ -75,6 +75,8 @@ class Gate:
     """Whom an agent that is refused may ask; empty where nobody is named."""
     clock_ns: Callable[[], int] = time.perf_counter_ns
     counted: Counted = lambda *_: None
+    still: Callable[[], None] = lambda: None
+    """Raises where who asks has lost what proved them, such as a key revoked while people decided."""
 
     @property
     def needs_body(self) -> bool:

@@ -161,7 +161,15 @@ class Relay:
             body=None,
         )
         ask = connection.labels.get("owner") or registered.contact
-        return Gate(registered.judge, self._holder, self._waiting, asked, ask, counted=self._on_decided)
+        return Gate(
+            registered.judge,
+            self._holder,
+            self._waiting,
+            asked,
+            ask,
+            counted=self._on_decided,
+            still=who.still,
+        )
 
     async def _judge(self, agent: AgentConnection, incoming: IncomingRequest, route: Route) -> _Verdict:
         connection = route.connection

@@ -70,9 +70,10 @@ class RequestWay:
         with gate.waiting.room() as room:
             body, last = await self._collect(room)
             self.first_piece = body
-            await self._settle(gate.with_body(body), decision, last)
+            approved = await self._settle(gate.with_body(body), decision, last)
             onward = way()
-            await self._send_whole(onward, body)
+            # What people approved goes once: on a kept connection it could be lost and have to be repeated.
+            await self._send_whole(onward, body, fresh=approved)
         return onward
 
     def _judge(self, gate: Gate) -> Decision:
@@ -94,8 +95,11 @@ class RequestWay:
             pieces.append(data)
         return b"".join(pieces), pieces[-1]
 
-    async def _settle(self, gate: Gate, decision: Decision | None, last: bytes) -> None:
-        """Return when the request may go: it is on record with the decision, and whoever must agree has."""
+    async def _settle(self, gate: Gate, decision: Decision | None, last: bytes) -> bool:
+        """Return when the request may go: it is on record with the decision, and whoever must agree has.
+
+        True where somebody had to.
+        """
         if decision is None:
             decision, facts = gate.decide()
             self._record.judged(facts)
@@ -105,10 +109,12 @@ class RequestWay:
             await gate.holder.hold(
                 gate.asked, decision, self._record, alive=self._crossing.stay, gone=lambda: self._agent.gone
             )
+            gate.still()
         self._crossing.check_agent()
+        return decision.effect is Effect.APPROVAL
 
-    async def _send_whole(self, onward: Onward, body: bytes) -> None:
-        await self._send(onward, body[:MAX_PIECE_BYTES], end=len(body) <= MAX_PIECE_BYTES, fresh=False)
+    async def _send_whole(self, onward: Onward, body: bytes, *, fresh: bool) -> None:
+        await self._send(onward, body[:MAX_PIECE_BYTES], end=len(body) <= MAX_PIECE_BYTES, fresh=fresh)
         for start in range(MAX_PIECE_BYTES, len(body), MAX_PIECE_BYTES):
             await self._drain_upstream(onward.connection.timeouts.write)
             if self._crossing.answered():

@@ -24,6 +24,7 @@ from tachograph.ingress.errors import (
     IngressError,
     JudgementFull,
     Overload,
+    Unauthenticated,
     UpstreamGarbage,
 )
 from tachograph.ingress.gate import Gate
@@ -146,7 +147,8 @@ class Screen:
             raise
         except AgentError as error:
             said = held.denied if held is not None else None
-            reason, approval = said or (decision.reason or error.detail, None)
+            why = "" if isinstance(error, Unauthenticated) else decision.reason
+            reason, approval = said or (why or error.detail, None)
             text = f"The call of the tool `{_name(call.name)}` was not passed on. {sentence(error)}"
             told = told.model_copy(update={"replacement": text})
             await self._record.decided_tool("deny", reason=reason, tool=told, policy=facts, approval=approval)
@@ -171,6 +173,7 @@ class Screen:
                 alive=(lambda: None) if self.streams else self._client.alive,
                 gone=self._client.gone,
             )
+        self._gate.still()
         if self._client.gone():
             raise ClientGone("the client left while a tool call of its answer waited")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,8 @@ class Authenticated:
     """Who acts for the principal, nearest first (RFC 8693 `act`)."""
     connections: frozenset[str] | None = None
     """The only connections that the credential is good for; None for no such limit."""
+    still: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
+    """Raises `Unauthenticated` once the gateway key is revoked or expired; tokens are not asked again."""
 
 
 class Authenticator:
@@ -102,6 +104,7 @@ class Authenticator:
                     groups=proof.groups,
                     actors=proof.principal.actors,
                     connections=proof.connections,
+                    still=self._still(candidate),
                 )
         if certificate is not None:
             return _by_certificate(headers, certificate)
@@ -110,6 +113,16 @@ class Authenticator:
     def redact(self, headers: Sequence[HeaderField]) -> tuple[HeaderField, ...]:
         """The headers of a refused request for the record, with every credential's place blanked."""
         return withheld(headers)
+
+    def _still(self, candidate: Presented) -> Callable[[], None]:
+        def check() -> None:
+            if KEY_PATTERN.fullmatch(candidate.text):
+                try:
+                    self.api_keys.verify(candidate.text)
+                except errors.Unproven as error:
+                    raise Unauthenticated(error.detail) from None
+
+        return check
 
     async def _check(self, candidate: Presented) -> Proof | None:
         if KEY_PATTERN.fullmatch(candidate.text):

@@ -287,6 +287,10 @@ class FakeRecorder:
         return self.records
 
 
+def _revoked() -> None:
+    raise Unauthenticated("gateway key abcd2345 is revoked")
+
+
 class FakeAuthenticator:
     """Knows one agent by one key, in one field."""
 
@@ -294,12 +298,14 @@ class FakeAuthenticator:
         keys = [value for name, value in headers if name.lower() == "x-tacho-key"]
         if not keys:
             raise Unauthenticated("no gateway credential was sent")
-        if keys[0] not in {"good", "other", "scoped"}:
+        if keys[0] not in {"good", "other", "scoped", "fleeting"}:
             raise Unauthenticated("the gateway credential is not known")
         who = Principal(id="tester" if keys[0] == "good" else "other", kind=PrincipalKind.API_KEY)
         forward = tuple(item for item in headers if item[0].lower() != "x-tacho-key")
         scope = frozenset({"elsewhere"}) if keys[0] == "scoped" else None
-        return Authenticated(principal=who, forward=forward, recorded=self.redact(headers), connections=scope)
+        still = _revoked if keys[0] == "fleeting" else lambda: None
+        recorded = self.redact(headers)
+        return Authenticated(who, forward, recorded, connections=scope, still=still)
 
     def redact(self, headers: Sequence[HeaderField]) -> tuple[HeaderField, ...]:
         return tuple(

@@ -363,6 +363,31 @@ def test_an_approved_request_goes_on(judged: Any) -> None:
     assert world.recorder.ended()[0].decision.effect == "approval"
 
 
+def test_a_key_that_was_revoked_meanwhile_opens_nothing(judged: Any) -> None:
+    """What waited for people is refused as anything else of that key would be now."""
+    world = judged(holder=Holds())
+    agent = world.ask("DELETE /c/up/x HTTP/1.1\r\nHost: g\r\nX-Tacho-Key: fleeting\r\n\r\n")
+    assert agent.head().status == 100
+    head, body = agent.response()
+    assert head.status == 401
+    assert b"revoked" in body
+    assert world.upstream.untouched()
+    assert world.recorder.ended()[0].error.code == "unauthenticated"
+
+
+def test_an_approved_request_is_never_sent_twice(judged: Any) -> None:
+    """Not over a kept connection, whose loss would have to be answered by repeating it."""
+    world = judged(holder=Holds())
+    world.idle_connection()
+    agent = world.ask(f"DELETE /c/up/x HTTP/1.1\r\nHost: g\r\n{KEY}\r\n")
+    assert agent.head().status == 100
+    target = world.upstream.accept()
+    assert target.head().first == "DELETE /x HTTP/1.1"
+    target.close()
+    assert agent.response()[0].status == 502
+    assert world.upstream.untouched()
+
+
 def test_approval_reads_the_body_that_the_decision_did_not(judged: Any) -> None:
     """What people approve is the whole request, so it is there before they are asked."""
     holder = Holds()

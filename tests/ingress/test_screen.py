@@ -190,6 +190,21 @@ def test_a_client_that_leaves_gets_nothing(world: Any) -> None:
     assert (record.error.code, record.complete) == ("client-gone", False)
 
 
+def test_a_tool_call_is_not_for_a_key_that_was_revoked_meanwhile(world: Any) -> None:
+    """People said yes to somebody who is nobody by now."""
+    holder = Holds()
+    holder.decided.set()
+    made = world(holder)
+    agent = made.ask(REQUEST.replace("good", "fleeting"))
+    target = made.upstream.accept()
+    target.head()
+    target.read(2)
+    target.send(HEAD.encode() + chunked(START + call(0, "rm") + END) + b"0\r\n\r\n")
+    _, body = agent.response()
+    assert b"revoked" in body
+    assert b"toolu_0" not in body
+
+
 def test_approvals_that_are_away_end_the_stream_in_its_protocol(world: Any) -> None:
     """The client reads that it may try again, not that the answer was no."""
     holder = Holds(ApprovalsAway("the approvals topic did not answer in time"))

@@ -100,6 +100,23 @@ async def test_a_keys_scope_comes_with_it(tmp_path: Path) -> None:
     assert (who.groups, who.connections, who.actors) == ({"ops"}, {"api"}, ())
 
 
+async def test_a_key_is_asked_again_after_a_wait(tmp_path: Path) -> None:
+    """Once it is revoked, who showed it has nothing left to show."""
+    entry = {"id": "abcd2345", "name": "bot", "created": "2026-01-01T00:00:00Z"}
+    entry["hash"] = hashlib.sha256(KEY.encode()).hexdigest()
+    (tmp_path / "keys.yaml").write_text(yaml.safe_dump([entry]))
+    clock = iter(range(0, 100, 2))
+    authenticator = Authenticator(
+        Identity(api_keys_file="keys.yaml"), base=tmp_path, monotonic=lambda: float(next(clock))
+    )
+    who = await authenticator.authenticate((("X-Tacho-Key", KEY),))
+    who.still()
+    (tmp_path / "keys.yaml").write_text(yaml.safe_dump([entry | {"revoked": "2026-01-02T00:00:00Z"}]))
+    with pytest.raises(Unauthenticated, match="revoked"):
+        who.still()
+    assert KEY not in repr(who)
+
+
 async def test_a_token_says_groups_and_actors(tmp_path: Path) -> None:
     """Also as the password of a proxy's user; verified once, then remembered."""
     key = ECKey.generate_key("P-256", {"kid": "k"})
