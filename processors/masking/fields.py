@@ -1,16 +1,21 @@
 """Field rules: names whose values are secret whatever they look like. What matches by name needs no pattern.
 
-Names are compared in one spelling: lower case, words joined by `_` (`X-Api-Key`, `xApiKey` and `x_api_key`
-are one name). A rule may hold `*`; the first rule list that knows a name decides.
+Names are compared in one spelling: lower case, Latin letters without their accents, words joined by `_`
+(`X-Api-Key`, `xApiKey` and `x_api_key` are one name). A rule may hold `*`; the first rule list that knows a
+name decides.
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _JOINT = re.compile(r"[^a-z0-9]+")
+_ANY_JOINT = re.compile(r"[\W_]+")
+_UNDIVIDED = str.maketrans({"ł": "l", "đ": "d", "ø": "o", "ß": "ss", "ı": "i", "æ": "ae"})
+"""Latin letters that Unicode does not take apart."""
 _NUMBERED = re.compile(r"_?v?[0-9]{1,4}\Z")
 MIN_NUMBERED = 5
 """Shorter names with a number behind them are something else: pin2, pan1."""
@@ -23,6 +28,13 @@ _WORD = re.compile(
     r"|[a-z][0-9]{0,4}|[0-9]{1,4}"
 )
 MAX_WORD = 32
+
+_ELSEWHERE = (
+    "contraseña", "contrasenya", "hasło", "lösenord", "passord", "adgangskode", "salasana", "heslo", "jelszó",
+    "şifre", "parolă", "mật_khẩu", "пароль", "κωδικός", "סיסמה", "كلمة_المرور", "كلمة_السر", "رمز_عبور",
+    "पासवर्ड", "รหัสผ่าน", "パスワード", "暗証番号", "密码", "密碼", "口令", "비밀번호", "암호",
+)  # fmt: skip
+"""Passwords in other languages than English."""
 
 # The marker's type for a name, by what the name holds; the first that fits.
 _TYPES = (
@@ -118,6 +130,8 @@ _SECRET_NAMES = (
     "unicode_pwd", "samba_nt_password", "samba_lm_password", "token_id_secret", "binary_security_token",
     "signature_value", "requested_security_token", "security_token", "*_security_token", "access_key_secret",
     "accesskeysecret", "webhook_secret_*", "session_token", "auth_code", "authorization_code", "device_code",
+    *_ELSEWHERE, *(f"*_{word}" for word in _ELSEWHERE), "токен", "*_токен", "секрет", "令牌", "密钥",
+    "トークン", "토큰",
 )  # fmt: skip
 
 DEFAULT_FIELDS = FieldRules(
@@ -139,7 +153,7 @@ DEFAULT_FIELDS = FieldRules(
         "*_authenticate",
         "proxy_authenticate",
         "x_amz_security_token", "authentication_info", "cf_access_jwt_assertion", "*_jwt", "*_jwt_assertion",
-        "x_goog_iap_jwt_assertion", "token", "secret", "password", "jwt",
+        "x_goog_iap_jwt_assertion", "x_jfrog_art_api", "token", "secret", "password", "jwt",
     ),
     query_names=(
         *_SECRET_NAMES, "key", "code", "x_amz_signature", "signature", "sig", "auth", "session", "sid",
@@ -162,7 +176,15 @@ DEFAULT_FIELDS = FieldRules(
 
 def normal_name(name: str) -> str:
     """The one spelling in which names are compared."""
-    return _JOINT.sub("_", _CAMEL.sub("_", name).lower()).strip("_")
+    if name.isascii():
+        return _JOINT.sub("_", _CAMEL.sub("_", name).lower()).strip("_")
+    return _ANY_JOINT.sub("_", _without_accents(_CAMEL.sub("_", name).lower())).strip("_")
+
+
+def _without_accents(name: str) -> str:
+    parts = ((char, unicodedata.normalize("NFKD", char)[:1]) for char in unicodedata.normalize("NFC", name))
+    folded = "".join(first if first.isascii() else char for char, first in parts)
+    return folded.translate(_UNDIVIDED).lower()
 
 
 def shown_name(name: str) -> str:
@@ -179,6 +201,8 @@ def _is_word(part: str) -> bool:
 def marker_type(name: str) -> str:
     """The marker's type for a field of this name."""
     plain = normal_name(name)
+    if not name.isascii() and any(normal_name(word) in plain for word in _ELSEWHERE):
+        return "PASSWORD"
     return next((kind for kind, parts in _TYPES if any(part in plain for part in parts)), "SECRET")
 
 
@@ -207,7 +231,9 @@ class Names:
 
 
 def _normal_pattern(name: str) -> str:
-    return "*".join(_JOINT.sub("_", _CAMEL.sub("_", part).lower()) for part in name.split("*"))
+    joint = _JOINT if name.isascii() else _ANY_JOINT
+    parts = (_without_accents(_CAMEL.sub("_", part).lower()) for part in name.split("*"))
+    return "*".join(joint.sub("_", part) for part in parts)
 
 
 class FieldMatcher:

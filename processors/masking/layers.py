@@ -44,6 +44,9 @@ _PRINTABLE = re.compile(
     rb"(?:%b{10,}+|(?:%b|%b){10,}+)(?:%b++|%b)*+" % (_ASCII, _ASCII, _WIDE, _ASCII, _WIDE)
 )
 """Ten letters of UTF-8 or more."""
+_UTF16 = re.compile(rb"(?:[\x20-\x7e\t\r\n]\0){10,}+|(?:\0[\x20-\x7e\t\r\n]){10,}+")
+"""The same of ASCII in UTF-16, as Windows encodes a command."""
+_LEAST_WIDE = 10
 _URLSAFE = bytes.maketrans(b"-_", b"+/")
 _FOLD = re.compile(rb"\r?\n[ \t]{0,8}\Z")
 _START = attrgetter("start")
@@ -154,6 +157,8 @@ def _unbase64(body: bytes) -> bytes:
 def _base64_edits(text: bytes, start: int, stop: int) -> list[Edit]:
     """The readable pieces of a base64 run, whatever stands glued before it."""
     end = stop - text.count(b"=", max(start, stop - 2), stop)
+    if text.count(b"A", start, end) >= _LEAST_WIDE and (wide := _wide_base64(text, start, stop)):
+        return wide
     found: list[Edit] = []
     for at in range(start, end, _PROBED):  # as much at a time as memory asks for
         done = found[-1].end if found else 0
@@ -162,6 +167,16 @@ def _base64_edits(text: bytes, start: int, stop: int) -> list[Edit]:
         last = found[-1]  # the padding belongs to the last group
         found[-1] = Edit(last.start, stop, last.text, last.unit, last.per)
     return found
+
+
+def _wide_base64(text: bytes, start: int, stop: int) -> list[Edit]:
+    """The pieces of UTF-16, begun at each of four places; every third of their digits or so is an A."""
+    end = min(stop, start + _PROBED)
+    tries = (
+        _utf16_edits(_unbase64(text[low:end].rstrip(b"=")), (low, end), 4, 3)
+        for low in range(start, start + 4)
+    )
+    return next(filter(None, tries), [])
 
 
 def _best_base64(text: bytes, at: int, end: int) -> list[Edit]:
@@ -200,6 +215,33 @@ def _base64_edit(start: int, length: int, plain: bytes, piece: tuple[int, int]) 
     return Edit(start + low // 3 * 4, end, _legible(plain[low:high]), unit=4, per=3)
 
 
+def _utf16_edits(plain: bytes, place: tuple[int, int], unit: int, per: int) -> list[Edit]:
+    """The stretches of UTF-16 in bytes of which each `per` stand in `unit` bytes of the source at this place.
+
+    An edit begins and ends with a whole unit and a whole letter; what is no ASCII there is a question mark.
+    """
+    if plain.count(b"\0") < _LEAST_WIDE:
+        return []
+    start, stop = place
+    edits = []
+    for match in _UTF16.finditer(plain):
+        low = match.start() - (match.start() - match.start() % 2 * per) % (2 * per)
+        low += 2 * per if low < 0 else 0
+        groups = -(-(match.end() - low) // (2 * per))
+        first = start + low // per * unit
+        letters = _narrow(plain[low : low + groups * 2 * per])
+        edits.append(Edit(first, min(first + groups * 2 * unit, stop), letters, unit=2 * unit, per=per))
+    return edits
+
+
+def _narrow(pairs: bytes) -> bytes:
+    """A letter for each two bytes of which one is NUL, and the other is ASCII."""
+    return bytes(
+        max(pair) if min(pair) == 0 and max(pair) < 0x7F else ord("?")
+        for pair in zip(pairs[::2], pairs[1::2], strict=False)
+    )
+
+
 def _hex_edits(text: bytes, start: int, stop: int) -> list[Edit]:
     """The readable pieces of the hex digits in a run."""
     edits = []
@@ -208,7 +250,7 @@ def _hex_edits(text: bytes, start: int, stop: int) -> list[Edit]:
         for at in range(low, end - 1, _PROBED):
             high = min(at + _PROBED, end)
             plain = binascii.unhexlify(text[at : high - (high - at) % 2])
-            edits += [
+            edits += _utf16_edits(plain, (at, at + 2 * len(plain)), 2, 1) or [
                 Edit(at + 2 * a, at + 2 * b, _legible(plain[a:b]), unit=2, per=1) for a, b in _bounded(plain)
             ]
     return edits

@@ -53,7 +53,8 @@ def _hints(rules: FieldRules) -> bytes:
     """One word of every name, to find the few names worth a look among thousands."""
     words = set()
     for name in (*rules.json_keys, *rules.query_names):
-        parts = normal_name(name).split("_") if "*" not in name else re.split(r"[_*]+", name.lower())
+        folded = "*" not in name and name.isascii()  # others are looked for as they are written
+        parts = normal_name(name).split("_") if folded else re.split(r"[_*]+", name.lower())
         words.add(max(parts, key=len))
     words = {w for w in words if w}
     shortest = [w for w in words if not any(o != w and o in w for o in words)]

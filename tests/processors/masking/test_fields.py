@@ -40,6 +40,18 @@ MATCHER = FieldMatcher(DEFAULT_FIELDS)
         "dateOfBirth",
         "otp",
         "connectionString",
+        "Contraseña",
+        "contrasen\u0303a",
+        "nuevo_contraseña",
+        "hasło",
+        "Lösenord",
+        "ПАРОЛЬ",
+        "пользователь_пароль",
+        "パスワード",
+        "密码",
+        "비밀번호",
+        "كلمة_المرور",
+        "новый_токен",
     ],
 )
 def test_secret_keys(name: str) -> None:
@@ -131,6 +143,8 @@ def test_marker_types_say_what_was_there() -> None:
         "refresh_token": "TOKEN",
         "pin": "PIN",
         "x": "SECRET",
+        "Contraseña": "PASSWORD",
+        "пароль": "PASSWORD",
     }
     assert {name: marker_type(name) for name in wanted} == wanted
 

@@ -50,6 +50,9 @@ def read(data: bytes) -> list[View]:
         "".join(f"&#x{ord(c):x};" for c in SECRET),
         base64.b64encode(f"a {SECRET} b".encode()).decode(),
         base64.urlsafe_b64encode(f"a?>{SECRET}<? b".encode()).decode().rstrip("="),
+        base64.b64encode(f"a {SECRET} b".encode("utf-16-le")).decode(),
+        "glued_" + base64.b64encode(f"ab {SECRET} b".encode("utf-16-be")).decode(),
+        f"say {SECRET}!".encode("utf-16-le").hex(),
         "glued_" + base64.b64encode(f"a {SECRET} b".encode()).decode(),
         base64.b64encode(base64.b64encode(f"a {SECRET} b".encode())).decode(),
         base64.b64encode(b"\xff\x00\x01" + SECRET.encode() + b"\xfe").decode(),
@@ -70,6 +73,24 @@ def test_a_hidden_value_is_found_and_leads_back(hidden: str) -> None:
             break
     else:
         pytest.fail("no layer shows it")
+
+
+@pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be"])
+@given(
+    before=st.text("pq é", max_size=9),
+    after=st.text("pq é", max_size=9),
+    glue=st.sampled_from(["", "x", "xy", "xyz"]),
+)
+def test_utf_16_is_read_wherever_it_begins(charset: str, before: str, after: str, glue: str) -> None:
+    """Where the bytes begin within a group, and what stands around them, does not matter."""
+    raw = f"{before} {SECRET} {after}".encode(charset)
+    for run in (glue + base64.b64encode(raw).decode(), raw.hex()):
+        data = f"-enc {run} x".encode()
+        shown = next(view for view in read(data) if SECRET.encode() in view.text)
+        at = shown.text.index(SECRET.encode())
+        ranges = shown.to_content(at, at + len(SECRET))
+        assert ranges[0][0] >= len("-enc ")
+        assert ranges[-1][1] <= len(data) - len(" x")
 
 
 def test_a_token_that_is_itself_base64_is_seen_before_it_is_decoded() -> None:
