@@ -64,6 +64,10 @@ def apply(  # noqa: PLR0913, PLR0917  each is an option
     topic = _topic(told)
     book = topic.read()
     registry = _wanted(told, book, place, rollback)
+    if place is not None:
+        from tachograph.cli.registry.sources import check_policies_stay
+
+        check_policies_stay(_in_force(told, book), registry)
     found = _compared(told, book, registry)
     if not json_output:
         _show(found)

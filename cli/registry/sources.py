@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tachograph.cli.errors import WrongUse
+from tachograph.cli.errors import Refused, WrongUse
 from tachograph.ingress.policy.errors import PoliciesRefused
 from tachograph.ingress.policy.load import confusable_issuers
 from tachograph.ingress.policy.policies import PolicyFile, read_policies
@@ -21,7 +21,7 @@ from tachograph.schemas.errors import MalformedRecord
 from tachograph.schemas.registry import Registry, registry_of
 from tachograph.schemas.registry_folder import FOLDERS, REGISTRY_FILE, load_folder
 
-__all__ = ["check", "of_configuration", "read_registry"]
+__all__ = ["check", "check_policies_stay", "of_configuration", "read_registry"]
 
 
 def read_registry(place: Path, config: Configuration) -> Registry:
@@ -58,17 +58,32 @@ def check(registry: Registry, config: Configuration) -> None:
         raise WrongUse(str(error)) from None
 
 
+def check_policies_stay(before: Registry, after: Registry) -> None:
+    """Raises Refused where the last policies would go: that permits everything, and nobody has said so."""
+    if before.policies and not after.policies:
+        raise Refused(
+            "there are policies in force and none here: nothing would be denied by default any more, and the "
+            "connections' `allow` would decide alone. Is the folder whole? If it is meant, say so in a policy: "
+            '@id("all") permit(principal, action, resource);'
+        )
+
+
 def _files(folder: Path) -> dict[str, str]:
-    """Every file but hidden ones: what does not belong there is told, not left out."""
+    """Every file but hidden ones: what does not belong there is told, not left out. Raises WrongUse."""
     places = [folder / REGISTRY_FILE, *(folder / name for name in FOLDERS)]
     if not any(place.exists() for place in places):
         wanted = ", ".join(("connections/", "policies/", "masking/", REGISTRY_FILE))
         raise WrongUse(f"{folder}: expected a folder with some of {wanted}")
-    return {
-        path.relative_to(folder).as_posix(): _text(path)
+    found = {
+        path.relative_to(folder).as_posix(): path
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
     }
+    for path in found.values():
+        # What is below a linked folder is not listed, and a link may lead nowhere.
+        if path.is_symlink() if path.is_dir() else not path.is_file():
+            raise WrongUse(f"{path}: expected a folder of its own, or a regular file that is there")
+    return {name: _text(path) for name, path in found.items() if path.is_file()}
 
 
 def _text(path: Path) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from tachograph.cli.errors import WrongUse
-from tachograph.cli.registry.sources import read_registry
+from tachograph.cli.errors import Refused, WrongUse
+from tachograph.cli.registry.sources import check_policies_stay, read_registry
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.errors import ConfigurationError
 
@@ -53,3 +54,34 @@ def test_what_is_no_registry_is_not_read_as_an_empty_one(tmp_path: Path) -> None
         read_registry(tmp_path / "none", CONFIG)
     with pytest.raises(ConfigurationError, match=r"notes\.txt"):
         read_registry(put(put(tmp_path, "connections/api.yaml", API), "notes.txt", ""), CONFIG)
+
+
+def test_nothing_is_left_out_in_silence(tmp_path: Path) -> None:
+    """A link that leads nowhere, a linked folder, a pipe: each might have been the policy that forbids."""
+    folder = put(tmp_path / "a", "connections/api.yaml", API)
+    put(tmp_path / "b", "p.cedar", '@id("none") forbid(principal, action, resource);')
+    odd = folder / "policies"
+    for make in (
+        lambda: odd.symlink_to(tmp_path / "b", target_is_directory=True),
+        lambda: odd.symlink_to(tmp_path / "gone"),
+        lambda: os.mkfifo(odd),
+    ):
+        make()
+        with pytest.raises(WrongUse, match="policies: expected a folder of its own"):
+            read_registry(folder, CONFIG)
+        odd.unlink()
+    odd.mkdir()
+    (odd / "p.cedar").symlink_to(tmp_path / "b" / "p.cedar")
+    assert len(read_registry(folder, CONFIG).policies) == 1
+
+
+def test_the_last_policy_does_not_go_by_accident(tmp_path: Path) -> None:
+    """Without any, what was denied by default would be permitted; an empty file still denies."""
+    bare = read_registry(put(tmp_path / "a", "connections/api.yaml", API), CONFIG)
+    ruled = read_registry(
+        put(put(tmp_path / "b", "connections/api.yaml", API), "policies/p.cedar", ""), CONFIG
+    )
+    with pytest.raises(Refused, match="none here"):
+        check_policies_stay(ruled, bare)
+    check_policies_stay(bare, bare)
+    check_policies_stay(bare, ruled)
