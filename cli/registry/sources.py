@@ -63,7 +63,7 @@ def check_policies_stay(before: Registry, after: Registry) -> None:
     if before.policies and not after.policies:
         raise Refused(
             "there are policies in force and none here: nothing would be denied by default any more, and the "
-            "connections' `allow` would decide alone. Is the folder whole? If it is meant, say so in a policy: "
+            "connections' `allow` would decide alone. Is the folder whole? If you mean it, say so: "
             '@id("all") permit(principal, action, resource);'
         )
 
