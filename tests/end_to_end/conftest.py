@@ -242,11 +242,8 @@ class Site:
         ours = [name for name in admin.list_topics(timeout=20).topics if name.startswith(mine)]
         for future in admin.delete_topics(ours, operation_timeout=20).values():
             future.result(30)
-        for family in ("events", "messages"):
-            self._cluster.call("DELETE", f"/{self.prefix}-{family}-*")
-            self._cluster.call("DELETE", f"/_index_template/{self.prefix}-{family}")
-        for name in ("settings", "mappings"):
-            self._cluster.call("DELETE", f"/_component_template/{self.prefix}-{name}")
+        for place in ("", "/_index_template", "/_component_template"):  # what is composed before its parts
+            self._cluster.call("DELETE", f"{place}/{self.prefix}-*")
         self._cluster.close()
         self.target.close()
 
