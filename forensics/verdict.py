@@ -51,12 +51,17 @@ class Verdict(Enum):
     CHAIN_BROKEN = 46, "a record does not continue the one before it"
     RULESET_REFUSED = 47, "a document names no masking rules, or some that the policy does not list"
     DELETION_UNAUTHORISED = 48, "a deletion is stated by no key that the policy trusts for it, or not in form"
+    HEARTBEAT_FORGED = 49, "a heartbeat is signed by no boot that a trusted gateway has certified"
 
     SESSION_MISSING = 50, "there is no record of the session"
     RECORD_MISSING = 51, "a place in a strand has neither a record nor a leaf"
     TAIL_MISSING = 52, "a strand has no session.close: its tail is missing, or the session is still open"
     DOCUMENT_MISSING = 53, "a leaf has no document, and no leaf says that it was lawfully deleted"
     PART_MISSING = 54, "a part of a long body or a message of a conversation is missing"
+
+    STRAND_MISSING = 55, "a heartbeat names a strand of which there is no record"
+    HEARTBEAT_MISSING = 56, "no heartbeat of a trusted gateway names a strand"
+    SESSION_OPEN = 57, "nothing is missing that a heartbeat counts, and the session is still open"
 
     def __init__(self, code: int, meaning: str) -> None:
         self.code, self.meaning = code, meaning

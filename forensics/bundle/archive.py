@@ -29,9 +29,8 @@ MAX_FILE_BYTES = 256 << 20
 _MAX_NAME = 64
 _NAME = re.compile(
     rb"manifest\.(?:json|note)|(?:leaves|proofs|custody)\.jsonl|keys\.json"
-    rb"|(?:records|deletions)/\d{8}\.json|checkpoints/\d{8}\.note|timestamps/\d{8}\.tsr"
+    rb"|(?:records|deletions|heartbeats)/\d{8}\.json|checkpoints/\d{8}\.note|timestamps/\d{8}\.tsr"
 )
-"""Names under `heartbeats/` are kept for later versions of the format."""
 # APPNOTE 4.3.7, 4.3.12, 4.3.16
 _LOCAL = struct.Struct("<4s5H3I2H")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")

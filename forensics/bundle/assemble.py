@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 
 from tachograph.forensics.bundle.content import Bundle, Consistency, Custody, Inclusion, Line
 from tachograph.forensics.published import Published
@@ -19,10 +20,13 @@ from tachograph.schemas.merkle import Tree, leaf_hash
 __all__ = ["LogPart", "Taken", "assemble", "chosen", "once"]
 
 
+_NONE: Mapping[str, bytes] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class LogPart:
-    """One log: every leaf hash that could be read from its beginning on, the session's leaves, and its notes
-    in the order in which they were published."""
+    """One log: every leaf hash that could be read from its beginning on, the leaves of the session and of
+    what else its bundle needs, and its notes in the order in which they were published."""
 
     origin: str
     hashes: Sequence[bytes]
@@ -42,9 +46,14 @@ class Taken:
 
 
 def assemble(
-    taken: Taken, logs: Sequence[LogPart], documents: Mapping[str, bytes], keys: Sequence[str]
+    taken: Taken,
+    logs: Sequence[LogPart],
+    documents: Mapping[str, bytes],
+    keys: Sequence[str],
+    heartbeats: Mapping[str, bytes] = _NONE,
 ) -> Bundle:
-    """The bundle of a session from its logs and its documents by uid."""
+    """The bundle of a session from its logs and its documents by uid; `heartbeats` are those documents of
+    gateways that name its strands or certify who does."""
     lines: list[Line] = []
     notes: list[str] = []
     steps: list[Consistency] = []
@@ -59,9 +68,17 @@ def assemble(
             Consistency(first + n, first + n + 1, _step(tree, one, two))
             for n, (one, two) in enumerate(pairwise(sizes))
         ]
-        lines += [_line(log, leaf, documents, _proof(tree, leaf, sizes, first)) for leaf in once(log.leaves)]
+        for leaf in once(log.leaves):
+            proof = _proof(tree, leaf, sizes, first)
+            beat = heartbeats.get(str(leaf.uid))
+            if beat is None:
+                lines.append(_line(log, leaf, documents, proof))
+            elif leaf_hash(beat).hex() == leaf.leaf:
+                lines.append(Line(log.origin, leaf, beat, proof, "heartbeats"))
     named = {str(line.leaf.uid) for line in lines if line.leaf is not None}
-    lines += [Line(document=document) for uid, document in sorted(documents.items()) if uid not in named]
+    for folder, there in (("records", documents), ("heartbeats", heartbeats)):
+        unsealed = sorted(item for item in there.items() if item[0] not in named)
+        lines += [Line(document=document, folder=folder) for _, document in unsealed]
     found = {
         "documents": sum(line.document is not None for line in lines),
         "documents_missing": sum(line.document is None for line in lines),

@@ -31,7 +31,7 @@ __all__ = [
 
 BUNDLE_VERSION = 1
 KIND = "tachograph"
-FOLDERS = {"records": "record", "deletions": "deletion"}
+FOLDERS = {"records": "record", "deletions": "deletion", "heartbeats": "heartbeat"}
 """Where documents lie, and the word for one in a line of `leaves.jsonl`."""
 
 

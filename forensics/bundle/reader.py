@@ -177,7 +177,7 @@ def _folder(item: Mapping[str, Any], where: str) -> str:
     """Which folder a line's document lies in, by the one word for it that the line has."""
     folder = next((folder for folder, word in FOLDERS.items() if word in item), "records")
     word = FOLDERS[folder]
-    _expect(set(item) == {"leaf", "log", word}, where, "expected leaf, log and one of record and deletion")
+    _expect(set(item) == {"leaf", "log", word}, where, "expected leaf, log and one word for a document")
     _expect(folder == "records" or item[word] is not None, where, f"a {word} that is not there is a record")
     return folder
 

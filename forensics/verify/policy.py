@@ -90,6 +90,8 @@ class TrustPolicy(_Policy):
     timestamps: Timestamps = Timestamps()
     deletions: Annotated[tuple[Trusted, ...], Field(strict=False, max_length=64)] = ()
     """Whose statements make a deletion lawful."""
+    gateways: Annotated[tuple[Trusted, ...] | None, Field(strict=False, max_length=64)] = None
+    """Who certifies the keys of heartbeats; where it is absent, heartbeats are not asked for."""
     rulesets: Annotated[
         tuple[Annotated[str, StringConstraints(min_length=1)], ...] | None, Field(strict=False)
     ] = None
@@ -97,7 +99,7 @@ class TrustPolicy(_Policy):
     @model_validator(mode="after")
     def _keys_are_keys(self) -> Self:
         for kind, texts in (
-            (SignatureKind.ED25519, [item.key for item in (*self.logs, *self.exporters, *self.deletions)]),
+            (SignatureKind.ED25519, [item.key for item in self._signers]),
             (SignatureKind.COSIGNATURE, self.witnesses.keys),
         ):
             for text in texts:
@@ -110,6 +112,10 @@ class TrustPolicy(_Policy):
         if self.witnesses.required > len(set(self.witnesses.keys)):
             raise ValueError("witnesses.required: more than there are keys")
         return self
+
+    @property
+    def _signers(self) -> tuple[Trusted, ...]:
+        return *self.logs, *self.exporters, *self.deletions, *(self.gateways or ())
 
     @classmethod
     def parse(cls, text: str, *, file: str) -> TrustPolicy:

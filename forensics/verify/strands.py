@@ -1,8 +1,7 @@
 """The capture chain: each strand from its session.open to its session.close, without a gap or a second end.
 
 What the chain says of itself cannot show a strand that is missing as a whole, nor tell a lost tail from a
-session that is still open: that is for the gateway's signed heartbeats, which a later version of the bundle
-carries.
+session that is still open: that is for the gateways' signed heartbeats, where the verifier trusts any.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 
 from tachograph.forensics.verdict import Verdict
 from tachograph.forensics.verify.documents import Document
+from tachograph.forensics.verify.heartbeats import End, Heartbeats
 from tachograph.forensics.verify.report import Findings, RecordState, State
 from tachograph.schemas.event import GENESIS, EventType, Header, header_hash, strand_uids
 
@@ -33,9 +33,14 @@ class _Link:
 
 
 def check_strands(
-    documents: Iterable[Document], lost: Mapping[str, str], findings: Findings
+    documents: Iterable[Document],
+    lost: Mapping[str, str],
+    findings: Findings,
+    heartbeats: Heartbeats | None = None,
+    session: uuid.UUID | None = None,
 ) -> list[RecordState]:
-    """Judge the chain of each strand. `lost` are leaves without a document, type by uid.
+    """Judge the chain of each strand. `lost` are leaves without a document, type by uid; with `heartbeats`,
+    also what they say of the strands of the `session`.
 
     Returns the places that neither a document nor a leaf stands for.
     """
@@ -45,14 +50,20 @@ def check_strands(
             key = (item.header.session, item.header.epoch)
             strands[key].setdefault(item.header.seq, _Link(item.header, item.canonical, item))
     holes: list[RecordState] = []
-    for (session, epoch), links in strands.items():
-        where = f"strand {epoch}"
+    for strand, links in strands.items():
+        where, uid = f"strand {strand[1]}", strand_uids(*strand)
         _check_chain(where, links, findings)
-        missing = _holes(links, strand_uids(session, epoch), lost)
+        missing = _holes(links, uid, lost)
         if missing:
             findings.add(Verdict.RECORD_MISSING, where, f"{missing} places have no record")
             holes.append(RecordState(None, "unknown", State.MISSING, missing))
-        _check_end(where, links, strand_uids(session, epoch), lost, findings)
+        end = _end(links, uid, lost)
+        if heartbeats is not None:
+            heartbeats.judge(strand, end)
+        elif end.type != EventType.SESSION_CLOSE.value:
+            findings.add(Verdict.TAIL_MISSING, where, f"it ends at seq {end.seq} without session.close")
+    if heartbeats is not None and session is not None:
+        holes += heartbeats.absent(session, strands, lost)
     return holes
 
 
@@ -63,13 +74,17 @@ def _check_chain(where: str, links: Mapping[int, _Link], findings: Findings) -> 
         before = links.get(seq - 1)
         if (seq == 0) != (link.header.type is EventType.SESSION_OPEN):
             findings.add(Verdict.CHAIN_BROKEN, at, "a strand begins with session.open, and only once")
-        if link.header.type is EventType.SESSION_CLOSE and (
-            seq != end or link.document.tacho.get("records") != seq + 1
-        ):
+        if link.header.type is EventType.SESSION_CLOSE and not _closes(link, end):
             findings.add(Verdict.CHAIN_BROKEN, at, "session.close does not count and end the strand")
         wanted = GENESIS if seq == 0 else header_hash(before.canonical) if before else link.header.prev
         if link.header.prev != wanted:
             findings.add(Verdict.CHAIN_BROKEN, at, "`prev` is not the hash of the header before")
+
+
+def _closes(link: _Link, end: int) -> bool:
+    said = link.document.tacho
+    last = said.get("last", link.header.prev)
+    return (link.header.seq, said.get("records"), last) == (end, end + 1, link.header.prev)
 
 
 def _holes(links: Mapping[int, _Link], uid: Uid, lost: Mapping[str, str]) -> int:
@@ -84,15 +99,13 @@ def _holes(links: Mapping[int, _Link], uid: Uid, lost: Mapping[str, str]) -> int
     return missing
 
 
-def _check_end(
-    where: str, links: Mapping[int, _Link], uid: Uid, lost: Mapping[str, str], findings: Findings
-) -> None:
+def _end(links: Mapping[int, _Link], uid: Uid, lost: Mapping[str, str]) -> End:
+    """Where the strand ends; records that are only leaves count."""
     end = max(links)
     kind = links[end].header.type.value
     while (after := lost.get(uid(end + 1))) is not None:
         end, kind = end + 1, after
-    if kind != EventType.SESSION_CLOSE.value:
-        findings.add(Verdict.TAIL_MISSING, where, f"it ends at seq {end} without session.close")
+    return End(end, kind, {seq: header_hash(link.canonical) for seq, link in links.items()})
 
 
 def check_parts(

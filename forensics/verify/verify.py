@@ -7,6 +7,7 @@ the verdict. Only a bundle that cannot be believed at all is not looked into (`r
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from tachograph.forensics.bundle.reader import Exporters, Note, Opened, Refused,
 from tachograph.forensics.verdict import Verdict
 from tachograph.forensics.verify.deletions import Deletions, read_deletions
 from tachograph.forensics.verify.documents import WIRE_TYPES, Document, Unreadable, read_document
+from tachograph.forensics.verify.heartbeats import APART, TYPES, read_heartbeats
 from tachograph.forensics.verify.logs import CLOCK_SKEW_SECONDS, check_logs, ends, seconds
 from tachograph.forensics.verify.policy import TrustPolicy
 from tachograph.forensics.verify.report import Findings, RecordState, Report, State, refused
@@ -80,6 +82,8 @@ class _Work:
     deletions: Deletions
     states: list[RecordState] = field(default_factory=list)
     documents: list[Document] = field(default_factory=list)
+    apart: list[Document] = field(default_factory=list)
+    """Of the gateways' own sessions."""
     lost: dict[str, str] = field(default_factory=dict)
     versions: dict[str, dict[str, Document | None]] = field(default_factory=lambda: defaultdict(dict))
     places: dict[str, list[Leaf]] = field(default_factory=lambda: defaultdict(list))
@@ -90,7 +94,8 @@ class _Work:
     def take(self, number: int, line: Line) -> None:
         """One line: its leaf, its proof, its document."""
         where = f"line {number + 1}"
-        self.wired = self.wired or (line.leaf is not None and line.leaf.type in WIRE_TYPES)
+        if line.folder != APART:
+            self.wired = self.wired or (line.leaf is not None and line.leaf.type in WIRE_TYPES)
         checkpoint = self._prove(where, line)
         if line.document is None:
             self._missing(where, line)
@@ -104,11 +109,11 @@ class _Work:
         except Unreadable as error:
             self.findings.add(error.verdict, where, str(error))
             kind = line.leaf.type if line.leaf else "unknown"
-            self._state(str(line.leaf.uid) if line.leaf else None, kind, genuine=genuine)
+            self._state(line, str(line.leaf.uid) if line.leaf else None, kind, genuine=genuine)
             return
         self._said(where, line, document, checkpoint)
         self.versions[document.uid].setdefault(line.leaf.leaf if line.leaf else digest.hex(), document)
-        self._state(document.uid, document.type, genuine=genuine)
+        self._state(line, document.uid, document.type, genuine=genuine)
 
     def finish(self) -> None:
         """What only all lines together show."""
@@ -120,7 +125,12 @@ class _Work:
             if any(one.offset >= two.offset for one, two in pairwise(ordered)):
                 self.findings.add(Verdict.LEAF_DISAGREES, log, "leaves are not in the order of their offsets")
         ours = [item for item in self.documents if item.session == self.opened.session]
-        self.states += check_strands(ours, self.lost, self.findings)
+        trusted = self.policy.gateways
+        beats = None
+        if trusted is not None:
+            beats = read_heartbeats((*self.apart, *ours), trusted, self.findings)
+        session = uuid.UUID(self.opened.session)
+        self.states += check_strands(ours, self.lost, self.findings, beats, session)
         check_parts(ours, self.lost, self.findings, talk_gone=self.talk_gone)
         if unnamed := self.deletions.unnamed(self.opened.lines):
             self.findings.add(Verdict.RECORD_MISSING, "deletions", f"{unnamed} that they name have no leaf")
@@ -157,11 +167,16 @@ class _Work:
         self.findings.add(Verdict.DOCUMENT_MISSING, where, f"{leaf.type} {uid}")
 
     def _said(self, where: str, line: Line, document: Document, checkpoint: Note | None) -> None:
-        self.documents.append(document)
-        self.wired = self.wired or document.type in WIRE_TYPES
+        if line.folder == APART:
+            self.apart.append(document)
+            spliced = document.type not in TYPES or document.session == self.opened.session
+        else:
+            self.documents.append(document)
+            self.wired = self.wired or document.type in WIRE_TYPES
+            spliced = document.session != self.opened.session
         if line.leaf is not None and not _agrees(line.leaf, document):
             self.findings.add(Verdict.LEAF_DISAGREES, where, "uid, session, type or day is another")
-        if document.session != self.opened.session:
+        if spliced:
             self.findings.add(Verdict.SESSION_SPLICED, where, "its session is another")
         if document.header is None:
             return
@@ -178,7 +193,9 @@ class _Work:
         known = self.policy.rulesets
         return isinstance(ruleset, str) and ruleset != "" and (known is None or ruleset in known)
 
-    def _state(self, uid: str | None, kind: str, *, genuine: bool) -> None:
+    def _state(self, line: Line, uid: str | None, kind: str, *, genuine: bool) -> None:
+        if line.folder == APART:  # it proves something of the session and is no record of it
+            return
         self.states.append(RecordState(uid, kind, State.PRESENT if genuine else State.MISSING))
 
 

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from attacks import Vector, vectors
 from deletions import deletion_vectors
+from heartbeats import heartbeat_vectors
 from timestamps import timestamp_vectors
 
 from tachograph.forensics.verdict import Verdict
@@ -27,6 +28,7 @@ def all_vectors() -> Iterator[Vector]:
     """Of every part of the format; names are unique."""
     yield from vectors()
     yield from deletion_vectors()
+    yield from heartbeat_vectors()
     yield from timestamp_vectors()
 
 

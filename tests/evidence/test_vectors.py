@@ -12,6 +12,7 @@ import pytest
 import verifier
 from attacks import honest
 from deletions import deletion_vectors
+from heartbeats import heartbeat_vectors
 from make_vectors import CODES, FOLDER, all_vectors, expected
 from timestamps import timestamp_vectors
 from world import bundle, policy, resigned, sealed, story
@@ -32,7 +33,9 @@ STRIDE = 5
 """Of a bundle that its exporter signs anew, every fifth byte is flipped: each costs a whole verification."""
 
 
-NOT_YET_IN_THE_SECOND = {item.name for item in (*deletion_vectors(), *timestamp_vectors())}
+NOT_YET_IN_THE_SECOND = {
+    item.name for item in (*deletion_vectors(), *heartbeat_vectors(), *timestamp_vectors())
+}
 """Vectors of what the second verifier does not know yet."""
 
 
@@ -136,3 +139,18 @@ def test_no_swapped_pair_passes() -> None:
     for one, two in combinations(files, 2):
         swapped = {**files, one: files[two], two: files[one]}
         assert verify_bundle(resigned(swapped), rules).verdict is not Verdict.COMPLETE
+
+
+def test_no_flipped_byte_of_a_heartbeat_passes_although_it_is_signed_for() -> None:
+    """What proves that nothing is missing is as hard to alter as what it is about."""
+    files = unpack((FOLDER / "heartbeats.tacho").read_bytes())
+    rules = trust(TABLE["heartbeats"]["policy"])
+    others = {name: data for name, data in files.items() if not name.startswith("manifest.")}
+    passed = []
+    for name in (name for name in others if name.startswith("heartbeats/")):
+        for at in range(0, len(others[name]), STRIDE):
+            data = bytearray(others[name])
+            data[at] ^= 1
+            if verify_bundle(resigned({**others, name: bytes(data)}), rules).verdict is Verdict.COMPLETE:
+                passed.append((name, at))
+    assert passed == []

@@ -1,0 +1,102 @@
+"""What heartbeats prove of a strand; the vectors in tests/evidence have every verdict in a whole bundle."""
+
+import uuid
+
+import pytest
+
+from tachograph.forensics.verdict import Verdict
+from tachograph.forensics.verify.heartbeats import End, Heartbeats
+from tachograph.forensics.verify.report import Findings
+from tachograph.schemas.event import strand_uids
+from tachograph.schemas.heartbeat import Heartbeat
+
+SESSION, EPOCH, BOOT = uuid.UUID(int=1), uuid.UUID(int=2), uuid.UUID(int=3)
+STRAND = (SESSION, EPOCH)
+HEADS = {0: "a" * 64, 1: "b" * 64}
+
+
+def beat(number: int, *, records: int | None = 2, is_open: bool = False, at: int | None = None) -> Heartbeat:
+    state = {"session": str(SESSION), "epoch": str(EPOCH), "open": is_open, "records": records}
+    return Heartbeat.model_validate(
+        {
+            "boot": str(BOOT),
+            "number": number,
+            "at": f"2026-11-23T06:00:{number if at is None else at:02}.000000000Z",
+            "strands": [] if records is None else [state | {"head": HEADS.get(records - 1, "c" * 64)}],
+            "last": True,
+        }
+    )
+
+
+def judged(end: End, *beats: Heartbeat) -> set[Verdict]:
+    findings = Findings()
+    heartbeats = Heartbeats(findings)
+    for item in beats:
+        heartbeats.add(item)
+    heartbeats.judge(STRAND, end)
+    return set(findings.counts)
+
+
+CLOSED = End(1, "session.close", HEADS)
+OPEN = End(1, "request", HEADS)
+
+
+@pytest.mark.parametrize(
+    ("end", "beats", "verdicts"),
+    [
+        (CLOSED, [beat(0)], set()),
+        (CLOSED, [beat(0, records=1, is_open=True)], set()),
+        (CLOSED, [], {Verdict.HEARTBEAT_MISSING}),
+        (OPEN, [], {Verdict.HEARTBEAT_MISSING, Verdict.TAIL_MISSING}),
+        (OPEN, [beat(0, is_open=True)], {Verdict.SESSION_OPEN}),
+        (OPEN, [beat(1, is_open=True), beat(0, records=1, is_open=True)], {Verdict.SESSION_OPEN}),
+        (OPEN, [beat(0, is_open=True), beat(1, records=3)], {Verdict.TAIL_MISSING}),
+        (OPEN, [beat(0, is_open=True), beat(1, records=None)], {Verdict.TAIL_MISSING}),
+        (OPEN, [beat(0, is_open=True), beat(1, records=None, at=0)], {Verdict.SESSION_OPEN}),
+        (OPEN, [beat(0)], {Verdict.TAIL_MISSING}),
+        (CLOSED, [beat(0, records=1)], {Verdict.CHAIN_BROKEN}),
+        (CLOSED, [beat(0, records=3, is_open=True)], {Verdict.TAIL_MISSING}),
+    ],
+    ids=[
+        "closed and said so", "said to be open before", "closed and unnamed", "open and unnamed", "open",
+        "the later one decides", "said to have more", "passed over later", "another record of the same beat",
+        "closed without a close", "closed before", "a close before the end",
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_strand_is_held_against_it(
+    end: End, beats: list[Heartbeat], verdicts: set[Verdict]
+) -> None:
+    """Its end, its count and whether it may be open."""
+    assert judged(end, *beats) == verdicts
+
+
+def test_a_header_that_is_not_there_is_not_compared() -> None:
+    """Of a record that is only a leaf nobody knows the header."""
+    assert judged(End(1, "session.close", {}), beat(0)) == set()
+    assert judged(End(1, "session.close", {1: "d" * 64}), beat(0)) == {Verdict.CHAIN_BROKEN}
+
+
+def test_a_strand_of_which_only_leaves_are_left_is_not_missing() -> None:
+    """Whether its documents may be gone is for the lines to say; but the last leaf must be there."""
+    uid = strand_uids(SESSION, EPOCH)
+    for lost, verdicts in (
+        ({}, {Verdict.STRAND_MISSING}),
+        ({uid(0): "session.open", uid(1): "session.close"}, set()),
+        ({uid(0): "session.open"}, {Verdict.TAIL_MISSING}),
+    ):
+        findings = Findings()
+        heartbeats = Heartbeats(findings)
+        heartbeats.add(beat(0))
+        states = heartbeats.absent(SESSION, [], lost)
+        assert set(findings.counts) == verdicts
+        assert sum(state.count for state in states) == (0 if lost else 2)
+
+
+def test_strands_of_other_sessions_are_none_of_the_bundles() -> None:
+    """A heartbeat names whatever its gateway writes."""
+    findings = Findings()
+    heartbeats = Heartbeats(findings)
+    heartbeats.add(beat(0))
+    assert heartbeats.absent(BOOT, [], {}) == []
+    assert heartbeats.absent(SESSION, [STRAND], {}) == []
+    assert findings.counts == {}
