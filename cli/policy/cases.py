@@ -11,8 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tachograph.cli.errors import WrongUse
-from tachograph.cli.policy.described import Described, asked_of
-from tachograph.ingress.admission import Asked, Decision, Judge
+from tachograph.cli.policy.described import Described, Subject, subject_of
+from tachograph.ingress.admission import Decision, Judge
 from tachograph.schemas.connection import Connection
 
 __all__ = ["Case", "Result", "read_cases", "run_cases"]
@@ -46,7 +46,7 @@ class Result:
 
     case: Case
     decision: Decision
-    asked: Asked
+    subject: Subject
 
     @property
     def good(self) -> bool:
@@ -92,8 +92,8 @@ def run_cases(
     cases: Iterable[Case], judge: Judge, connections: Mapping[str, Connection], *, now: datetime
 ) -> tuple[Result, ...]:
     """Every case, decided as the gateway would."""
-    asked = [(case, asked_of(case, connections, now=now)) for case in cases]
-    return tuple(Result(case, judge.decide(item), item) for case, item in asked)
+    subjects = [(case, subject_of(case, connections, now=now)) for case in cases]
+    return tuple(Result(case, subject.decided(judge), subject) for case, subject in subjects)
 
 
 def _case(row: dict[str, Any], place: str) -> Case:

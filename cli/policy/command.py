@@ -19,9 +19,9 @@ from tachograph.cli.registry.command import list_policies
 from tachograph.cli.settings import ConfigOption, JsonOption
 
 if TYPE_CHECKING:  # Cedar and the models take longer to load than `tacho --help` may
-    from tachograph.cli.policy.recorded import Replay
+    from tachograph.cli.policy.described import Subject
+    from tachograph.cli.policy.replay import Replay
     from tachograph.cli.settings import Settings
-    from tachograph.ingress.admission import Asked
     from tachograph.ingress.policy.judge import CedarJudge
     from tachograph.schemas.connection import Connection
 
@@ -131,7 +131,11 @@ def explain(  # noqa: PLR0913, PLR0917 - each is an option of the command
     group: Annotated[list[str] | None, typer.Option(help="A group of the principal; repeatable.")] = None,
     method: Annotated[str | None, typer.Option(help="The HTTP method.")] = None,
     path: Annotated[str | None, typer.Option(help="Path and query behind the connection.")] = None,
-    tool: Annotated[str | None, typer.Option(help="The MCP tool that is called.")] = None,
+    tool: Annotated[
+        str | None,
+        typer.Option(help="The MCP tool that is called; on an llm connection, the one that a model calls."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The model that calls the tool.")] = None,
     argument: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE of the tool; VALUE as JSON or text.")
     ] = None,
@@ -147,7 +151,7 @@ def explain(  # noqa: PLR0913, PLR0917 - each is an option of the command
     told = settings.load(config)
     judge = _strict(told, policy)
     if exchange is not None:
-        asked = _of_exchange(told, exchange)
+        subject = _of_exchange(told, exchange, tool)
     elif connection is None:
         raise WrongUse("expected an exchange id, or --connection and what is asked of it")
     else:
@@ -160,12 +164,13 @@ def explain(  # noqa: PLR0913, PLR0917 - each is an option of the command
             "method": method,
             "path": path,
             "tool": tool,
+            "model": model,
             "arguments": dict(_argument(item) for item in argument or ()),
             "body": body,
             "at": at,
         }
-        asked = _of_words(told, words)
-    found = explained(asked, judge)
+        subject = _of_words(told, words)
+    found = explained(subject, judge)
     if json_output:
         print_json(found.told())
         return
@@ -183,12 +188,14 @@ def backtest(
     json_output: JsonOption = False,
 ) -> None:
     """Judge recorded requests by candidate policies: what would change, and what cannot be told."""
-    from tachograph.cli.policy.recorded import replay
+    from tachograph.cli.policy.replay import replay
 
     told = settings.load(config)
     judge = _strict(told, files)
-    source = _lines(events) if events is not None else _stored(told, _window(since))
-    found = replay(source, judge, _connections(told))
+    known = _connections(told)
+    wanted = _EXCHANGES if any(map(judge.reads_tools, known.values())) else _REQUESTS
+    source = _lines(events) if events is not None else _stored(told, _window(since), wanted)
+    found = replay(source, judge, known)
     if json_output:
         print_json(_replayed(found, judge))
         return
@@ -241,32 +248,44 @@ def _argument(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _of_words(told: Settings, words: Mapping[str, Any]) -> Asked:
+def _of_words(told: Settings, words: Mapping[str, Any]) -> Subject:
     from pydantic import ValidationError
 
-    from tachograph.cli.policy.described import Described, asked_of
+    from tachograph.cli.policy.described import Described, subject_of
 
     try:
         described = Described.model_validate(words)
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, item["loc"])) for item in error.errors(include_input=False))
         raise WrongUse(f"the request: not understood at {fields or 'body, tool and argument'}") from None
-    return asked_of(described, _connections(told), now=datetime.now(UTC))
+    return subject_of(described, _connections(told), now=datetime.now(UTC))
 
 
-def _of_exchange(told: Settings, exchange: str) -> Asked:
+def _of_exchange(told: Settings, exchange: str, tool: str | None) -> Subject:
+    """Its request, or the first call of this tool in its answer."""
     from tachograph.cli.policy.recorded import read_event
+    from tachograph.cli.policy.recorded_tools import Answers
 
-    query = {"bool": {"filter": [{"term": {"unmapped.tacho.exchange": exchange}}, _REQUESTS]}}
+    known, answers = _connections(told), Answers()
+    query = {"bool": {"filter": [{"term": {"unmapped.tacho.exchange": exchange}}, _EXCHANGES]}}
     for event in _scan(told, query):
-        item = read_event(event, _connections(told))
-        if isinstance(item, str):
+        item = read_event(event, known)
+        if not isinstance(item, str):
+            if tool is None:
+                return item.subject
+            answers.asked(item)
+        elif item != "no request":
             raise Refused(f"exchange {exchange}: its request is {item}")
-        return item.asked
-    raise Refused(f"no exchange {exchange}: `tacho show` and `tacho search` have their ids")
+        for call in answers.told(event):
+            if not isinstance(call, str) and call.use is not None and call.use.tool == tool:
+                return call.subject
+    called = "" if tool is None else f" whose answer calls the tool {tool}"
+    raise Refused(f"no exchange {exchange}{called}: `tacho show` and `tacho search` have their ids")
 
 
 _REQUESTS = {"term": {"unmapped.tacho.type": "request"}}
+_EXCHANGES = {"terms": {"unmapped.tacho.type": ["request", "decision", "response"]}}
+"""With the answers, where the tools that they call are judged."""
 
 
 def _window(since: str) -> timedelta:
@@ -276,9 +295,9 @@ def _window(since: str) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-def _stored(told: Settings, window: timedelta) -> Iterator[Mapping[str, Any]]:
+def _stored(told: Settings, window: timedelta, wanted: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     start = int((datetime.now(UTC) - window).timestamp() * 1000)
-    yield from _scan(told, {"bool": {"filter": [_REQUESTS, {"range": {"time": {"gte": start}}}]}})
+    yield from _scan(told, {"bool": {"filter": [wanted, {"range": {"time": {"gte": start}}}]}})
 
 
 def _scan(told: Settings, query: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -311,6 +330,7 @@ def _replayed(found: Replay, judge: CedarJudge) -> dict[str, object]:
             "exchange": item.exchange,
             "principal": item.principal,
             "connection": item.connection,
+            "tool": item.tool,
             "before": item.before or None,
             "after": item.decision.effect.value,
             "policies": list(item.decision.policies),
@@ -318,7 +338,8 @@ def _replayed(found: Replay, judge: CedarJudge) -> dict[str, object]:
         }
         for item in found.changes
     ]
-    counts = {"requests": found.requests, "same": found.same, "changed": len(changes)}
+    judged = {"requests": found.requests, "tool_calls": found.tool_calls}
+    counts = {**judged, "same": found.same, "changed": len(changes)}
     return {
         "digest": judge.digest,
         **counts,
@@ -333,7 +354,7 @@ def _show(found: Replay) -> None:
         (
             item.exchange,
             item.principal,
-            item.connection,
+            f"{item.connection}, tool {item.tool}" if item.tool else item.connection,
             f"{item.before or 'no policy'} -> {item.decision.effect.value}",
             ", ".join(item.decision.policies) or "-",
         )
@@ -347,6 +368,5 @@ def _show(found: Replay) -> None:
     for name, tally in (("cannot be told", found.unsure), ("left out", found.skipped)):
         for why, count in sorted(tally.items()):
             out.print(f"{count} {name}: {why}", markup=False)
-    out.print(
-        f"{found.requests} requests: {found.same} as before, {len(found.changes)} changed", markup=False
-    )
+    judged = f"{found.requests} requests" + (f", {found.tool_calls} tool calls" if found.tool_calls else "")
+    out.print(f"{judged}: {found.same} as before, {len(found.changes)} changed", markup=False)

@@ -1,9 +1,10 @@
-"""A request in words, as a case or the command line says it, and the `Asked` that the gateway would judge."""
+"""A request in words, as a case or the command line says it, and what the gateway would judge of it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -11,11 +12,11 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from tachograph.cli.errors import WrongUse
-from tachograph.ingress.admission import Asked
+from tachograph.ingress.admission import Asked, Decision, Judge, ToolUse
 from tachograph.schemas.connection import Connection
 from tachograph.schemas.event import Principal, PrincipalKind, Protocol
 
-__all__ = ["Described", "asked_of"]
+__all__ = ["Described", "Subject", "subject_of"]
 
 _NOBODY = UUID(int=0)
 _DEFAULT_PATH = {Protocol.LLM: "/v1/messages", Protocol.MCP: "", Protocol.HTTP: "/"}
@@ -38,6 +39,9 @@ class Described(BaseModel):
     body: JsonValue = None
     """Text as it stands, anything else as JSON of it."""
     tool: str | None = None
+    """That an MCP request calls; through an `llm` connection, that a model calls in its answer."""
+    model: str | None = None
+    """Which model calls the tool, as its answer says."""
     arguments: dict[str, JsonValue] = Field(default_factory=dict)
     rpc_method: str | None = None
     """A JSON-RPC method other than a tool call."""
@@ -51,31 +55,55 @@ class Described(BaseModel):
             raise ValueError("expected one of body, tool and rpc_method")
         if self.arguments and self.tool is None:
             raise ValueError("arguments: expected a tool beside them")
+        if self.model is not None and self.tool is None:
+            raise ValueError("model: expected a tool that it calls; in a request it stands in the body")
         return self
 
 
-def asked_of(words: Described, connections: Mapping[str, Connection], *, now: datetime) -> Asked:
-    """The request that the words stand for. Raises `WrongUse` for a connection that there is not."""
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is to be decided on: a request, or a tool call in the answer to one."""
+
+    asked: Asked
+    use: ToolUse | None = None
+
+    def decided(self, judge: Judge) -> Decision:
+        """As the gateway decides."""
+        return judge.decide(self.asked) if self.use is None else judge.decide_tool(self.asked, self.use)
+
+
+def subject_of(words: Described, connections: Mapping[str, Connection], *, now: datetime) -> Subject:
+    """What the words stand for. Raises `WrongUse` for a connection that there is not."""
     connection = connections.get(words.connection)
     if connection is None:
         known = ", ".join(sorted(connections)) or "none"
         raise WrongUse(f"connection {words.connection}: expected one of the configuration's ({known})")
-    body = _body(words)
+    use = _use(words) if connection.protocol is Protocol.LLM else None
+    if words.model is not None and use is None:
+        raise WrongUse(f"connection {connection.name}: only what a model answers has a tool call of a model")
+    body = _body(words) if use is None else None
     at = words.at or now
-    return Asked(
+    asked = Asked(
         exchange=_NOBODY,
         session=_NOBODY,
         connection=connection,
         principal=Principal(id=words.principal, kind=PrincipalKind(words.kind), issuer=words.issuer),
         groups=frozenset(words.groups),
         actors=words.actors,
-        method=words.method or ("POST" if body else "GET"),
+        method=words.method or ("GET" if body == b"" else "POST"),
         target=_DEFAULT_PATH[connection.protocol] if words.path is None else words.path,
         headers=tuple(words.headers.items()),
         client=f"{words.source}:0",
         started_ns=int(at.timestamp()) * 1_000_000_000,
         body=body,
     )
+    return Subject(asked, use)
+
+
+def _use(words: Described) -> ToolUse | None:
+    if words.tool is None:
+        return None
+    return ToolUse(words.tool, json.dumps(words.arguments, ensure_ascii=False).encode(), words.model)
 
 
 def _body(words: Described) -> bytes:

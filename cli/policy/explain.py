@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tachograph.ingress.admission import Asked, Decision
+from tachograph.cli.policy.described import Subject
+from tachograph.ingress.admission import Decision
 from tachograph.ingress.policy.errors import Unclear
 from tachograph.ingress.policy.judge import CedarJudge, Verdict
 
@@ -74,11 +75,11 @@ class Explained:
         }
 
 
-def explained(asked: Asked, judge: CedarJudge) -> Explained:
-    """What is decided about a request, and why. A request with two readings has no calls."""
-    decision = judge.decide(asked)
+def explained(subject: Subject, judge: CedarJudge) -> Explained:
+    """What is decided, and why. What has two readings has no calls."""
+    decision, asked, use = subject.decided(judge), subject.asked, subject.use
     try:
-        verdicts, alone = judge.explain(asked), judge.satisfied(asked)
+        verdicts, alone = judge.explain(asked, use), judge.satisfied(asked, use)
     except Unclear:
         return Explained(decision, ())
     pairs = zip(verdicts, alone, strict=True)

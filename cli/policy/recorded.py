@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
 
-from tachograph.ingress.admission import Asked, Decision
+from tachograph.cli.policy.described import Subject
+from tachograph.ingress.admission import Asked, ToolUse
 from tachograph.ingress.policy.calls import Action
-from tachograph.ingress.policy.errors import Unclear
 from tachograph.ingress.policy.judge import CedarJudge, Verdict
 from tachograph.schemas.connection import Connection
-from tachograph.schemas.event import Principal, PrincipalKind, Protocol
+from tachograph.schemas.event import Principal, Protocol
 
-__all__ = ["Change", "Recorded", "Replay", "read_event", "replay"]
+__all__ = ["Recorded", "read_event", "unsure"]
 
 _MASK = re.compile(r"\[[A-Z][A-Z0-9_]*(?::[A-Za-z0-9_.-]+)?\]", re.IGNORECASE)
 """What stands in place of a masked value, in a folded path in lower case."""
@@ -38,31 +38,13 @@ class Recorded:
     before: str
     """The effect that was recorded; "" where no policy was in force."""
     missing: frozenset[str]
-    """`body`, `groups`: what is not whole."""
+    """`body`, `groups`, `arguments`: what is not whole."""
+    use: ToolUse | None = None
+    """The tool call that is judged, where it is not the request itself."""
 
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One request that a candidate would decide otherwise."""
-
-    exchange: str
-    principal: str
-    connection: str
-    before: str
-    decision: Decision
-
-
-@dataclass(slots=True)
-class Replay:
-    """What a candidate policy set does to recorded traffic."""
-
-    requests: int = 0
-    same: int = 0
-    changes: list[Change] = field(default_factory=list)
-    unsure: dict[str, int] = field(default_factory=dict)
-    """Requests whose outcome hangs on what the record does not hold, by what that is."""
-    skipped: dict[str, int] = field(default_factory=dict)
-    """Records that are no judged requests, by why."""
+    @property
+    def subject(self) -> Subject:
+        return Subject(self.asked, self.use)
 
 
 def read_event(event: Mapping[str, Any], connections: Mapping[str, Connection]) -> Recorded | str:
@@ -80,23 +62,6 @@ def read_event(event: Mapping[str, Any], connections: Mapping[str, Connection]) 
         return "unreadable"
 
 
-def replay(
-    events: Iterable[Mapping[str, Any]], judge: CedarJudge, connections: Mapping[str, Connection]
-) -> Replay:
-    """Judge every recorded request again."""
-    found = Replay()
-    for event in events:
-        item = read_event(event, connections)
-        if isinstance(item, str):
-            if item != "no request":
-                _count(found.skipped, item)
-        elif item.asked.principal.kind is PrincipalKind.ANONYMOUS:
-            _count(found.skipped, "refused before any policy: nobody known")
-        else:
-            _judge(found, item, judge)
-    return found
-
-
 def unsure(item: Recorded, verdicts: Iterable[Verdict], judge: CedarJudge) -> str:
     """What the decision hangs on that the record does not hold; "" where it is all there."""
     for verdict in verdicts:
@@ -105,26 +70,11 @@ def unsure(item: Recorded, verdicts: Iterable[Verdict], judge: CedarJudge) -> st
             return "groups were not recorded"
         if "body" in item.missing and _needs_body(verdict.call.action, reads):
             return "the body is not whole"
+        if "arguments" in item.missing and any(name.startswith("context.argument") for name in reads):
+            return "a tool's arguments are not whole"
         if name := next((name for name, value in verdict.context.items() if _masked(value)), ""):
             return f"context.{name} is masked"
     return ""
-
-
-def _judge(found: Replay, item: Recorded, judge: CedarJudge) -> None:
-    found.requests += 1
-    decision = judge.decide(item.asked)
-    try:
-        doubt = unsure(item, judge.explain(item.asked), judge)
-    except Unclear:
-        doubt = "the body is not whole" if "body" in item.missing else ""
-    if doubt:
-        _count(found.unsure, doubt)
-    elif decision.effect.value == (item.before or "allow"):
-        found.same += 1
-    else:
-        asked = item.asked
-        change = Change(str(asked.exchange), asked.principal.id, asked.connection.name, item.before, decision)
-        found.changes.append(change)
 
 
 def _recorded(
@@ -181,7 +131,3 @@ def _masked(value: object) -> bool:
     if isinstance(value, Mapping):
         return any(_masked(item) for item in value.values())
     return isinstance(value, list) and any(_masked(item) for item in value)
-
-
-def _count(tally: dict[str, int], name: str) -> None:
-    tally[name] = tally.get(name, 0) + 1

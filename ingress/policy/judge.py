@@ -127,18 +127,22 @@ class CedarJudge:
 
     # -- for explaining ----------------------------------------------------------------------------
 
-    def explain(self, asked: Asked) -> tuple[Verdict, ...]:
-        """The verdict on each call, uncached. Raises `Unclear`."""
-        found = calls(asked, self._targets[asked.connection.name])
+    def explain(self, asked: Asked, use: ToolUse | None = None) -> tuple[Verdict, ...]:
+        """The verdict on each call, or on the tool call in the answer, uncached. Raises `Unclear`."""
+        found = self._calls(asked, use)
         return tuple(self._evaluated(call, self._lanes[call.action].plan.leaves(call)) for call in found)
 
-    def satisfied(self, asked: Asked) -> tuple[dict[str, bool | None], ...]:
-        """For each call, whether each policy by itself applies to it; None where it cannot be evaluated.
+    def satisfied(self, asked: Asked, use: ToolUse | None = None) -> tuple[dict[str, bool | None], ...]:
+        """For each of them, whether each policy by itself applies to it; None where it cannot be evaluated.
 
         Slow: every policy is evaluated alone. Raises `Unclear`.
         """
-        found = calls(asked, self._targets[asked.connection.name])
+        found = self._calls(asked, use)
         return tuple({id_: self._alone(id_, call) for id_ in self.policies} for call in found)
+
+    def _calls(self, asked: Asked, use: ToolUse | None) -> tuple[Call, ...]:
+        target = self._targets[asked.connection.name]
+        return calls(asked, target) if use is None else (tool_call(asked, target, use),)
 
     def _alone(self, id_: str, call: Call) -> bool | None:
         plan = self._lanes[call.action].plan

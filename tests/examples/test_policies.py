@@ -22,6 +22,7 @@ GUIDE = (ROOT / "docs" / "policy.md").read_text()
 CONNECTIONS = {
     "crm": Connection(name="crm", protocol="http", upstream="http://crm", labels={"env": "prod"}),
     "bank": Connection(name="bank", protocol="mcp", upstream="http://bank"),
+    "model": Connection(name="model", protocol="llm", upstream="http://model"),
 }
 
 

@@ -14,8 +14,16 @@ from tachograph.ingress.policy.judge import CedarJudge
 from tachograph.ingress.policy.policies import PolicyFile, read_policies
 from tachograph.schemas.connection import Connection
 
-CONNECTIONS = {"crm": Connection(name="crm", protocol="http", upstream="http://x")}
-POLICY = '@id("get") permit(principal, action, resource) when { context.method == "GET" };'
+CONNECTIONS = {
+    name: Connection(name=name, protocol=kind, upstream="http://x")
+    for name, kind in (("crm", "http"), ("model", "llm"))
+}
+POLICY = """
+@id("get") permit(principal, action, resource) when { context.method == "GET" };
+@id("ls") permit(principal, action == Action::"llm.tool_use", resource) when { context.tool == "ls" };
+@id("rm") @approval("ops") @reason("final") permit(principal, action == Action::"llm.tool_use", resource)
+when { context.tool == "rm" && context.arguments has path && context.arguments.path like "/tmp/*" };
+"""
 JUDGE = CedarJudge(read_policies([PolicyFile("a", POLICY)]), CONNECTIONS.values())
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -30,6 +38,10 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
         ("{connection: crm, expect: allow, policy: other}", False),
         ("{connection: crm, expect: deny}", False),
         ("{connection: crm, method: POST, expect: deny, policy: []}", True),
+        ("{connection: model, tool: ls, expect: allow, policy: ls}", True),
+        ("{connection: model, tool: rm, arguments: {path: /tmp/a}, expect: approval, policy: rm}", True),
+        ("{connection: model, tool: rm, arguments: {path: /etc}, expect: deny}", True),
+        ("{connection: model, tool: rm, arguments: {path: /etc}, expect: approval}", False),
     ],
 )
 def test_what_a_case_expects(row: str, good: bool) -> None:

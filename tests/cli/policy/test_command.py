@@ -222,3 +222,40 @@ def test_a_broken_line_is_named(tacho: Tacho, folder: Path) -> None:
     done = tacho("backtest", "--events", str(file))
     assert "events.jsonl:2" in str(done.exception)
     assert "secret" not in str(done.exception)
+
+
+# -- tool calls in answers -------------------------------------------------------------------------
+
+TOOLS = """
+@id("ask") permit(principal, action == Action::"llm.message", resource);
+@id("look") permit(principal, action == Action::"llm.tool_use", resource) when { context.tool == "look" };
+"""
+
+
+def answered(tool: str) -> list[dict[str, Any]]:
+    """A request to a model, and its answer that calls a tool."""
+    request = event("ls")
+    request["http_request"]["url"]["path"] = "/v1/messages"
+    tacho = request["unmapped"]["tacho"]
+    tacho |= {"connection": "model", "policy": {"effect": "allow", "groups": []}, "body": "{}"}
+    answer = {"tool_calls": [{"id": "t", "name": tool}], "arguments": {tool: {}}, "type": "response"}
+    return [request, {**request, "unmapped": {"tacho": tacho | answer}}]
+
+
+def test_tool_calls_in_answers_are_explained_and_backtested(
+    tacho: Tacho, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Described, of a recorded exchange, and all of them at once."""
+    (folder / "tools.cedar").write_text(TOOLS)
+    ours = ("--policy", str(folder / "tools.cedar"))
+    done = tacho("explain", "--connection", "model", "--tool", "look", *ours)
+    assert done.stdout.splitlines()[0] == "allow by look"
+    found = Found(*answered("drop"))
+    monkeypatch.setattr("tachograph.cli.documents.Documents.open", lambda _: found)
+    assert tacho("explain", EXCHANGE, *ours).stdout.splitlines()[0] == "allow by ask"
+    assert tacho("explain", EXCHANGE, "--tool", "drop", *ours).stdout.startswith("deny")
+    assert "calls the tool look" in str(tacho("explain", EXCHANGE, "--tool", "look", *ours).exception)
+    told = json.loads(tacho("backtest", str(folder / "tools.cedar"), "--json").stdout)
+    assert (told["requests"], told["tool_calls"], told["changes"][0]["tool"]) == (1, 1, "drop")
+    assert "tool drop" in tacho("backtest", str(folder / "tools.cedar")).stdout
+    assert "response" in str(found.queries[-1])

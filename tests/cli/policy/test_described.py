@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from tachograph.cli.errors import WrongUse
-from tachograph.cli.policy.described import Described, asked_of
+from tachograph.cli.policy.described import Described, subject_of
+from tachograph.ingress.admission import ToolUse
 from tachograph.schemas.connection import Connection
 
 CONNECTIONS = {
@@ -21,7 +22,7 @@ NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
 
 def asked(**words: Any) -> Any:
-    return asked_of(Described.model_validate(words), CONNECTIONS, now=NOW)
+    return subject_of(Described.model_validate(words), CONNECTIONS, now=NOW).asked
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,16 @@ def test_bodies() -> None:
     assert json.loads(asked(connection="files", rpc_method="ping").body)["method"] == "ping"
     assert asked(connection="model", body={"model": "é"}).body == '{"model": "é"}'.encode()
     assert asked(connection="crm", body="{broken").body == b"{broken"
+
+
+def test_a_tool_of_a_model_is_a_call_in_its_answer() -> None:
+    """Through an `llm` connection; the request that it answers is any call of a model."""
+    words = {"connection": "model", "tool": "rm", "arguments": {"path": "/x"}, "model": "claude"}
+    subject = subject_of(Described.model_validate(words), CONNECTIONS, now=NOW)
+    assert subject.use == ToolUse("rm", b'{"path": "/x"}', "claude")
+    assert (subject.asked.method, subject.asked.target, subject.asked.body) == ("POST", "/v1/messages", None)
+    with pytest.raises(WrongUse, match="what a model answers"):
+        asked(connection="files", tool="rm", model="claude")
 
 
 def test_who_and_when() -> None:
@@ -82,6 +93,7 @@ def test_who_and_when() -> None:
         {"connection": "crm", "colour": "red"},
         {"connection": "crm", "body": "x", "tool": "y"},
         {"connection": "crm", "arguments": {"a": 1}},
+        {"connection": "model", "model": "claude"},
         {"connection": "crm", "at": "2026-01-01T00:00:00"},
         {"connection": "crm", "kind": "anonymous"},
     ],

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.cli.policy.recorded import Recorded, read_event, replay
+from tachograph.cli.policy.recorded import Recorded, read_event
+from tachograph.cli.policy.replay import replay
 from tachograph.ingress.policy.judge import CedarJudge
 from tachograph.ingress.policy.policies import PolicyFile, read_policies
 from tachograph.schemas.connection import Connection
