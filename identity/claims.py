@@ -35,7 +35,7 @@ def prove(claims: Mapping[str, Any], issuer: OidcIssuer, *, now: float) -> Proof
         id=_within(issuer.principal_prefix + name, "principal"),
         kind=PrincipalKind.OIDC,
         issuer=issuer.issuer,
-        actors=_actors(claims, issuer.issuer),
+        actors=_actors(claims, issuer),
     )
     return Proof(principal, groups=_groups(claims, issuer), expires=expires)
 
@@ -121,8 +121,11 @@ def _groups(claims: Mapping[str, Any], issuer: OidcIssuer) -> frozenset[str]:
     )
 
 
-def _actors(claims: Mapping[str, Any], issuer: str) -> tuple[str, ...]:
-    """RFC 8693, 4.1: `act` names the current actor, and within it, by `act` again, those before."""
+def _actors(claims: Mapping[str, Any], issuer: OidcIssuer) -> tuple[str, ...]:
+    """RFC 8693, 4.1: `act` names the current actor, and within it, by `act` again, those before.
+
+    The issuer's own are named as it names principals, with its prefix.
+    """
     found: list[str] = []
     holder: Any = claims
     while "act" in holder:
@@ -130,10 +133,11 @@ def _actors(claims: Mapping[str, Any], issuer: str) -> tuple[str, ...]:
         if not isinstance(holder, Mapping) or len(found) == MAX_ACTORS:
             raise Unproven(f"the token's chain of actors is malformed or longer than {MAX_ACTORS}")
         name = _name(holder.get("sub"), "act.sub")
-        told = holder.get("iss", issuer)
+        told = holder.get("iss", issuer.issuer)
         if not isinstance(told, str) or not 0 < len(told) <= MAX_NAME - 1 or not told.isprintable():
             raise Unproven("the token's chain of actors has an unusable issuer")
-        found.append(name if told == issuer else f"{told}#{name}")
+        ours = told == issuer.issuer
+        found.append(_within(issuer.principal_prefix + name, "actor") if ours else f"{told}#{name}")
     return tuple(found)
 
 

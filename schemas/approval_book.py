@@ -185,7 +185,7 @@ class Approval:
             return Void.PROXY
         if same_person(reviewer.principal, asked.requester):
             return Void.SELF
-        if any(_same_name(reviewer.principal.id, actor) for actor in asked.requester.actors):
+        if any(_acts(reviewer.principal, actor) for actor in asked.requester.actors):
             return Void.SELF
         if not any(need.group in reviewer.groups for need in asked.needs):
             return Void.GROUP
@@ -261,11 +261,16 @@ class ApprovalBook:
         needs: Iterable[Need],
         now_ms: int,
     ) -> Grant | None:
-        """A grant in force for just this principal and who acts for it, this scope and these needs."""
+        """A grant in force for just this principal and who acts for it, this scope and these needs.
+
+        The needs of the same policies: what one holds for its amount, say, is not what another holds.
+        """
         wanted = tuple(needs)
+        policies = {need.policy for need in wanted}
         for grant in self.grants(now_ms):
             same = (grant.requester, grant.connection, grant.scope_digest)
-            if same == (requester, connection, scope_digest) and _answers(grant.needs, wanted):
+            asked = policies <= {need.policy for need in grant.needs}
+            if same == (requester, connection, scope_digest) and asked and _answers(grant.needs, wanted):
                 return grant
         return None
 
@@ -364,11 +369,15 @@ def same_person(one: Principal, other: Principal) -> bool:
     """Whether two principals may be one person: the same name, unless two issuers tell them apart.
 
     Errs towards the same: an operator at the command line has no issuer, names compare without case, and one
-    directory speaks for the same people by OIDC and by SAML under two names of its own.
+    directory speaks for the same people by OIDC, by SAML and in certificates, under a name of its own each time.
     """
     apart = one.issuer is not None and other.issuer is not None and one.issuer != other.issuer
-    both_ways = {one.kind, other.kind} == {PrincipalKind.OIDC, PrincipalKind.SAML}
-    return _same_name(one.id, other.id) and (both_ways or not apart)
+    return _same_name(one.id, other.id) and (one.kind is not other.kind or not apart)
+
+
+def _acts(reviewer: Principal, actor: str) -> bool:
+    """Whether an actor may be the reviewer; one of another issuer is written `issuer#name`."""
+    return any(_same_name(reviewer.id, name) for name in (actor, actor.rpartition("#")[2]))
 
 
 def _same_name(one: str, other: str) -> bool:

@@ -51,6 +51,8 @@ def test_prefixes_keep_issuers_apart() -> None:
     settings = {"groups_claim": "groups", "principal_prefix": "gh:", "groups_prefix": "gh/"}
     proof = proved(settings, groups=["ops"])
     assert (proof.principal.id, proof.groups) == ("gh:bot", {"gh/ops"})
+    chain = {"sub": "helper", "act": {"sub": "tool", "iss": "https://other.test"}}
+    assert proved(settings, act=chain).principal.actors == ("gh:helper", "https://other.test#tool")
     with pytest.raises(Unproven, match="longer than"):
         proved(settings, sub="x" * 256)
 

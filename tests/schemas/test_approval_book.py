@@ -193,6 +193,7 @@ def test_n_of_m_and_several_needs(log: Log) -> None:
         (person(" ALICE", "ops"), Void.SELF),
         (person("alice", "ops", issuer=None), Void.SELF),
         (person("agent-7", "ops"), Void.SELF),
+        (person("Helper", "ops", issuer="https://other.example"), Void.SELF),
         (person("dora", "dba"), Void.GROUP),
         (person("nobody"), Void.GROUP),
         (person("anonymous", "ops", kind=PrincipalKind.ANONYMOUS), Void.PROXY),
@@ -202,7 +203,9 @@ def test_n_of_m_and_several_needs(log: Log) -> None:
 )
 def test_four_eyes(log: Log, who: Reviewer, why: Void | None) -> None:
     """Neither who asked nor who acts for them may review, whatever their case or group; nor a stranger."""
-    alice = Principal(id="alice", kind=PrincipalKind.OIDC, issuer=ISSUER, actors=("agent-7",))
+    alice = Principal(
+        id="alice", kind=PrincipalKind.OIDC, issuer=ISSUER, actors=("agent-7", "https://other.example#helper")
+    )
     log.asks(requester=alice)
     assert log.found().reviewable_by(who) is why
     assert log.decides(who) is why
@@ -226,14 +229,12 @@ def test_one_person_with_two_accounts_is_one_reviewer(log: Log) -> None:
     assert not same_person(RUTH.principal, person("ruth", issuer="https://other.example").principal)
 
 
-def test_a_person_who_logs_in_by_saml_is_the_one_whose_token_asked() -> None:
-    """One directory has an issuer for OIDC and an entity id for SAML; that makes no second pair of eyes."""
-    asks, reviews = (
-        Principal(id="ruth", kind=kind, issuer=issuer)
-        for kind, issuer in ((PrincipalKind.OIDC, ISSUER), (PrincipalKind.SAML, "urn:acme:saml"))
-    )
-    assert same_person(asks, reviews)
-    assert not same_person(asks, reviews.model_copy(update={"kind": PrincipalKind.MTLS}))
+@pytest.mark.parametrize("kind", [PrincipalKind.SAML, PrincipalKind.MTLS, PrincipalKind.API_KEY])
+def test_one_name_by_two_ways_is_one_person(kind: PrincipalKind) -> None:
+    """One directory has an issuer for OIDC, an entity id for SAML and an authority for certificates."""
+    asks = Principal(id="ruth", kind=kind, issuer=None if kind is PrincipalKind.API_KEY else "urn:acme:other")
+    assert same_person(asks, RUTH.principal)
+    assert not same_person(asks, OLAF.principal)
 
 
 # -- what it is bound to -----------------------------------------------------------------------------------
@@ -360,6 +361,7 @@ def test_a_grant_is_for_its_time_its_scope_and_its_asker(log: Log) -> None:
         {"scope_digest": DIGESTS[1]},
         {"needs": (DBA,)},
         {"needs": (Need(group="ops", reviewers=2),)},
+        {"needs": (Need(group="ops", policy="large-amounts"),)},
         {"now_ms": log.ms + 10 * MINUTE + 1},
     ):
         assert log.granted(**other) is None, other
