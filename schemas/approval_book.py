@@ -369,7 +369,7 @@ def same_person(one: Principal, other: Principal) -> bool:
     """Whether two principals may be one person: the same name, unless two issuers tell them apart.
 
     Errs towards the same: an operator at the command line has no issuer, names compare without case, and one
-    directory speaks for the same people by OIDC, by SAML and in certificates, under a name of its own each time.
+    directory speaks for the same people by OIDC, by SAML and in certificates, each time by another issuer.
     """
     apart = one.issuer is not None and other.issuer is not None and one.issuer != other.issuer
     return _same_name(one.id, other.id) and (one.kind is not other.kind or not apart)

@@ -153,8 +153,9 @@ class ControlBook:
 
     def _kept(self, key: str, value: bytes | None) -> None:
         if value is None:
-            number = key.removeprefix(_VERSION)
-            self.releases.pop(int(number) if number.isdecimal() else 0, None)
+            # Nobody signs a removal, so its key may be anything: it is compared, never read as a number.
+            gone = next((number for number in self.releases if version_key(number) == key), 0)
+            self.releases.pop(gone, None)
             return
         release = Release.decode(self._key.open(key, value))
         if key != version_key(release.version):

@@ -91,6 +91,15 @@ def test_what_is_pruned_is_forgotten() -> None:
     assert book.named(short(sha256_hex(b"one"))) is None
 
 
+@pytest.mark.parametrize("number", ["9" * 5000, "\u0661", "01", "-1", ""])
+def test_a_removal_under_any_key_ends_nobody(number: str) -> None:
+    """Nobody signs removals, so whoever can write to the topic writes what they like there."""
+    book = ControlBook(KEY)
+    put(book, version_key(1), release(1).encode())
+    book.put(f"version/{number}", None)
+    assert book.releases == {1: release(1)}
+
+
 def test_snapshots_are_bounded_and_the_one_in_force_stays() -> None:
     """Whoever floods the topic with what was signed once does not fill the memory."""
     book = ControlBook(KEY)
