@@ -61,6 +61,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     """Every check in the order in which things depend on each other."""
     yield Check("configuration", Verdict.OK, str(settings.file))
     yield from _keys(settings)
+    yield from _registry(settings)
     yield from _credentials(settings)
     yield _spool(settings)
     yield from _kafka(settings)
@@ -71,8 +72,7 @@ def _keys(settings: Settings) -> Iterator[Check]:
     keys = settings.configuration.keys
     for name, file in (("key-encryption key", keys.kek_file), ("pseudonym key", keys.pseudonym_file)):
         yield _private(name, settings.base / file)
-    approvals = "if requests are to wait for reviewers: tacho up"
-    yield _later_key("approvals key", settings.base / keys.approvals_file, remedy=approvals)
+    yield _control_key(settings)
     yield _later_key("log key", settings.base / keys.log_file, remedy="for `tacho seal`: tacho up")
     signing = "for heartbeats, which show a lost tail or strand: tacho up"
     yield _later_key("signing key", settings.base / keys.signing_file, remedy=signing)
@@ -88,6 +88,44 @@ def _keys(settings: Settings) -> Iterator[Check]:
         yield Check("API keys", Verdict.OK, f"{count} not revoked")
     else:
         yield Check("API keys", Verdict.BAD, "none, so nobody can come in", "tacho keys create NAME")
+
+
+def _control_key(settings: Settings) -> Check:
+    """Who follows the control topic cannot start without it; who has a file can, and follows nothing."""
+    config = settings.configuration
+    path = settings.base / config.keys.control_file
+    if config.registry.source == "topic":
+        return _private("control key", path)
+    return _later_key(
+        "control key", path, remedy="if a changed file is to be in force without a restart: tacho up"
+    )
+
+
+def _registry(settings: Settings) -> Iterator[Check]:
+    """What the file registers, compiled as the parts do; and the key for what its policies ask of people."""
+    from tachograph.cli.registry.sources import check, of_configuration  # Cedar takes long to load
+
+    config = settings.configuration
+    asking: tuple[str, ...] = ()
+    try:
+        registry = of_configuration(config, base=settings.base)
+        asking = check(registry, config)
+    except CliError as error:
+        remedy = "correct it (`tacho policy check` tells more); a running ingress keeps what it had"
+        yield Check("registry", Verdict.BAD, str(error), remedy)
+    else:
+        counts = f"{len(registry.connections)} connections, {len(registry.policies)} policy files"
+        yield Check("registry", Verdict.OK, f"{counts}, digest {registry.digest[:16]}")
+    yield _approvals_key(settings.base / config.keys.approvals_file, asking)
+
+
+def _approvals_key(path: Path, asking: tuple[str, ...]) -> Check:
+    """`asking` are the policies that need it."""
+    found = _later_key("approvals key", path, remedy="if requests are to wait for reviewers: tacho up")
+    if not asking or path.exists():
+        return found
+    text = f"{found.found}; what these policies ask people for is denied: {', '.join(asking)}"
+    return Check("approvals key", Verdict.BAD, text, "tacho up")
 
 
 def _private(name: str, path: Path) -> Check:

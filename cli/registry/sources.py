@@ -41,14 +41,16 @@ def of_configuration(config: Configuration, *, base: Path) -> Registry:
     return registry_of(config, {name: _text(base / name) for name in names})
 
 
-def check(registry: Registry, config: Configuration) -> None:
-    """Compile all of it, as the parts of this configuration will; raises WrongUse."""
+def check(registry: Registry, config: Configuration) -> tuple[str, ...]:
+    """Compile all of it, as the parts of this configuration will; raises WrongUse.
+
+    Returns the `@id` of the policies that ask for an approval.
+    """
     try:
         registry.canonical()
         registry.over(config)
         files = [PolicyFile(one.file, one.text) for one in registry.policies]
-        if files:
-            read_policies(files, issuers=confusable_issuers(config))
+        policies = read_policies(files, issuers=confusable_issuers(config)) if files else ()
         load(texts=[(one.file, one.text) for one in registry.masking.rules])
     except ValidationError as error:
         raise WrongUse("\n".join(item["msg"] for item in error.errors(include_input=False))) from None
@@ -56,6 +58,7 @@ def check(registry: Registry, config: Configuration) -> None:
         raise WrongUse("\n".join(map(str, refused.problems))) from None
     except (RulesRefused, MalformedRecord) as error:
         raise WrongUse(str(error)) from None
+    return tuple(one.id for one in policies if one.approval is not None)
 
 
 def check_policies_stay(before: Registry, after: Registry) -> None:

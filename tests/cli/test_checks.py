@@ -32,6 +32,14 @@ def told(tmp_path: Path) -> Settings:
     return settings.load(made.file)
 
 
+def with_policies(told: Settings, text: str | None) -> Settings:
+    """The same home with a policy file of this text; None where the file is missing."""
+    told.file.write_text(told.file.read_text() + "\npolicy: {files: [p.cedar]}\n")
+    if text is not None:
+        (told.base / "p.cedar").write_text(text)
+    return settings.load(told.file)
+
+
 def _found(told: Settings) -> Mapping[str, Check]:
     return {check.name: check for check in examine(told)}
 
@@ -62,6 +70,40 @@ def test_only_approvals_need_the_approvals_key(told: Settings) -> None:
     assert _found(told)["approvals key"].verdict is Verdict.OK
     (told.base / "keys" / "approvals").unlink()
     assert _found(told)["approvals key"].verdict is Verdict.WARNING
+
+
+def test_a_policy_that_asks_for_approvals_needs_the_key(told: Settings) -> None:
+    """Without it each such request is denied; the check names the policies."""
+    text = '@id("rm") @approval("ops") @reason("final") permit(principal, action, resource);'
+    told = with_policies(told, text)
+    found = _found(told)
+    assert found["registry"].verdict is found["approvals key"].verdict is Verdict.OK
+    (told.base / "keys" / "approvals").unlink()
+    check = _found(told)["approvals key"]
+    assert (check.verdict, check.remedy) == (Verdict.BAD, "tacho up")
+    assert check.found.endswith("is denied: rm")
+
+
+@pytest.mark.parametrize("text", ["permit(", None])
+def test_policies_that_cannot_be_used_are_bad(told: Settings, text: str | None) -> None:
+    """With file and line; what runs keeps what it had, and the check says so."""
+    check = _found(with_policies(told, text))["registry"]
+    assert check.verdict is Verdict.BAD
+    assert "p.cedar" in check.found
+    assert "keeps what it had" in check.remedy
+
+
+def test_without_the_control_key_a_changed_file_needs_a_restart(told: Settings) -> None:
+    """A warning; where parts follow the topic nothing starts without it."""
+    assert _found(told)["control key"].verdict is Verdict.OK
+    (told.base / "keys" / "control").chmod(0o640)
+    assert _found(told)["control key"].remedy.startswith("chmod 600")
+    (told.base / "keys" / "control").unlink()
+    check = _found(told)["control key"]
+    assert check.verdict is Verdict.WARNING
+    assert "without a restart" in check.remedy
+    told.file.write_text(told.file.read_text() + "\nregistry: {source: topic}\n")
+    assert _found(settings.load(told.file))["control key"].verdict is Verdict.BAD
 
 
 def test_a_credential_that_is_not_set_is_a_warning(told: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
