@@ -292,11 +292,8 @@ class World:
         names = [self.topics.raw, self.topics.masked, self.topics.keys, self.topics.deadletter]
         for future in self.admin.delete_topics(names).values():
             future.result(20)
-        for family in ("events", "messages"):
-            self.cluster.call("DELETE", f"/{self.prefix}-{family}-*")
-            self.cluster.call("DELETE", f"/_index_template/{self.prefix}-{family}")
-        for part in ("settings", "mappings"):
-            self.cluster.call("DELETE", f"/_component_template/{self.prefix}-{part}")
+        for place in ("", "/_index_template", "/_component_template"):  # what is composed before its parts
+            self.cluster.call("DELETE", f"{place}/{self.prefix}-*")
         self.cluster.close()
 
 
