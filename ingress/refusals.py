@@ -1,7 +1,7 @@
 """What the agent is answered when the gateway answers itself: in the shape that its protocol's clients read.
 
 `llm`: Anthropic's or OpenAI's error object; `mcp`: a JSON-RPC error; `http`: problem details (RFC 9457).
-Each says what is wrong and what to do next. Nothing of the request is repeated but the JSON-RPC id.
+Each says what is wrong and what to do next. Nothing of the request is repeated but the JSON-RPC ids.
 """
 
 from __future__ import annotations
@@ -17,9 +17,13 @@ from tachograph.ingress.errors import Ambiguous, IngressError, Overload, PolicyD
 from tachograph.schemas.event import Protocol
 from tachograph.schemas.payload import ErrorCode, HeaderField
 
-__all__ = ["MAX_RPC_BYTES", "Refusal", "refuse", "rpc_id", "sentence"]
+__all__ = ["MAX_RPC_BYTES", "Refusal", "RpcId", "refuse", "rpc_id", "sentence"]
 
 MAX_RPC_BYTES = 256 << 10
+MAX_RPC_IDS = 64
+"""Calls of a batch that are answered each by its own error."""
+RpcId = str | int | tuple[str | int, ...] | None
+"""What a JSON-RPC error answers: one call, every call of a batch, or nobody knows what."""
 
 _NEXT: dict[ErrorCode, str] = {
     "upstream-refused": "Check that the target runs and that the connection's upstream is right; then retry.",
@@ -71,10 +75,11 @@ def refuse(
     protocol: Protocol | None,
     target: str = "",
     exchange: UUID | None = None,
-    rpc: str | int | None = None,
+    rpc: RpcId = None,
 ) -> Refusal:
     """The answer to a request that ends in `error`; `target` chooses the dialect of an LLM connection."""
     advice = _advice(error)
+    value: Any
     if protocol is Protocol.LLM and "/v1/messages" in target:
         value, media = _anthropic(error, advice, exchange), "application/json"
     elif protocol is Protocol.LLM:
@@ -92,14 +97,23 @@ def sentence(error: IngressError) -> str:
     return _sentence(error, _advice(error))
 
 
-def rpc_id(body: bytes) -> str | int | None:
-    """The id of a single JSON-RPC request, so that its client can match the answer, or None."""
+def rpc_id(body: bytes) -> RpcId:
+    """The id of a JSON-RPC request, or those of a batch, so that its client can match the answer, or None."""
     if len(body) > MAX_RPC_BYTES:
         return None
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
+    if not isinstance(value, list):
+        return _own_id(value)
+    # JSON-RPC 2.0, 6: an answer to each request of a batch, none to notifications and to answers
+    requests = (item for item in value if isinstance(item, dict) and "method" in item)
+    found = tuple(own for item in requests if (own := _own_id(item)) is not None)
+    return found if 0 < len(found) <= MAX_RPC_IDS else None
+
+
+def _own_id(value: object) -> str | int | None:
     found = value.get("id") if isinstance(value, dict) else None
     return found if isinstance(found, str | int) and not isinstance(found, bool) else None
 
@@ -139,9 +153,9 @@ def _openai(error: IngressError, advice: str) -> dict[str, Any]:
     }
 
 
-def _json_rpc(
-    error: IngressError, advice: str, exchange: UUID | None, rpc: str | int | None
-) -> dict[str, Any]:
+def _json_rpc(error: IngressError, advice: str, exchange: UUID | None, rpc: RpcId) -> Any:
+    if isinstance(rpc, tuple):
+        return [_json_rpc(error, advice, exchange, one) for one in rpc]
     data: dict[str, Any] = {
         "code": error.code,
         "exchange": str(exchange) if exchange else None,

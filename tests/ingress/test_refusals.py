@@ -96,6 +96,24 @@ def test_rpc_id(body: bytes, found: str | int | None) -> None:
     assert rpc_id(body) == found
 
 
+def test_every_call_of_a_batch_is_answered() -> None:
+    """Its client waits for each of them; notifications and answers wait for nothing (JSON-RPC 2.0, 6)."""
+    calls = [{"id": 1, "method": "a"}, {"method": "b"}, {"id": "x", "method": "c"}, {"id": 9, "result": 1}, 7]
+    found = rpc_id(json.dumps(calls).encode())
+    assert found == (1, "x")
+    value = json.loads(
+        refuse(errors.Forbidden("no"), protocol=Protocol.MCP, exchange=EXCHANGE, rpc=found).body
+    )
+    assert [each["id"] for each in value] == [1, "x"]
+    assert all(each["error"]["data"]["code"] == "forbidden" for each in value)
+
+
+@pytest.mark.parametrize("batch", [[], [{"method": "b"}], [{"id": 1, "method": "a"}] * 65])
+def test_a_batch_without_anybody_to_answer_gets_one_error(batch: list[object]) -> None:
+    """Nothing in it that waits, or more than may be in one."""
+    assert rpc_id(json.dumps(batch).encode()) is None
+
+
 @given(st.binary())
 def test_rpc_id_takes_anything(body: bytes) -> None:
     """No body makes it raise."""
