@@ -73,7 +73,8 @@ class Documents:
         self._cluster = cluster
         self._url = url
         self.events = f"{index_prefix}-events-*"
-        self.everything = f"{index_prefix}-events-*,{index_prefix}-messages-*"
+        self.statements = f"{index_prefix}-deletions"
+        self.everything = f"{self.events},{index_prefix}-messages-*,{self.statements}"
 
     @classmethod
     def open(cls, settings: Settings) -> Documents:
@@ -103,7 +104,7 @@ class Documents:
             "query": {"prefix": {f"{TACHO}.session": session.lower()}},
             "aggs": {"sessions": {"terms": {"field": f"{TACHO}.session", "size": 5}}},
         }
-        answer = self._search(self.events, body)
+        answer = self._search(f"{self.events},{self.statements}", body)  # of one erased, statements are left
         found = [b["key"] for b in answer.get("aggregations", {}).get("sessions", {}).get("buckets", [])]
         if not found:
             raise Refused(f"no session {session}: `tacho sessions` shows which there are")

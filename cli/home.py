@@ -80,7 +80,7 @@ def make_home(home: Path, *, randomness: Callable[[int], bytes], now: str) -> Fi
 def make_key_files(folder: Path, *, randomness: Callable[[int], bytes]) -> None:
     """Every key of our own, where it is not there yet."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in ("kek", "pseudonym", "approvals", "log", "signing", "export", "control"):
+    for name in ("kek", "pseudonym", "approvals", "log", "signing", "export", "deletion", "control"):
         if not (folder / name).exists():
             _make_key(folder / name, randomness)
 

@@ -73,7 +73,8 @@ def up(
 
 def _later(keys: Keys) -> tuple[str, ...]:
     """Keys that homes of earlier releases do not have."""
-    return keys.approvals_file, keys.log_file, keys.signing_file, keys.export_file, keys.control_file
+    evidence = (keys.log_file, keys.signing_file, keys.export_file, keys.deletion_file)
+    return (keys.approvals_file, *evidence, keys.control_file)
 
 
 def down(config: ConfigOption = None, json_output: JsonOption = False) -> None:

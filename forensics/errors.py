@@ -2,7 +2,8 @@
 
 ForensicsError
 |-- OperatorError          whoever runs the command must change something
-`-- LogUnreachable         Kafka, where the seal log lies, does not answer
+|-- LogUnreachable         Kafka, where the seal log lies, does not answer
+`-- NotSealed              nothing is sealed within the time that there was: the sealing worker's
 
 What is wrong with evidence is no error but a verdict.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-__all__ = ["ForensicsError", "LogUnreachable", "OperatorError"]
+__all__ = ["ForensicsError", "LogUnreachable", "NotSealed", "OperatorError"]
 
 
 class ForensicsError(Exception):
@@ -24,5 +25,11 @@ class OperatorError(ForensicsError):
 
 class LogUnreachable(ForensicsError):
     """The log cannot be read now."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class NotSealed(ForensicsError):
+    """What must be in the log before anything goes on is not covered by a checkpoint yet."""
 
     exit_code: ClassVar[int] = 3

@@ -33,6 +33,7 @@ class LogSource:
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
                 "enable.partition.eof": True,
+                "fetch.wait.max.ms": 20,  # the end of a topic is told only when a fetch comes back
                 "log_level": 0,
             }
         )
@@ -66,6 +67,10 @@ class LogSource:
             if wanted in value:
                 ours.append(Leaf.parse(value))
         return hashes, tuple(ours)
+
+    def values(self, partition: int) -> Iterator[bytes]:
+        """Every leaf record of a partition as it is stored, in order."""
+        return (_bytes(message.value()) for message in self._read(self._topics.leaves, partition))
 
     def checkpoints(self) -> Mapping[str, Sequence[Published]]:
         """Every checkpoint by its log's origin, in the order of their publication."""

@@ -20,6 +20,7 @@ from tachograph.schemas.console_settings import Console
 from tachograph.schemas.identity_settings import Identity, OidcIssuer
 from tachograph.schemas.listen import Listen
 from tachograph.schemas.policy_settings import Policies
+from tachograph.schemas.retention_settings import Retention
 from tachograph.schemas.sealing_settings import Sealing
 from tachograph.schemas.secret_source import CredentialSources, PlainSource
 from tachograph.schemas.topics import Topics
@@ -38,6 +39,7 @@ __all__ = [
     "OpenSearch",
     "Processor",
     "RegistrySettings",
+    "Retention",
     "Sink",
     "Spool",
     "Stack",
@@ -129,7 +131,7 @@ class OpenSearch(_Config):
     dashboards_url: str | None = None
     """OpenSearch Dashboards, where `tacho provision` imports the dashboards."""
     index_prefix: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")] = "tacho"
-    """Indices are `<prefix>-events-YYYY.MM.DD` and `<prefix>-messages-YYYY.MM.DD`."""
+    """Indices are `<prefix>-events-YYYY.MM.DD`, `<prefix>-messages-YYYY.MM.DD` and `<prefix>-deletions`."""
     username: str | None = None
     """The sink's user, where the security plugin is on."""
     password: PlainSource | None = None
@@ -165,6 +167,8 @@ class Keys(_Config):
     """The Ed25519 seed that certifies each boot's key, which signs heartbeats; only the ingress holds it."""
     export_file: str = "keys/export"
     """The Ed25519 seed that signs exported bundles; only whoever exports holds it."""
+    deletion_file: str = "keys/deletion"
+    """The Ed25519 seed that signs statements of lawful deletion; only whoever may delete holds it."""
     approvals_file: str = "keys/approvals"
     """The key that signs who asked and who decided; the ingress and whoever takes decisions hold it."""
     control_file: str = "keys/control"
@@ -255,6 +259,8 @@ class Configuration(_Config):
     """What masks and enriches."""
     sealing: Sealing = Sealing()
     """What seals masked events in Merkle logs."""
+    retention: Retention = Retention()
+    """How long documents stay."""
     sink: Sink = Sink()
     """What writes into OpenSearch."""
     approval: Approval = Approval()
@@ -275,6 +281,18 @@ class Configuration(_Config):
         twice = [name for name, count in (names + hosts).items() if count > 1]
         if twice:
             raise ValueError(f"connection or host named twice: {', '.join(twice)}")
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_expires_on_the_topic(self) -> Configuration:
+        hours = self.kafka.masked_retention_hours
+        for name in ("events_days", "messages_days"):
+            days = getattr(self.retention, name)
+            if days is not None and days * 24 <= hours:
+                raise ValueError(
+                    f"retention.{name}: expected more than kafka.masked_retention_hours ({hours} h), or a sink "
+                    "that reads the topic again brings back what was deleted"
+                )
         return self
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints,
 
 from tachograph.schemas import ocsf
 from tachograph.schemas.commitments import Removed, RemovedMore, Salt
+from tachograph.schemas.deletion import Statement
 from tachograph.schemas.event import Agent, Hex64, Name, Principal, Timestamp, Trace
 from tachograph.schemas.heartbeat import BootCertificate, Heartbeat, Signature
 
@@ -44,6 +45,8 @@ DocumentType = Literal[
     "heartbeat",
     "message",
     "part",
+    "erasure",
+    "retention.expired",
 ]
 
 
@@ -525,6 +528,10 @@ class Tacho(_Event):
     """The text that took the place of a refused tool call."""
     approval: ApprovalSaid | None = None
     """Where people decided, or should have."""
+    deletion: Statement | None = None
+    """Of a statement that records are lawfully deleted: what it states."""
+    deletion_note: str | None = None
+    """The same, signed by the deployment's key for deletions: a signed note."""
 
 
 class Unmapped(_Event):

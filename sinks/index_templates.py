@@ -1,4 +1,4 @@
-"""Index templates: two components and two daily patterns, made from the JSON that lies in `templates/`.
+"""Index templates: two components, two daily patterns, one index that stays; from the JSON in `templates/`.
 
 The root is `dynamic: false`: what analysts filter on is mapped by hand, and a hostile body maps nothing. A
 malformed value of a mapped field is ignored rather than refused: a document is worth more than its one field.
@@ -16,9 +16,11 @@ import orjson
 
 from tachograph.schemas.canonical import canonical_json, sha256_hex
 
-__all__ = ["FAMILIES", "Template", "effective", "fields", "mappings", "settings", "templates"]
+__all__ = ["FAMILIES", "KEPT", "Template", "effective", "fields", "mappings", "settings", "templates"]
 
 FAMILIES = ("events", "messages")
+KEPT = "deletions"
+"""The index of what says that others were deleted; it has no day and no end."""
 PRIORITY = 300
 """Above the templates that clusters ship with."""
 
@@ -68,7 +70,8 @@ def templates(prefix: str, *, shards: int, replicas: int) -> tuple[Template, ...
         )
         for family in FAMILIES
     )
-    return components + patterns
+    kept = {"index_patterns": [f"{prefix}-{KEPT}"], "composed_of": list(parts), "priority": PRIORITY}
+    return (*components, *patterns, _template(f"{prefix}-{KEPT}", "_index_template", kept))
 
 
 def effective(simulated: Mapping[str, Any], *, shards: int, replicas: int) -> tuple[str, ...]:

@@ -11,7 +11,9 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-__all__ = ["MAX_DEPTH", "Message", "Record", "nesting", "read_message", "why_unsendable"]
+from tachograph.schemas.deletion import DELETION_TYPES
+
+__all__ = ["MAX_DEPTH", "Message", "Record", "index_of", "nesting", "read_message", "why_unsendable"]
 
 MAX_DEPTH = 64
 """The deepest JSON that is sent. OpenSearch 3.4 ends with a StackOverflowError, the whole node, on a
@@ -71,9 +73,15 @@ def read_message(message: Message, *, index_prefix: str) -> Record | str:
     kind = headers.get("type", b"").decode("ascii", "replace")
     day = _day(headers.get("day", b""))
     defect = "no-day" if day is None else why_unsendable(message.value)
-    family = "messages" if kind == MESSAGE_TYPE else "events"
-    index = f"{index_prefix}-{family}-{day or _received(message.timestamp_ms)}"
+    index = index_of(index_prefix, kind, day or _received(message.timestamp_ms))
     return Record(message, uid, kind, index, defect)
+
+
+def index_of(prefix: str, kind: str, day: str) -> str:
+    """Where a document of this type and day lies. Statements of deletions lie by themselves: they stay."""
+    if kind in DELETION_TYPES:
+        return f"{prefix}-deletions"
+    return f"{prefix}-{'messages' if kind == MESSAGE_TYPE else 'events'}-{day}"
 
 
 def why_unsendable(value: bytes) -> str | None:

@@ -14,7 +14,7 @@ from tachograph.forensics.bundle.assemble import LogPart
 from tachograph.forensics.log_source import LogSource
 from tachograph.schemas.leaf import Leaf
 from tachograph.sinks.client import Cluster
-from tachograph.sinks.record import MESSAGE_TYPE, Message, Record
+from tachograph.sinks.record import Message, Record, index_of
 from tachograph.sinks.stored import mget_body, read_stored
 
 __all__ = ["documents_of", "logs_of"]
@@ -54,8 +54,7 @@ def documents_of(
 
 
 def _record(prefix: str, leaf: Leaf) -> Record:
-    family = "messages" if leaf.type == MESSAGE_TYPE else "events"
-    return Record(_NOTHING, str(leaf.uid), leaf.type, f"{prefix}-{family}-{leaf.day}")
+    return Record(_NOTHING, str(leaf.uid), leaf.type, index_of(prefix, leaf.type, leaf.day or ""))
 
 
 def _stored(cluster: Cluster, records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:

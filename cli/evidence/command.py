@@ -1,4 +1,7 @@
-"""`tacho export SESSION`, `tacho verify FILE`, `tacho trust`: evidence taken out, and checked elsewhere."""
+"""`tacho export SESSION`, `tacho verify FILE`, `tacho trust`: evidence taken out, and checked elsewhere.
+
+`tacho erase` and `tacho retention`, which take away what is, have files of their own.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,9 @@ import typer
 
 from tachograph.cli import settings
 from tachograph.cli.errors import Refused, WrongUse
+from tachograph.cli.evidence.deletion_key import deletion_signer
+from tachograph.cli.evidence.erase import erase
+from tachograph.cli.evidence.retention import retention
 from tachograph.cli.output import console, note, print_json
 from tachograph.cli.settings import ConfigOption, JsonOption
 
@@ -33,6 +39,8 @@ def register(app: typer.Typer) -> None:
     app.command("export", rich_help_panel=_PANEL)(export)
     app.command("verify", rich_help_panel=_PANEL)(verify)
     app.command("trust", rich_help_panel=_PANEL)(trust)
+    app.command("erase", rich_help_panel=_PANEL)(erase)
+    app.command("retention", rich_help_panel=_PANEL)(retention)
 
 
 def export(
@@ -78,7 +86,7 @@ def export(
     counts = bundle.custody[0].found
     note(f"{out}: {counts['documents']} documents, {counts['leaves']} leaves, {len(data)} bytes.")
     if counts["documents_missing"]:
-        note(f"{counts['documents_missing']} leaves have no document any more; the bundle says so.")
+        note(f"{counts['documents_missing']} leaves have no document any more; `tacho verify` says why.")
     if counts["unsealed"]:
         note(f"{counts['unsealed']} are not sealed yet: export again after the next checkpoint.")
 
@@ -122,6 +130,7 @@ def trust(config: ConfigOption = None, json_output: JsonOption = False) -> None:
         "version": 1,
         "logs": [{"key": key} for key in _log_keys(told, partitions)],
         "exporters": [{"key": str(_signer(told).key)}],
+        "deletions": _deleters(told),
         "witnesses": {"required": 0, "keys": []},
     }
     if json_output:
@@ -156,6 +165,12 @@ def _signer(told: Settings) -> NoteSigner:
     return NoteSigner(f"tachograph/{prefix}/export", Ed25519PrivateKey.from_private_bytes(seed))
 
 
+def _deleters(told: Settings) -> list[dict[str, str]]:
+    """Nobody where there is no key: a deployment that never deletes needs none."""
+    there = (told.base / told.configuration.keys.deletion_file).exists()
+    return [{"key": str(deletion_signer(told).key)}] if there else []
+
+
 def _log_keys(told: Settings, partitions: int) -> list[str]:
     from tachograph.processors.sealing.worker import origin_of, signer_of
 
@@ -166,8 +181,8 @@ def _log_keys(told: Settings, partitions: int) -> list[str]:
 
 def _show(report: Report) -> None:
     out = console()
-    good = report.verdict.code == 0
-    out.print(f"[bold {'green' if good else 'red'}]{report.verdict.word}[/]: {report.verdict.meaning}")
+    colour = {0: "green", 3: "yellow"}.get(report.verdict.code, "red")
+    out.print(f"[bold {colour}]{report.verdict.word}[/]: {report.verdict.meaning}")
     if report.session:
         out.print(f"session {report.session}", markup=False)
     states = ", ".join(f"{count} {name}" for name, count in report.states.items() if count)

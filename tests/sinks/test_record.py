@@ -29,6 +29,8 @@ def read(message: Message) -> Record | str:
         ("request", "tacho-events-2026.11.20"),
         ("part", "tacho-events-2026.11.20"),
         ("message", "tacho-messages-2026.11.20"),
+        ("erasure", "tacho-deletions"),
+        ("retention.expired", "tacho-deletions"),
         ("not known", "tacho-events-2026.11.20"),
     ],
 )

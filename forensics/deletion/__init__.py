@@ -1,0 +1,1 @@
+"""Lawful deletion: stated, signed and sealed first, then done; docs/spec/deletion.md."""

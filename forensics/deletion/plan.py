@@ -1,0 +1,131 @@
+"""What a deletion has to state and what it may delete: pure over leaves, statements and what is still there.
+
+A record that is gone already is never named: that would make tampering lawful. What an earlier run has
+stated is not stated again, so a run that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from tachograph.forensics.bundle.assemble import once
+from tachograph.schemas.deletion import (
+    DELETION_TYPES,
+    ERASURE,
+    MAX_STATED,
+    DeletionType,
+    Stated,
+    Statement,
+    stated,
+)
+from tachograph.schemas.leaf import Leaf
+
+__all__ = ["About", "Draft", "Sealed", "SealedLog", "Target", "drafts", "in_force", "may_go", "shreddable"]
+
+Name = tuple[str, Stated]
+"""A log's origin and how a statement names one of its records."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Who deletes, when (RFC 3339 in UTC, whole seconds), and why."""
+
+    type: DeletionType
+    at: str
+    by: str
+    rule: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedLog:
+    """One partition's log: the leaves that were looked for, and the size of its last checkpoint."""
+
+    origin: str
+    partition: int
+    size: int
+    leaves: tuple[Leaf, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A statement and its place in its log."""
+
+    statement: Statement
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A statement that is still to be published, and the partition that it belongs to."""
+
+    statement: Statement
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One document, by what names its index."""
+
+    uid: str
+    type: str
+    day: str
+
+
+def drafts(
+    log: SealedLog,
+    about: About,
+    *,
+    present: Container[str],
+    named: Container[Name],
+    wanted: Callable[[Leaf], bool],
+) -> Iterator[Draft]:
+    """Statements for every wanted leaf that has its document and is not named yet, by session."""
+    found: dict[uuid.UUID, list[Stated]] = defaultdict(list)
+    for leaf in once(log.leaves):
+        entry = stated(leaf)
+        if entry is None or leaf.session is None or not wanted(leaf):
+            continue
+        if str(leaf.uid) in present and (log.origin, entry) not in named:
+            found[leaf.session].append(entry)
+    for session, entries in found.items():
+        for start in range(0, len(entries), MAX_STATED):
+            statement = Statement(
+                type=about.type,
+                at=about.at,
+                by=about.by,
+                rule=about.rule,
+                reason=about.reason,
+                session=session,
+                log=log.origin,
+                records=tuple(entries[start : start + MAX_STATED]),
+            )
+            yield Draft(statement, log.partition)
+
+
+def in_force(statements: Iterable[Sealed]) -> set[Name]:
+    """The records that statements name which stand behind them in the same log."""
+    return {
+        (item.statement.log, entry)
+        for item in statements
+        for entry in item.statement.records
+        if entry[0] < item.index
+    }
+
+
+def may_go(names: Iterable[Name]) -> list[Target]:
+    """The documents of these records, each once; a session's first goes last, as it says whose it is."""
+    ordered = sorted(names, key=lambda name: name[1][0], reverse=True)
+    return list(dict.fromkeys(Target(str(uid), kind, day) for _, (_, day, kind, uid) in ordered))
+
+
+def shreddable(statements: Sequence[Statement], *, living: Container[uuid.UUID] = ()) -> set[uuid.UUID]:
+    """The sessions whose data keys go too: those that were erased or expired, where nothing newer is left."""
+    return {
+        item.session
+        for item in statements
+        if item.type in DELETION_TYPES and (item.type == ERASURE or item.session not in living)
+    }

@@ -1,0 +1,31 @@
+"""How a run is told; tests of the commands run whole ones."""
+
+import json
+import uuid
+
+import pytest
+
+from tachograph.cli.evidence.deleting import Done, Plan
+from tachograph.cli.evidence.deletion_run import about, planned, tell
+from tachograph.forensics.deletion.plan import Draft
+from tachograph.schemas.deletion import ERASURE, Statement
+
+
+def test_a_plan_says_what_a_run_would_come_to() -> None:
+    """Records by the drafts, documents by what is there."""
+    said = about(ERASURE, "rule", "reason")
+    statement = Statement(
+        type=said.type, at=said.at, by=said.by, rule=said.rule, reason=said.reason, session=uuid.UUID(int=1),
+        log="log/0", records=((1, "2026.01.01", "request", uuid.UUID(int=2)),),
+    )  # fmt: skip
+    plan = Plan((Draft(statement, 0),), present=frozenset({"a", "b"}), missing=3, unsealed=4)
+    assert planned(plan) == Done(statements=1, records=1, documents=2, missing=3, unsealed=4)
+
+
+def test_programs_and_people_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON on standard output, what stays on the other."""
+    tell(Done(records=1, keys=1, missing=2, unsealed=3), sessions=["s"], dry_run=False, json_output=True)
+    said = capsys.readouterr()
+    assert json.loads(said.out)["sessions"] == ["s"]
+    assert "stay MISSING" in said.err
+    assert "3 documents have no leaf" in said.err

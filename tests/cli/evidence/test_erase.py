@@ -1,0 +1,80 @@
+"""`tacho erase`, with real engines, the real sealing worker and the real sink."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+
+import pytest
+from deletion_world import DeletionWorld, run, tale, talk
+from world import DAY
+
+
+def erase(deletion: DeletionWorld, *arguments: str) -> tuple[int, dict[str, object]]:
+    done = run("erase", *arguments, "--json", "--config", deletion.file)
+    assert done.stdout, done.output
+    return done.exit_code, json.loads(done.stdout)
+
+
+def test_nothing_goes_that_is_not_asked_for(deletion: DeletionWorld) -> None:
+    """The rest stays complete; a dry run and a no delete nothing; who is unknown is said."""
+    session, other = uuid.uuid4(), uuid.uuid4()
+    docs, rest = tale(session), talk(other)
+    deletion.publish([*docs, *rest])
+    code, done = erase(deletion, str(session), "--dry-run")
+    assert (code, done["records"], done["documents"]) == (0, 5, 5)
+    assert run("erase", str(session), "--config", deletion.file).exit_code == 1  # no answer is a no
+    assert len(deletion.there(docs)) == 5
+    for nobody in ("nobody", str(uuid.uuid4()), str(session)[:8]):
+        assert isinstance(run("erase", nobody, "--yes", "--config", deletion.file).exception, Exception)
+    assert erase(deletion, str(session), "--yes", "--reason", "request 17")[1]["documents"] == 5
+    assert deletion.verdict(other)["verdict"] == "complete"
+
+
+@pytest.mark.engines
+def test_what_is_deleted_behind_its_back_stays_missing(deletion: DeletionWorld) -> None:
+    """A deletion names no document that is gone already, so it does not make that lawful."""
+    session = uuid.uuid4()
+    docs = tale(session)
+    deletion.publish(docs)
+    deletion.cluster.call(
+        "DELETE", f"/{deletion.prefix}-events-{DAY}/_doc/{docs[1].uid}", params={"refresh": "true"}
+    )
+    assert deletion.verdict(session)["verdict"] == "document-missing"
+    code, done = erase(deletion, str(session), "--yes")
+    assert (code, done["records"], done["missing"]) == (0, 4, 1)
+    report = deletion.verdict(session)
+    assert (report["verdict"], report["states"]["ERASED"], report["states"]["MISSING"]) == (
+        "document-missing", 4, 1
+    )  # fmt: skip
+    (gone,) = [item for item in report["records"] if item["state"] == "MISSING"]
+    assert gone["uid"] == docs[1].uid
+
+
+@pytest.mark.engines
+def test_what_came_back_is_found_and_goes_again(deletion: DeletionWorld) -> None:
+    """As by a sink whose offsets were reset: `--verify` knows from the statements what may not be there."""
+    session = uuid.uuid4()
+    docs = tale(session)
+    deletion.publish(docs)
+    erase(deletion, str(session), "--yes")
+    path = f"/{deletion.prefix}-events-{DAY}/_create/{docs[2].uid}"
+    deletion.cluster.call("PUT", path, docs[2].value, params={"refresh": "true"})
+    code, found = erase(deletion, "--verify", "--dry-run")
+    assert (code, found["documents"]) == (0, 1)
+    assert erase(deletion, "--verify")[1]["documents"] == 1
+    assert deletion.there(docs) == set()
+    assert erase(deletion, "--verify")[1]["documents"] == 0
+
+
+@pytest.mark.engines
+def test_a_session_that_is_being_recorded_is_refused(deletion: DeletionWorld) -> None:
+    """Its data key is still in use; once it was quiet for an hour, it may go."""
+    session = uuid.uuid4()
+    fresh = [doc.edited(lambda value: value.update(time=int(time.time() * 1000)))
+             for doc in tale(session, closed=False)]  # fmt: skip
+    deletion.publish(fresh)
+    done = run("erase", str(session), "--yes", "--config", deletion.file)
+    assert "still being recorded" in str(done.exception)
+    assert len(deletion.there(fresh)) == 4

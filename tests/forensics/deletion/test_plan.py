@@ -1,0 +1,103 @@
+"""What may be stated, and what may go."""
+
+from __future__ import annotations
+
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tachograph.forensics.deletion.plan import (
+    About,
+    Sealed,
+    SealedLog,
+    Target,
+    drafts,
+    in_force,
+    may_go,
+    shreddable,
+)
+from tachograph.schemas.deletion import ERASURE, EXPIRED, MAX_STATED, Statement
+from tachograph.schemas.leaf import Leaf
+
+DAY, LOG = "2026.01.02", "log/0"
+ABOUT = About(ERASURE, "2026-01-02T03:04:05Z", "officer", "rule")
+ONE, TWO = uuid.UUID(int=1), uuid.UUID(int=2)
+
+
+def leaf(index: int, *, uid: int | None = None, session: uuid.UUID = ONE, kind: str = "request") -> Leaf:
+    name = uuid.UUID(int=1000 + (index if uid is None else uid))
+    return Leaf(
+        index=index, offset=index, leaf=f"{name.int:064x}", type=kind, uid=name, session=session, day=DAY
+    )
+
+
+def log(*leaves: Leaf) -> SealedLog:
+    return SealedLog(LOG, 3, 99, leaves)
+
+
+def stated(leaves: list[Leaf], present: set[str] | None = None, named: object = ()) -> list[Statement]:
+    there = {str(item.uid) for item in leaves} if present is None else present
+    found = drafts(log(*leaves), ABOUT, present=there, named=named, wanted=lambda _: True)
+    return [item.statement for item in found]
+
+
+def test_one_statement_for_each_session() -> None:
+    """In the log's own order, for its own partition."""
+    leaves = [leaf(0), leaf(1, session=TWO), leaf(2)]
+    one, two = stated(leaves)
+    assert (one.session, [entry[0] for entry in one.records]) == (ONE, [0, 2])
+    assert (two.session, [entry[0] for entry in two.records]) == (TWO, [1])
+    assert (
+        next(
+            drafts(log(leaf(0)), ABOUT, present={str(leaf(0).uid)}, named=(), wanted=lambda _: True)
+        ).partition
+        == 3
+    )
+
+
+def test_what_is_gone_or_stated_or_a_statement_is_not_named() -> None:
+    """Else tampering would become lawful, a second run would state again, statements would go."""
+    leaves = [leaf(0), leaf(1), leaf(2), leaf(3, kind=ERASURE)]
+    first = stated(leaves, present={str(leaf(1).uid)})
+    assert [entry[0] for item in first for entry in item.records] == [1]
+    named = in_force([Sealed(first[0], 9)])
+    assert [entry[0] for item in stated(leaves, named=named) for entry in item.records] == [0, 2]
+
+
+def test_a_record_that_is_sealed_twice_is_named_once() -> None:
+    """By its first leaf, as in a bundle."""
+    (one,) = stated([leaf(0, uid=7), leaf(5, uid=7)])
+    assert [entry[0] for entry in one.records] == [0]
+
+
+def test_many_records_take_several_statements() -> None:
+    """None holds more than it may."""
+    found = stated([leaf(index) for index in range(MAX_STATED + 1)])
+    assert [len(item.records) for item in found] == [MAX_STATED, 1]
+
+
+@given(at=st.integers(0, 20), indices=st.sets(st.integers(0, 20), min_size=1))
+def test_a_statement_is_in_force_for_what_stands_before_it(at: int, indices: set[int]) -> None:
+    """Whatever it names."""
+    (one,) = stated([leaf(index) for index in sorted(indices)])
+    found = {entry[0] for _, entry in in_force([Sealed(one, at)])}
+    assert found == {index for index in indices if index < at}
+
+
+def test_a_sessions_first_record_goes_last() -> None:
+    """It says whose session it is, for a second run to find."""
+    (one,) = stated([leaf(0), leaf(1)])
+    assert may_go(in_force([Sealed(one, 9)])) == [
+        Target(str(leaf(1).uid), "request", DAY),
+        Target(str(leaf(0).uid), "request", DAY),
+    ]
+
+
+def test_data_keys_go_with_the_last_of_a_session() -> None:
+    """An erasure takes them; of what grew old only where nothing younger is left."""
+    (one,) = stated([leaf(0)])
+    old = one.model_copy(update={"type": EXPIRED})
+    assert shreddable([one], living={ONE}) == {ONE}
+    assert shreddable([old], living={ONE}) == set()
+    assert shreddable([old]) == {ONE}
