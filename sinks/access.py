@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
+from tachograph.credentials.errors import SecretUnreadable as PlaceUnreadable
+from tachograph.credentials.provider import read_plain
 from tachograph.schemas.config import Kafka
 from tachograph.schemas.secret_source import PlainSource
 from tachograph.sinks.errors import SecretUnreadable
@@ -14,22 +15,11 @@ __all__ = ["kafka_client", "read_secret"]
 
 
 def read_secret(source: PlainSource, *, base: Path) -> str:
-    """The secret's text without a trailing line feed. Raises `SecretUnreadable`, naming the place only."""
-    if source.env is not None:
-        value = os.environ.get(source.env)
-        if not value:
-            raise SecretUnreadable(
-                f"expected a secret in the environment variable {source.env}; it is not set"
-            )
-        return value
-    path = base / (source.file or "")
+    """The secret's text without surrounding white space. Raises `SecretUnreadable`, naming the place only."""
     try:
-        value = path.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SecretUnreadable(f"expected a secret in {path}: {type(error).__name__}") from None
-    if not value:
-        raise SecretUnreadable(f"expected a secret in {path}; the file is empty")
-    return value
+        return read_plain(source, base=base)
+    except PlaceUnreadable as error:
+        raise SecretUnreadable(error.detail) from None
 
 
 def kafka_client(config: Kafka, *, base: Path) -> dict[str, Any]:

@@ -135,6 +135,7 @@ def test_a_bulk_body_travels_unchanged_with_the_login(
     canned: Callable[[bytes], Canned], tmp_path: Path
 ) -> None:
     """NDJSON, basic authentication from the secret's file, only what `settle` reads asked for."""
+    (tmp_path / "password").touch(mode=0o600)
     (tmp_path / "password").write_text("p")
     server = canned(response("200 OK", b'{ "items" : [] }'))
     settings = OpenSearch(url=server.url, username="u", password=SecretSource(file="password"))
