@@ -6,6 +6,7 @@ the direction of writing, are shown by their number.
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ __all__ = [
 MAX_SHOWN = 200_000
 """Characters of one text; what is longer is cut, and the page says so."""
 MAX_LINE = 200
+MAX_DIGITS = 18
+"""Of a whole number; a longer one is a float to some readers."""
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
 _ARROWS = {"request": "asked", "response": "answered", "decision": "decided"}
 
@@ -96,6 +99,8 @@ def _notes(tacho: Mapping[str, Any], body: str) -> Iterable[str]:
         yield f"Not all of it is in this document: {names} is cut there."
     if tacho.get("incomplete"):
         yield "The request was cut off on its way."
+    if _ambiguous(body):
+        yield "The body says a name twice, or a number that is not read alike everywhere: shown as it came."
     if len(body) > MAX_SHOWN:
         yield f"The body is longer than what is shown: the first {MAX_SHOWN} characters."
 
@@ -158,13 +163,60 @@ def _pretty(value: object) -> str:
 
 
 def _readable(body: str) -> str:
-    """JSON on lines of its own; anything else as it is."""
-    if body[:1] in {"{", "["} and len(body) <= MAX_SHOWN:
+    """JSON on lines of its own; anything else as it is, JSON too that two servers may read differently."""
+    if _looks_like_json(body):
         try:
-            return _pretty(orjson.loads(body)) or body
-        except orjson.JSONDecodeError:
+            return _pretty(_one_reading(body)) or body
+        except (ValueError, RecursionError):
             pass
     return _cut(body)
+
+
+def _looks_like_json(body: str) -> bool:
+    return body[:1] in {"{", "["} and len(body) <= MAX_SHOWN
+
+
+def _ambiguous(body: str) -> bool:
+    """Whether it is JSON, and yet must be shown as it came."""
+    if not _looks_like_json(body):
+        return False
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    try:
+        _one_reading(body)
+    except (ValueError, RecursionError):
+        return True
+    return False
+
+
+def _one_reading(body: str) -> Any:
+    """The value, if no name stands twice and every number is shown as what it is."""
+    return json.loads(
+        body, object_pairs_hook=_once, parse_int=_whole, parse_float=_exact, parse_constant=_whole
+    )
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice")
+    return found
+
+
+def _whole(text: str) -> int:
+    value = int(text) if len(text) <= MAX_DIGITS else 0
+    if str(value) != text:
+        raise ValueError("a number that is not written so again")
+    return value
+
+
+def _exact(text: str) -> float:
+    value = float(text)
+    if Decimal(repr(value)) != Decimal(text):
+        raise ValueError("a number that a float does not hold")
+    return value
 
 
 def _cut(text: str) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any
 
+import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +44,47 @@ def test_a_body_is_put_together_and_made_readable() -> None:
     head = {"unmapped": {"tacho": {"body": '{"a":'}}}
     assert request_view(head, [{"unmapped": {"tacho": {"body": "1}"}}}]).body == '{\n  "a": 1\n}'
     assert request_view({"unmapped": {"tacho": {"body": "{x"}}}).body == "{x"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"scope":"all","scope":"one"}',
+        '[{"a":{"scope":"all","sc\\u006fpe":"one"}}]',
+        '{"amount":0.10000000000000000001}',
+        '{"amount":1e400}',
+        '{"amount":12345678901234567890123}',
+        '{"amount":-0}',
+    ],
+)
+def test_json_with_two_readings_is_shown_as_it_came(body: str) -> None:
+    """A target may take the one that a reader of JSON would leave out; reviewers see both, and are told."""
+    view = request_view({"unmapped": {"tacho": {"body": body}}})
+    assert view.body == body
+    assert ["as it came" in note for note in view.notes] == [True]
+
+
+@pytest.mark.parametrize(("body", "shown"), [('{"a":1.50}', "1.5"), ('{"a":1e2}', "100.0"), ('{"a":7}', "7")])
+def test_a_number_written_in_another_way_is_the_same(body: str, shown: str) -> None:
+    """Nobody reads it differently."""
+    assert request_view({"unmapped": {"tacho": {"body": body}}}).body == f'{{\n  "a": {shown}\n}}'
+
+
+@given(JSON)
+def test_json_with_one_reading_loses_nothing(value: object) -> None:
+    """What stands on lines of its own says the same."""
+    body = orjson.dumps([value]).decode() if _small(value) else "[]"
+    view = request_view({"unmapped": {"tacho": {"body": body}}})
+    assert orjson.loads(view.body) == orjson.loads(body)
+    assert view.notes == ()
+
+
+def _small(value: object) -> bool:
+    try:
+        text = orjson.dumps(value).decode()
+    except (orjson.JSONEncodeError, UnicodeEncodeError):
+        return False
+    return not re.search(r"\d{19}", text)
 
 
 def test_what_is_cut_is_said() -> None:
