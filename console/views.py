@@ -10,6 +10,7 @@ import json
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -181,8 +182,8 @@ def _ambiguous(body: str) -> bool:
     if not _looks_like_json(body):
         return False
     try:
-        orjson.loads(body)
-    except orjson.JSONDecodeError:
+        json.loads(body)
+    except (ValueError, RecursionError):
         return False
     try:
         _one_reading(body)
