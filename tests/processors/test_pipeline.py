@@ -14,7 +14,7 @@ from tachograph.processors.errors import Poisoned
 from tachograph.processors.masking.carried import Carried, Masked, Secret
 from tachograph.processors.masking.masker import MaskedPart, Masker, Part, PseudonymKey, Span
 from tachograph.processors.masking.ruleset import Ruleset
-from tachograph.processors.pipeline import MAX_EVENT_BYTES, Enrich, Pipeline
+from tachograph.processors.pipeline import MAX_EVENT_BYTES, Enrich, Pipeline, RulesMissing
 from tachograph.processors.record import Emitted, MaskedRecord
 from tachograph.processors.unseal import open_piece
 from tachograph.schemas.commitments import MAX_REMOVED, commitment, salt_key, value_salt
@@ -96,6 +96,29 @@ def test_a_masker_that_raises_withholds_the_body(new_strand: Callable[..., Any])
     assert (record.body, record.withheld) == (None, "masker-error")
     assert isinstance(record.meta, RequestMeta)
     assert record.meta.line.target
+
+
+@pytest.mark.parametrize("reason", ["registry-unknown", "registry-unusable"])
+def test_a_record_whose_rules_are_missing_is_told_by_its_header_alone(
+    new_strand: Callable[..., Any], reason: str
+) -> None:
+    """No other registry's rules take their place: what only they hide may stand anywhere in the record."""
+    asked: list[tuple[str | None, str | None]] = []
+    withheld: list[str] = []
+
+    def missing(connection: str | None, registry: str | None) -> Plain:
+        asked.append((connection, registry))
+        raise RulesMissing(reason)
+
+    flow = Pipeline(lambda _: Plain(), enrich, by_registry=missing, count_withheld=withheld.append)
+    ready = request(new_strand(registry="a" * 16), target="/x?p=hunter2", headers=[("x-p", "hunter2")])
+    told = flow.run(ready)
+    (event,) = told.events
+    assert SECRET not in event.value
+    tacho = orjson.loads(event.value)["unmapped"]["tacho"]
+    assert (tacho["withheld"], tacho["ruleset"], tacho["registry"]) == (reason, "none", "a" * 16)
+    assert (asked, withheld) == ([("api", "a" * 16)], [reason])
+    assert told.carried.refused == "request-unknown"  # so its answer is not masked by half of what it held
 
 
 @pytest.mark.parametrize(

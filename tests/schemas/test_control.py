@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import dataclass
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -121,6 +124,66 @@ def test_what_is_sealed_opens_and_nothing_else_does(key: str, data: bytes) -> No
     book = ControlBook(KEY)
     with pytest.raises(RecordError):
         book.put(CURRENT, data)
+
+
+@dataclass(frozen=True)
+class Written:
+    """One record of the topic, signed by the control key or by another one; `data` None removes."""
+
+    key: str
+    data: bytes | None
+    ours: bool = True
+
+    @property
+    def value(self) -> bytes | None:
+        signer = KEY if self.ours else ControlKey(b"x" * 32)
+        return None if self.data is None else signer.seal(self.key, self.data)
+
+
+TEXTS = st.sampled_from([b"one", b"two", b"three"])
+NUMBERS = st.integers(1, 6)
+RELEASES = st.builds(lambda number, data: release(number, data).encode(), NUMBERS, TEXTS)
+WRITTEN = st.one_of(
+    st.builds(lambda data, ours: Written(sha256_hex(data), data, ours), TEXTS, st.booleans()),
+    st.builds(lambda data: Written(sha256_hex(data), None), TEXTS),
+    st.builds(Written, st.just(CURRENT), st.none() | RELEASES | st.binary(max_size=9), st.booleans()),
+    st.builds(Written, st.builds(version_key, NUMBERS), st.none() | RELEASES, st.booleans()),
+)
+
+
+@given(st.lists(WRITTEN, max_size=30))
+def test_whatever_is_written_the_book_believes_only_what_it_may(records: list[Written]) -> None:
+    """In any order, forged, repeated or removed: versions only go up, what is in force keeps its snapshot.
+
+    A refused record changes nothing, and nothing comes from another key.
+    """
+    book = ControlBook(KEY)
+    signed = {one.data for one in records if one.ours}
+    for one in records:
+        before = (book.current, dict(book.releases), book.snapshot(_digest(book)))
+        accepted = False
+        with contextlib.suppress(RecordError):
+            book.put(one.key, one.value)
+            accepted = True
+        after = (book.current, dict(book.releases), book.snapshot(_digest(book)))
+        if not accepted or (one.data is not None and not one.ours):
+            assert after == before
+        if before[0] is not None:
+            assert book.current is not None
+            assert book.current.version >= before[0].version
+            assert book.current == before[0] or book.current.version > before[0].version
+            assert book.current != before[0] or after[2] == before[2] or before[2] is None
+        assert all(number == found.version for number, found in book.releases.items())
+        for found in filter(None, (book.current, *book.releases.values())):
+            assert found.encode() in signed
+    for data in (b"one", b"two", b"three"):
+        digest = sha256_hex(data)
+        assert book.snapshot(digest) in {None, data}
+        assert book.named(short(digest)) == book.snapshot(digest)
+
+
+def _digest(book: ControlBook) -> str:
+    return book.current.digest if book.current is not None else ""
 
 
 def test_a_comment_cannot_steer_a_terminal() -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from tachograph.cli.errors import WrongUse
+from tachograph.cli.errors import Refused, WrongUse
 from tachograph.cli.main import app
+from tachograph.cli.registry.topic import Word
+from tachograph.schemas.control import CURRENT, ControlBook, ControlKey, Release, version_key
+from tachograph.schemas.registry import Registry
 
 CONFIG = """connections: [{name: api, protocol: http, upstream: 'http://x', labels: {owner: team}}]
 policy: {files: [p.cedar]}
@@ -56,3 +60,82 @@ def test_nothing_is_applied_where_nobody_follows(config: Path) -> None:
     done = CliRunner().invoke(app, ["apply", str(config), "-c", str(config)])
     assert isinstance(done.exception, WrongUse)
     assert "source: topic" in str(done.exception)
+
+
+class Topic:
+    """A control topic of two releases, and what is put in force on it."""
+
+    def __init__(self) -> None:
+        self.released: list[tuple[Registry, Word]] = []
+        self._key, self._book = ControlKey(b"k" * 32), ControlBook(ControlKey(b"k" * 32))
+        for version, contact in enumerate(("first", "second"), 1):
+            self._put(version, Registry(contact=contact))
+
+    def read(self) -> ControlBook:
+        return self._book
+
+    def release(self, registry: Registry, word: Word) -> Release:
+        self.released.append((registry, word))
+        return self._put(len(self._book.releases) + 1, registry)
+
+    def _put(self, version: int, registry: Registry) -> Release:
+        at = "2026-01-01T00:00:00.000000000Z"
+        release = Release(version=version, digest=registry.digest, at=at, by="x")
+        records = {registry.digest: registry.canonical(), version_key(version): release.encode()}
+        for key, data in {**records, CURRENT: release.encode()}.items():
+            self._book.put(key, self._key.seal(key, data))
+        return release
+
+
+@pytest.fixture
+def topic(config: Path, monkeypatch: pytest.MonkeyPatch) -> Topic:
+    config.write_text("registry: {source: topic}\n")
+    made = Topic()
+    monkeypatch.setattr("tachograph.cli.registry.command._topic", lambda _: made)
+    return made
+
+
+def told(config: Path, *arguments: str) -> dict[str, Any]:
+    return dict(json.loads(run("apply", *arguments, "-c", str(config), "--json")))
+
+
+def test_a_rollback_is_a_new_version_of_an_old_registry(config: Path, topic: Topic) -> None:
+    """Only if the version that was seen is still in force; it says which it was, and can be taken back."""
+    done = told(config, "--rollback", "1")
+    assert (done["applied"], done["version"], done["changes"]) == (True, 3, 1)
+    ((registry, word),) = topic.released
+    assert registry.contact == "first"
+    assert (word.comment, word.expect) == ("rollback to version 1", 2)
+    told(config, "--rollback", "2", "--comment", "and back", "--expect", "3")
+    registry, word = topic.released[-1]
+    assert (registry.contact, word.comment, word.expect) == ("second", "and back", 3)
+
+
+def test_a_rollback_to_what_is_in_force_applies_nothing(config: Path, topic: Topic) -> None:
+    """Nor does one that is only tried."""
+    assert told(config, "--rollback", "2")["applied"] is False
+    assert told(config, "--rollback", "1", "--dry-run") | {"digest": ""} == {
+        "applied": False,
+        "version": 2,
+        "digest": "",
+        "changes": 1,
+    }
+    assert topic.released == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        (["--rollback", "7"], Refused, "version 7 is not kept; there are: 1, 2"),
+        (["--rollback", "1", "somewhere"], WrongUse, "or `--rollback VERSION`"),
+        ([], WrongUse, "or `--rollback VERSION`"),
+    ],
+)
+def test_a_rollback_that_cannot_be_is_refused(
+    config: Path, topic: Topic, arguments: list[str], error: type[Exception], says: str
+) -> None:
+    """A version that is pruned, and a folder besides."""
+    done = CliRunner().invoke(app, ["apply", *arguments, "-c", str(config)])
+    assert isinstance(done.exception, error)
+    assert says in str(done.exception)
+    assert topic.released == []
