@@ -91,8 +91,8 @@ class Documents:
         self._call("POST", f"/{self.everything}/_refresh", None)
 
     def sessions(self, limit: int) -> list[SessionSummary]:
-        """The sessions that were active last, newest first."""
-        body = {"size": 0, "aggs": {"sessions": _sessions_aggregation(limit)}}
+        """The sessions that were active last, newest first; without the gateways' own."""
+        body = {"size": 0, "query": _OF_AGENTS, "aggs": {"sessions": _sessions_aggregation(limit)}}
         answer = self._search(self.events, body)
         buckets = answer.get("aggregations", {}).get("sessions", {}).get("buckets", [])
         return [_summary(bucket) for bucket in buckets]
@@ -115,11 +115,11 @@ class Documents:
         return str(found[0])
 
     def story(self, session: str) -> Iterator[dict[str, Any]]:
-        """Every event of a session but chunks, in the order of the wire."""
+        """Every event of a session but chunks and heartbeats, in the order of the wire."""
         query = {
             "bool": {
                 "filter": [{"term": {f"{TACHO}.session": session}}],
-                "must_not": [{"terms": {f"{TACHO}.type": ["chunk", "part", "message"]}}],
+                "must_not": [{"terms": {f"{TACHO}.type": ["chunk", "part", "message", "heartbeat"]}}],
             }
         }
         return (hit["_source"] for hit in self.scan(self.events, query))
@@ -158,6 +158,10 @@ class Documents:
             if len(hits) < PAGE:
                 return
             after = hits[-1]["sort"]
+
+    def ask(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """One search of the events, as OpenSearch takes it and answers."""
+        return self._search(self.events, body)
 
     def source(self, index: str, uid: str) -> bytes | None:
         """The stored bytes of one document."""
@@ -218,6 +222,7 @@ def _sessions_aggregation(limit: int) -> dict[str, Any]:
     }
 
 
+_OF_AGENTS = {"bool": {"must_not": [{"term": {f"{TACHO}.principal.kind": "gateway"}}]}}
 _FAILED = [{"term": {f"{TACHO}.type": "response"}}, {"term": {"status_id": 2}}]
 
 

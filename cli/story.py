@@ -63,7 +63,7 @@ def _exchange(source: Mapping[str, Any]) -> str:
 
 
 def _what(source: Mapping[str, Any], tacho: Mapping[str, Any], kind: str) -> str:
-    if kind.startswith("session."):
+    if kind.startswith("session.") or kind == "heartbeat":
         return kind
     if tool := tacho.get("tool"):
         return f"{tacho.get('rpc_method', 'tool')} {tool}"

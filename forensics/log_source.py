@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -18,6 +18,7 @@ __all__ = ["LogSource"]
 ASK_SECONDS = 15.0
 TURN_SECONDS = 0.25
 BATCH = 5_000
+_UID = re.compile(rb'"uid":"([0-9a-f-]{36})"')
 _HASH = re.compile(rb'"leaf":"([0-9a-f]{64})"')
 
 
@@ -52,8 +53,11 @@ class LogSource:
             raise LogUnreachable(f"{self._topics.leaves}: {topic.error.name()}: `tacho doctor` says more")
         return len(topic.partitions)
 
-    def leaves(self, partition: int, session: str) -> tuple[list[bytes], tuple[Leaf, ...]]:
-        """A partition's leaf hashes, as far as they follow one another from 0, and the session's leaves."""
+    def leaves(
+        self, partition: int, session: str, also: Collection[str] = ()
+    ) -> tuple[list[bytes], tuple[Leaf, ...]]:
+        """A partition's leaf hashes, as far as they follow one another from 0, and the leaves of the session
+        and of the uids in `also`."""
         wanted = f'"session":"{session}"'.encode()
         hashes: list[bytes] = []
         ours: list[Leaf] = []
@@ -64,7 +68,8 @@ class LogSource:
             whole = whole and found is not None and f'"index":{number},'.encode() in value
             if found is not None and whole:
                 hashes.append(bytes.fromhex(found[1].decode()))
-            if wanted in value:
+            uid = _UID.search(value) if also else None
+            if wanted in value or (uid is not None and uid[1].decode() in also):
                 ours.append(Leaf.parse(value))
         return hashes, tuple(ours)
 

@@ -6,7 +6,7 @@ without a leaf nor a leaf without a document is overlooked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from tachograph.cli.documents import TACHO, Documents
 from tachograph.cli.settings import Settings
@@ -24,25 +24,38 @@ _NOTHING = Message("", 0, 0, 0, None, b"")
 Tell = Callable[[str], None]
 
 
-def logs_of(source: LogSource, session: str, origin: Callable[[int], str], tell: Tell) -> list[LogPart]:
-    """The logs that hold leaves of the session, with every hash that their proofs need."""
+def logs_of(
+    source: LogSource,
+    session: str,
+    origin: Callable[[int], str],
+    tell: Tell,
+    also: Collection[str] = (),
+) -> list[LogPart]:
+    """The logs that hold leaves of the session, or of the uids in `also`, with every hash that their proofs
+    need."""
     notes = source.checkpoints()
     found: list[LogPart] = []
     for partition in range(source.partitions()):
         name = origin(partition)
         tell(f"reading {name}")
-        hashes, leaves = source.leaves(partition, session)
+        hashes, leaves = source.leaves(partition, session, also)
         if leaves:
             found.append(LogPart(name, hashes, leaves, tuple(notes.get(name, ()))))
     return found
 
 
 def documents_of(
-    settings: Settings, documents: Documents, session: str, leaves: Sequence[Leaf]
+    settings: Settings,
+    documents: Documents,
+    session: str,
+    leaves: Sequence[Leaf],
+    also: Mapping[str, str],
 ) -> dict[str, bytes]:
-    """The stored bytes of every document of a session, by uid. Raises `PartDown`, `Unavailable`."""
+    """The stored bytes of every document of a session and of those in `also` (index by uid), by uid. Raises
+    `PartDown`, `Unavailable`."""
     prefix = settings.configuration.opensearch.index_prefix
-    wanted = {str(leaf.uid): _record(prefix, leaf) for leaf in leaves if leaf.uid and leaf.day}
+    wanted = {uid: Record(_NOTHING, uid, "", index) for uid, index in also.items()}
+    wanted |= {str(leaf.uid): _record(prefix, leaf) for leaf in leaves if leaf.uid and leaf.day}
     query = {"term": {f"{TACHO}.session": session}}
     for hit in documents.scan(documents.everything, query):
         wanted.setdefault(hit["_id"], Record(_NOTHING, hit["_id"], "", hit["_index"]))

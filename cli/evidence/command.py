@@ -20,6 +20,7 @@ from tachograph.cli.evidence.erase import erase
 from tachograph.cli.evidence.retention import retention
 from tachograph.cli.output import console, note, print_json
 from tachograph.cli.settings import ConfigOption, JsonOption
+from tachograph.schemas.heartbeat import gateway_name
 
 if TYPE_CHECKING:
     from tachograph.cli.settings import Settings
@@ -52,6 +53,7 @@ def export(
     told = settings.load(config)
     from tachograph.cli.documents import Documents
     from tachograph.cli.evidence.collect import documents_of, logs_of
+    from tachograph.cli.evidence.heartbeats import heartbeats_wanted
     from tachograph.cli.main import installed_version
     from tachograph.forensics.bundle.archive import ArchiveTooLarge
     from tachograph.forensics.bundle.assemble import Taken, assemble
@@ -66,17 +68,23 @@ def export(
     documents = Documents.open(told)
     name = documents.resolve(session)
     kafka, sealing = told.configuration.kafka, told.configuration.sealing
+    wanted = heartbeats_wanted(documents, name)
     source = LogSource(rdkafka_settings(kafka, base=told.base), kafka.topics)
     try:
-        logs = logs_of(source, name, lambda number: origin_of(sealing, kafka.topics, number), note)
+        logs = logs_of(
+            source, name, lambda number: origin_of(sealing, kafka.topics, number), note, wanted.uids
+        )
     finally:
         source.close()
+    picked = wanted.picked(logs)
+    logs = wanted.without_others(logs, picked)
     leaves = [leaf for log in logs for leaf in log.leaves]
-    found = documents_of(told, documents, name, leaves)
+    found = documents_of(told, documents, name, leaves, picked)
+    beats = {uid: found.pop(uid) for uid in picked if uid in found}
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     by = f"{getpass.getuser()}@{socket.gethostname()}"
     taken = Taken(name, at, f"tachograph {installed_version()}", by, f"session {name}")
-    bundle = assemble(taken, logs, found, [str(signer.key)])
+    bundle = assemble(taken, logs, found, [str(signer.key)], beats)
     try:
         data = write_bundle(bundle, signer)
     except ArchiveTooLarge as error:
@@ -130,6 +138,7 @@ def trust(config: ConfigOption = None, json_output: JsonOption = False) -> None:
         "version": 1,
         "logs": [{"key": key} for key in _log_keys(told, partitions)],
         "exporters": [{"key": str(_signer(told).key)}],
+        **_gateways(told),
         "deletions": _deleters(told),
         "witnesses": {"required": 0, "keys": []},
     }
@@ -155,20 +164,32 @@ def _policy(path: Path) -> TrustPolicy:
 
 
 def _signer(told: Settings) -> NoteSigner:
+    prefix = told.configuration.kafka.topic_prefix
+    return _signing(f"tachograph/{prefix}/export", told.base / told.configuration.keys.export_file)
+
+
+def _signing(name: str, file: Path) -> NoteSigner:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from tachograph.processors.keyfile import read_key
     from tachograph.schemas.note import NoteSigner
 
-    seed = read_key(told.base / told.configuration.keys.export_file)
-    prefix = told.configuration.kafka.topic_prefix
-    return NoteSigner(f"tachograph/{prefix}/export", Ed25519PrivateKey.from_private_bytes(seed))
+    return NoteSigner(name, Ed25519PrivateKey.from_private_bytes(read_key(file)))
 
 
 def _deleters(told: Settings) -> list[dict[str, str]]:
     """Nobody where there is no key: a deployment that never deletes needs none."""
     there = (told.base / told.configuration.keys.deletion_file).exists()
     return [{"key": str(deletion_signer(told).key)}] if there else []
+
+
+def _gateways(told: Settings) -> dict[str, Any]:
+    """Nothing where no gateway signs: then heartbeats cannot be asked for."""
+    file = told.base / told.configuration.keys.signing_file
+    if not file.exists():
+        return {}
+    name = gateway_name(told.configuration.kafka.topic_prefix)
+    return {"gateways": [{"key": str(_signing(name, file).key)}]}
 
 
 def _log_keys(told: Settings, partitions: int) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from tachograph.cli.documents import Documents
 from tachograph.cli.errors import PartDown, Refused, WrongUse
+from tachograph.cli.evidence.heartbeats import heartbeats_wanted
 from tachograph.cli.stack.config import Endpoints
 from tachograph.schemas.config import OpenSearch
 from tachograph.sinks.client import Cluster
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.engines
 
 SESSION = "11111111-2222-8333-8444-555555555555"
 OTHER = "11111111-9999-8333-8444-555555555555"
+GATEWAY = "33333333-3333-5333-8333-333333333333"
 
 
 def _event(number: int, kind: str, *, session: str = SESSION, **more: Any) -> dict[str, Any]:
@@ -35,6 +37,13 @@ def _event(number: int, kind: str, *, session: str = SESSION, **more: Any) -> di
     return {"time": 1767323045000, "metadata": {"uid": uid}, "unmapped": {"tacho": tacho}, **more}
 
 
+def _beat(number: int) -> dict[str, Any]:
+    strand = {"session": SESSION, "epoch": "e", "records": number + 1, "head": "a" * 64, "open": True}
+    beat = {"boot": "b", "number": number, "at": "", "strands": [strand], "last": True}
+    who = {"principal": {"id": "gateway", "kind": "gateway"}, "heartbeat": beat}
+    return _event(number, "heartbeat", session=GATEWAY, tacho=who)
+
+
 EVENTS = (
     _event(0, "session.open"),
     _event(1, "request", message_context={"prompt_text": "the customer was charged twice"}),
@@ -49,6 +58,7 @@ EVENTS = (
     _event(3, "chunk", tacho={"body": "charged"}),
     _event(4, "request", tacho={"tool": "read_file"}),
     _event(1, "request", session=OTHER),
+    *(_beat(number) for number in (0, 1)),
 )
 
 
@@ -80,6 +90,7 @@ def test_sessions_are_summed_up(documents: Documents) -> None:
     assert (one.principal, one.models) == ("builder", ("claude",))
     assert one.started == "2026-01-02T03:04:05.000Z"
     assert found[OTHER].exchanges == 1
+    assert GATEWAY not in found
 
 
 def test_a_session_is_found_by_how_it_begins(documents: Documents) -> None:
@@ -95,6 +106,18 @@ def test_a_story_is_told_in_order_without_its_chunks(documents: Documents) -> No
     """Order of the wire; chunks repeat what the closing record says."""
     kinds = [source["unmapped"]["tacho"]["type"] for source in documents.story(SESSION)]
     assert kinds == ["session.open", "request", "response", "request"]
+
+
+def test_a_gateways_own_session_is_told_without_its_heartbeats(documents: Documents) -> None:
+    """There are thousands a day, and all say the same to a person."""
+    assert list(documents.story(GATEWAY)) == []
+
+
+def test_heartbeats_are_found_by_the_session_that_they_name(documents: Documents) -> None:
+    """The newest first, also where no record of the session says which strands it has."""
+    beats, latest, _ = heartbeats_wanted(documents, SESSION).groups
+    assert [item.uid.rpartition("-")[2] for item in beats] == ["1", "0"]
+    assert latest == beats
 
 
 @pytest.mark.parametrize(

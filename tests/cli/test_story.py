@@ -46,6 +46,7 @@ def test_a_models_answer_shows_stop_reason_tokens_cost_and_calls() -> None:
         ({"type": "request", "rpc_method": "tools/call", "tool": "read_file"}, {}, "tools/call read_file"),
         ({"type": "request", "rpc_method": "tools/list"}, {}, "tools/list"),
         ({"type": "session.open"}, {}, "session.open"),
+        ({"type": "heartbeat"}, {}, "heartbeat"),
         ({"type": "request"}, {"http_request": {"http_method": "GET", "url": {"path": "/a"}}}, "GET /a"),
         ({"type": "request", "method": "BREW"}, {"http_request": {"url": {"path": "/a"}}}, "BREW /a"),
     ],

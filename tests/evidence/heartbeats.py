@@ -30,7 +30,7 @@ from tachograph.schemas.canonical import canonical_json
 from tachograph.schemas.heartbeat import boot_text, gateway_session, heartbeat_message
 from tachograph.schemas.note import NoteSigner
 
-__all__ = ["Boot", "heartbeat_vectors"]
+__all__ = ["Boot", "heartbeat_vectors", "state"]
 
 GATEWAY = NoteSigner("tachograph/example/gateway", key(20))
 OTHER_GATEWAY = NoteSigner("tachograph/example/gateway", key(21))

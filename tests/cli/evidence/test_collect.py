@@ -1,5 +1,7 @@
 """Which logs a session's leaves lie in; test_command.py collects from real engines."""
 
+from collections.abc import Collection
+
 from world import LOG, SESSION, sealed, story
 
 from tachograph.cli.evidence.collect import logs_of
@@ -23,8 +25,10 @@ class Source:
     def partitions(self) -> int:
         return 2
 
-    def leaves(self, partition: int, session: str) -> tuple[list[bytes], tuple[Leaf, ...]]:
-        assert session == str(SESSION)
+    def leaves(
+        self, partition: int, session: str, also: Collection[str]
+    ) -> tuple[list[bytes], tuple[Leaf, ...]]:
+        assert (session, also) == (str(SESSION), ())
         hashes = [bytes.fromhex(leaf.leaf) for leaf in self.log.leaves]
         return hashes, tuple(self.log.leaves[:1] if partition else ())
 

@@ -12,17 +12,23 @@ import yaml
 from attacks import honest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from heartbeats import Boot, state
 from typer.testing import CliRunner, Result
-from world import DAY, SESSION, Doc, filler, policy, story
+from world import DAY, SESSION, Doc, Strand, filler, policy, story
 
 from tachograph.cli.home import make_home
 from tachograph.cli.main import app
 from tachograph.cli.settings import load
 from tachograph.cli.stack.engines import Endpoints
+from tachograph.processors.keyfile import read_key
 from tachograph.processors.sealing.worker import Sealer, signer_of
+from tachograph.schemas.heartbeat import gateway_name
+from tachograph.schemas.note import NoteSigner
 from tachograph.schemas.sealing_settings import Sealing
 from tachograph.schemas.topics import Topics, TopicSpec
 from tachograph.sinks.client import Cluster
+from tachograph.sinks.index_templates import mappings
 from tachograph.sinks.topic_admin import TopicAdmin
 
 TURNS = 200
@@ -97,6 +103,8 @@ class Deployment:
         self.topics, self.client = Topics(self.prefix), {"bootstrap.servers": stack.bootstrap_servers}
         told = load(self.file)
         self.cluster = Cluster(told.configuration.opensearch, base=told.base)
+        seed = read_key(told.base / told.configuration.keys.signing_file)
+        self.gateway = NoteSigner(gateway_name(self.prefix), Ed25519PrivateKey.from_private_bytes(seed))
         self.key_file = told.base / told.configuration.keys.log_file
         self._topics()
 
@@ -127,11 +135,8 @@ class Deployment:
 
     def index(self, documents: list[Doc]) -> None:
         """As the sink would: under the uid, byte for byte."""
-        keyword = {"properties": {"tacho": {"properties": {"session": {"type": "keyword"}}}}}
-        named = {"properties": {"uid": {"type": "keyword"}}}
-        mappings = {"dynamic": False, "properties": {"unmapped": keyword, "metadata": named}}
         for family in ("events", "messages"):
-            self.cluster.put(f"/{self.prefix}-{family}-{DAY}", {"mappings": mappings})
+            self.cluster.put(f"/{self.prefix}-{family}-{DAY}", {"mappings": mappings()})
         for doc in documents:
             family = "messages" if doc.type == "message" else "events"
             path = f"/{self.prefix}-{family}-{DAY}/_create/{doc.uid}"
@@ -149,18 +154,22 @@ class Deployment:
 @pytest.mark.engines
 def test_a_session_goes_out_and_verifies_anywhere(tmp_path: Path, stack: Endpoints) -> None:
     """Sealed and stored by real engines, exported, verified; then with a document deleted and one edited."""
-    deployment, docs = Deployment(tmp_path / "home", stack), story()
+    write = Strand()
+    deployment, docs = Deployment(tmp_path / "home", stack), story(write)
+    boot = Boot(signer=deployment.gateway)
+    beats = [boot.opening(), boot.beat(state(write, is_open=False)), boot.beat()]
     try:
-        deployment.seal([filler(1), *docs, filler(2)])
-        deployment.index(docs)
+        deployment.seal([filler(1), *docs, *beats, filler(2)])
+        deployment.index([*docs, *beats])
         trust, file = tmp_path / "trust.yaml", tmp_path / "session.tacho"
         said = run("trust", "--config", deployment.file)
         trust.write_text(said.stdout)
         done = run("export", str(SESSION)[:8], "-o", file, "--config", deployment.file)
         assert done.exit_code == 0, done.output
-        assert "7 documents, 7 leaves" in done.stderr
+        assert "9 documents, 9 leaves" in done.stderr
         report = json.loads(run("verify", file, "--trust", trust, "--json").stdout)
         assert report["verdict"] == "complete", report
+        assert report["states"]["PRESENT"] == 7
         assert run("export", str(SESSION), "-o", file, "--config", deployment.file).exit_code != 0
         path = f"/{deployment.prefix}-events-{DAY}/_doc"
         deployment.cluster.call("DELETE", f"{path}/{docs[4].uid}", params={"refresh": "true"})
