@@ -4,6 +4,8 @@ ProcessorError
 |-- Poisoned               the record's: it goes to the dead letter with `reason`, and the stream goes on
 |   `-- KeyMissing         ... its key is not there yet: worth waiting for, within a bound
 |-- BrokerFault            the infrastructure's: wait and retry within a bound, then end the process
+|-- AnchorFault            a witness's or time-stamp authority's: the next checkpoint is anchored instead
+|   `-- HistoryDisputed    ... a witness has seen another history of a log: somebody must look
 |-- DeadLetterFlood        the deployment's: so many poisoned records mean that we are wrong, not they
 `-- OperatorError          the operator's: say what to do, and do not start
 
@@ -12,7 +14,16 @@ No message holds a byte of a payload.
 
 from __future__ import annotations
 
-__all__ = ["BrokerFault", "DeadLetterFlood", "KeyMissing", "OperatorError", "Poisoned", "ProcessorError"]
+__all__ = [
+    "AnchorFault",
+    "BrokerFault",
+    "DeadLetterFlood",
+    "HistoryDisputed",
+    "KeyMissing",
+    "OperatorError",
+    "Poisoned",
+    "ProcessorError",
+]
 
 
 class ProcessorError(Exception):
@@ -38,6 +49,14 @@ class KeyMissing(Poisoned):
 
 class BrokerFault(ProcessorError):
     """Kafka refused or did not answer in time."""
+
+
+class AnchorFault(ProcessorError):
+    """A witness or time-stamp authority gave no anchor for a checkpoint; the log does not wait for it."""
+
+
+class HistoryDisputed(AnchorFault):
+    """What a log says of itself now is not what it said to a witness before."""
 
 
 class DeadLetterFlood(ProcessorError):

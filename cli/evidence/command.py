@@ -15,6 +15,7 @@ import typer
 
 from tachograph.cli import settings
 from tachograph.cli.errors import Refused, WrongUse
+from tachograph.cli.evidence import witness
 from tachograph.cli.evidence.deletion_key import deletion_signer
 from tachograph.cli.evidence.erase import erase
 from tachograph.cli.evidence.retention import retention
@@ -40,6 +41,7 @@ def register(app: typer.Typer) -> None:
     app.command("export", rich_help_panel=_PANEL)(export)
     app.command("verify", rich_help_panel=_PANEL)(verify)
     app.command("trust", rich_help_panel=_PANEL)(trust)
+    witness.register(app, panel=_PANEL)
     app.command("erase", rich_help_panel=_PANEL)(erase)
     app.command("retention", rich_help_panel=_PANEL)(retention)
 
@@ -134,13 +136,14 @@ def trust(config: ConfigOption = None, json_output: JsonOption = False) -> None:
     """Print the trust policy of this deployment: give it to verifiers by another way than the bundle."""
     told = settings.load(config)
     partitions = told.configuration.kafka.partitions
+    witnesses = [item.key for item in told.configuration.sealing.witnesses]
     policy: dict[str, Any] = {
         "version": 1,
         "logs": [{"key": key} for key in _log_keys(told, partitions)],
         "exporters": [{"key": str(_signer(told).key)}],
         **_gateways(told),
         "deletions": _deleters(told),
-        "witnesses": {"required": 0, "keys": []},
+        "witnesses": {"required": min(1, len(witnesses)), "keys": witnesses},
     }
     if json_output:
         print_json(policy)

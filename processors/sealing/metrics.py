@@ -1,4 +1,4 @@
-"""What the sealing worker counts; labels are partition numbers, nothing else."""
+"""What the sealing worker counts; labels are partition numbers, anchors of the configuration, and results."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ class Metrics:
     tacho_sealing_checkpoints_total    checkpoints signed and published
     tacho_sealing_faults_total         faults of Kafka, after each of which the logs are taken up again
     tacho_sealing_size{partition}      leaves of a log that this process holds
+    tacho_sealing_anchors_total{anchor,result}
+        checkpoints anchored, failed (it is down or refused), skipped (a newer one came); `anchor` is a
+        witness's name, or `timestamp`
     """
 
     def __init__(self) -> None:
@@ -23,6 +26,9 @@ class Metrics:
         self.gaps = self._counter("gaps", "Leaves that stand for records that were gone")
         self.checkpoints = self._counter("checkpoints", "Checkpoints signed and published")
         self.faults = self._counter("faults", "Faults of Kafka")
+        self.anchors = Counter(
+            "tacho_sealing_anchors", "Checkpoints and anchors", ["anchor", "result"], registry=self.registry
+        )
         self.size = Gauge("tacho_sealing_size", "Leaves of a log", ["partition"], registry=self.registry)
 
     def _counter(self, name: str, text: str) -> Counter:

@@ -27,6 +27,7 @@ from tachograph.processors.keyfile import read_key
 from tachograph.processors.logs import log_to_stderr
 from tachograph.processors.operations import serve
 from tachograph.processors.readiness import Verdict
+from tachograph.processors.sealing.anchoring import Offer, anchors_of
 from tachograph.processors.sealing.log import LogState, Rhythm, checkpoint, grown
 from tachograph.processors.sealing.metrics import Metrics
 from tachograph.processors.sealing.reading import taken
@@ -92,10 +93,12 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Time, as arguments: RFC 3339 for what is signed, monotonic seconds for what is due."""
+    """Time, as arguments: RFC 3339 for what is signed, monotonic seconds for what is due; and whom committed
+    checkpoints are offered to, which must return at once."""
 
     now: Callable[[], str] = field(default=lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     monotonic: Callable[[], float] = time.monotonic
+    offer: Callable[[Offer], None] = field(default=lambda _: None)
 
 
 class Sealer:
@@ -181,21 +184,23 @@ class Sealer:
         due = part.rhythm.due(state.frontier.size, now=now)
         if not leaves and not due:
             return
-        note = self._signed(partition, state) if due else None
+        offer = self._signed(partition, state) if due else None
+        note = None if offer is None else offer.note
         part.writer.commit(leaves, state, note=note, consumer=self._consumer)
         part.state = state
         self.sealed += len(leaves)
         self._metrics.leaves.inc(len(leaves))
         self._metrics.gaps.inc(sum(leaf.type == GAP for leaf in leaves))
         self._metrics.size.labels(partition).set(state.frontier.size)
-        if due:
+        if offer is not None:
             part.rhythm.kept(state.frontier.size, now=now)
             self._metrics.checkpoints.inc()
+            self._world.offer(offer)
 
-    def _signed(self, partition: int, state: LogState) -> str:
+    def _signed(self, partition: int, state: LogState) -> Offer:
         origin = origin_of(self._settings, self._topics, partition)
         said = checkpoint(origin, state, time=self._world.now())
-        return self._signers(origin).sign(said.text())
+        return Offer(partition, said, self._signers(origin).sign(said.text()))
 
     def _assigned(self, consumer: Consumer, parts: list[TopicPartition]) -> None:
         for item in parts:
@@ -245,10 +250,19 @@ def run(config: Configuration, *, base: Path) -> None:
     url = None if listen is None else serve(listen, metrics.registry, watch.verdict)
     said = {"part": "seal", "origin": origin_of(config.sealing, config.kafka.topics, 0), "metrics": url}
 
-    def sealer() -> Sealer:
-        return Sealer(client, config.kafka.topics, config.sealing, signers=signers, metrics=metrics)
+    anchors = anchors_of(config.sealing, client, config.kafka.topics, metrics)
 
-    _seal_until(stop, sealer, watch, metrics, lambda: print("ready", json.dumps(said), flush=True))
+    world = World(offer=anchors.offer)
+
+    def sealer() -> Sealer:
+        return Sealer(
+            client, config.kafka.topics, config.sealing, signers=signers, metrics=metrics, world=world
+        )
+
+    try:
+        _seal_until(stop, sealer, watch, metrics, lambda: print("ready", json.dumps(said), flush=True))
+    finally:
+        anchors.close()
 
 
 def _seal_until(

@@ -113,7 +113,9 @@ class PartitionLog:
             key = None if leaf.uid is None else str(leaf.uid).encode()
             self._send(topics.leaves, leaf.canonical(), key, partition, headers)
         if note is not None:
-            self._send(topics.checkpoints, note.encode(), str(partition).encode(), 0, None)
+            # docs/spec/log.md: the key is the origin and the size, its first two lines.
+            name = "/".join(note.split("\n", 2)[:2])
+            self._send(topics.checkpoints, note.encode(), name.encode(), 0, None)
 
     def _send(
         self,
