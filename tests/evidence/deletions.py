@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from attacks import Vector
+from heartbeats import lines, told_while_recorded, trusting
 from world import (
     DAY,
     EXPORTER,
@@ -112,8 +113,23 @@ def deletion_vectors() -> Iterator[Vector]:
     yield Vector("expired-messages", reduced((2, 3), type="retention.expired"), "reduced", trust)
     docs, said = _stated()
     yield Vector("stated-but-there", _bundle(_log(docs, said), [], [said]), "complete", trust)
+    yield _under_heartbeats()
     yield from _unauthorised()
     yield from _uncovered()
+
+
+def _under_heartbeats() -> Vector:
+    """Of a strand that the gateway has named only leaves are left, and they are as many as it said."""
+    docs, beats = told_while_recorded()
+    said = statement_document(statement(docs, {n: n + 1 for n in ALL}))
+    log = Log([filler(1), *docs, *beats, said, filler(2)])
+    found = [
+        replace(line, folder="deletions") if line.document == said.value
+        else replace(line, document=None) if line.folder == "records" else line
+        for line in lines(log)
+    ]  # fmt: skip
+    data = write_bundle(bundle(log, lines=tuple(found)), EXPORTER)
+    return Vector("erased-under-heartbeats", data, "reduced", trusting(deletions=[{"key": str(DELETER.key)}]))
 
 
 def _unauthorised() -> Iterator[Vector]:

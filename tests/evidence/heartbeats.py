@@ -30,7 +30,7 @@ from tachograph.schemas.canonical import canonical_json
 from tachograph.schemas.heartbeat import boot_text, gateway_session, heartbeat_message
 from tachograph.schemas.note import NoteSigner
 
-__all__ = ["Boot", "heartbeat_vectors", "state"]
+__all__ = ["Boot", "heartbeat_vectors", "lines", "state", "told_while_recorded", "trusting"]
 
 GATEWAY = NoteSigner("tachograph/example/gateway", key(20))
 OTHER_GATEWAY = NoteSigner("tachograph/example/gateway", key(21))
@@ -128,6 +128,12 @@ def heartbeat_vectors() -> Iterator[Vector]:
     yield from _missing()
     yield from _forged()
     yield from _contradicting()
+
+
+def told_while_recorded() -> tuple[list[Doc], list[Doc]]:
+    """The story, and what its gateway said of it."""
+    told, beats, _ = _closed()
+    return told, beats
 
 
 def _closed() -> tuple[list[Doc], list[Doc], Strand]:
