@@ -20,6 +20,7 @@ from tachograph.cli.lazy import LazyGroup
 from tachograph.cli.output import note
 from tachograph.cli.policy import command as policy
 from tachograph.cli.registry import command as registry
+from tachograph.cli.replay import command as replay
 
 __all__ = ["app", "main"]
 
@@ -109,6 +110,7 @@ _GROUPS = (
     sessions,
     approvals,
     evidence,
+    replay,
     doctor,
     canary,
 )

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, TypeAdapter, model_validator
 
 from tachograph.schemas import ocsf
+from tachograph.schemas.access import Access
 from tachograph.schemas.commitments import Removed, RemovedMore, Salt
 from tachograph.schemas.deletion import Statement
 from tachograph.schemas.event import Agent, Hex64, Name, Principal, Timestamp, Trace
@@ -44,6 +45,7 @@ DocumentType = Literal[
     "session.close",
     "heartbeat",
     "message",
+    "access",
     "part",
     "erasure",
     "retention.expired",
@@ -522,6 +524,8 @@ class Tacho(_Event):
     """Of a close: the hash of the header before it."""
     reason: str | None = None
     """Why a session closed, or a decision fell."""
+    access: Access | None = None
+    """Of an `access`: who looked at the session, and how."""
     decision: Literal["allow", "deny", "hold"] | None = None
     """The verdict; `hold` where people were asked, whose verdict stands in a record of its own."""
     replacement: str | None = None

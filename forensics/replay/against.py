@@ -27,7 +27,6 @@ HARMLESS = ("GET", "HEAD", "tools/list")
 LISTEN = "listen"
 """An MCP client's GET, which waits for what the server has to say."""
 MAX_VALUES = 10_000
-_OURS = re.compile(r"\[(?:gateway|target)-credential\]")
 _KEPT_BACK = frozenset(
     {
         *("host", "content-length", "content-encoding", "transfer-encoding", "connection", "keep-alive"),
@@ -101,8 +100,8 @@ def chosen(
     return found
 
 
-def prepared(request: Request, values: Values) -> Prepared | Skipped:
-    """The request with the operator's values in it."""
+def prepared(request: Request, values: Values, ours: frozenset[str] = frozenset()) -> Prepared | Skipped:
+    """The request with the operator's values in it. Fields with a value of `ours` held the gateway's key."""
     if request.body.missing is not None or not request.body.complete:
         return Skipped(request.body.missing or "its body broke off")
     back = _Back(values)
@@ -114,7 +113,7 @@ def prepared(request: Request, values: Values) -> Prepared | Skipped:
     headers = tuple(
         (name, back.into(value, _plain))
         for name, value in request.headers
-        if name.lower() not in _KEPT_BACK and not _OURS.search(value)
+        if name.lower() not in _KEPT_BACK and value not in ours
     )
     if back.left:
         return Skipped(f"no value was given for {', '.join(sorted(back.left))}")

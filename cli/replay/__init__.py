@@ -1,0 +1,1 @@
+"""`tacho replay`: a recorded session served as the upstream again, or asked of a test target."""

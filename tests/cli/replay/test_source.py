@@ -1,0 +1,97 @@
+"""Where a session to be replayed comes from."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tachograph.cli.errors import Refused, WrongUse
+from tachograph.cli.replay import source
+from tachograph.cli.replay.source import from_bundle, from_store, is_bundle
+
+VECTORS = Path(__file__).parents[2] / "evidence" / "vectors"
+SESSION = "0a466fdf-3059-889d-bd58-3b7552c7edd6"
+
+
+def request(uid: str = "r") -> dict[str, Any]:
+    tacho = {"type": "request", "uid": uid, "exchange": uid, "connection": "api", "protocol": "http"}
+    line = {"http_method": "GET", "url": {"path": "/x"}}
+    return {"unmapped": {"tacho": tacho}, "http_request": line}
+
+
+class Store:
+    """OpenSearch as far as it is asked."""
+
+    everything = "all"
+    max_hits = 5
+
+    def __init__(self, *found: dict[str, Any]) -> None:
+        self.found = found
+
+    def refresh(self) -> None: ...
+    def close(self) -> None: ...
+
+    def resolve(self, name: str) -> str:
+        return SESSION
+
+    def scan(self, index: str, query: Any) -> Any:
+        assert query == {"term": {"unmapped.tacho.session": SESSION}}
+        return ({"_source": one} for one in self.found)
+
+
+def reading(monkeypatch: pytest.MonkeyPatch, *found: dict[str, Any]) -> Any:
+    monkeypatch.setattr(source.Documents, "open", lambda _: Store(*found))
+    return from_store(None, "0a46")  # type: ignore[arg-type]
+
+
+def test_a_session_is_read_from_the_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the beginning of its id."""
+    found = reading(monkeypatch, request())
+    assert (found.session, found.origin, len(found.exchanges)) == (SESSION, "OpenSearch", 1)
+
+
+def test_a_session_that_is_not_read_whole_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies beyond the bound would look like nothing."""
+    with pytest.raises(Refused, match="tacho export"):
+        reading(monkeypatch, *(request(str(n)) for n in range(5)))
+
+
+def test_a_session_without_requests_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is nothing to be asked again."""
+    with pytest.raises(Refused, match="no requests"):
+        reading(monkeypatch)
+
+
+def test_a_file_is_told_from_a_session(tmp_path: Path) -> None:
+    """By its ending, or because it is there."""
+    (tmp_path / "odd").touch()
+    assert is_bundle("x.tacho")
+    assert is_bundle(str(tmp_path / "odd"))
+    assert not is_bundle(SESSION)
+
+
+def test_a_bundle_needs_somebody_to_believe(tmp_path: Path) -> None:
+    """And must be there."""
+    with pytest.raises(WrongUse, match="--trust"):
+        from_bundle(tmp_path / "x.tacho", None)
+    with pytest.raises(WrongUse, match="cannot be read"):
+        from_bundle(tmp_path / "x.tacho", tmp_path / "trust.yaml")
+
+
+def test_a_bundle_of_an_unknown_exporter_is_refused(tmp_path: Path) -> None:
+    """Anybody could have written what is in it."""
+    bundle, trust = tmp_path / "x.tacho", tmp_path / "trust.yaml"
+    bundle.write_bytes(b"PK no bundle")
+    trust.write_text("version: 1\nlogs: []\nexporters: []\n")
+    with pytest.raises(Refused, match="bundle-malformed"):
+        from_bundle(bundle, trust)
+
+
+def test_a_bundle_is_read_like_the_index(tmp_path: Path) -> None:
+    """Where the policy trusts its exporter."""
+    trust = tmp_path / "trust.json"
+    trust.write_text(json.dumps(json.loads((VECTORS / "expected.json").read_text())["good"]["policy"]))
+    found = from_bundle(VECTORS / "good.tacho", trust)
+    assert found.origin.endswith("good.tacho")
+    assert found.exchanges
