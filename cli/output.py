@@ -1,11 +1,13 @@
 """How commands speak: results on standard output, all else on standard error, colours only on a terminal.
 
 `--json` prints one JSON document and nothing else. In a pipe tables are plain columns, wide enough to grep.
+What others wrote cannot steer the terminal: characters that hide or move text are shown by their number.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -14,9 +16,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tachograph.console.views import visible
+
 __all__ = ["console", "note", "print_json", "ready", "table"]
 
 PIPE_WIDTH = 200
+# What JSON may hold and a terminal may obey: C1 controls, what is invisible, what turns the writing.
+_STEERING = re.compile(
+    "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
 
 
 def console() -> Console:
@@ -27,12 +36,13 @@ def console() -> Console:
 
 def note(text: str) -> None:
     """One line for the person at the terminal."""
-    Console(file=sys.stderr, highlight=False, soft_wrap=True).print(text, markup=False)
+    Console(file=sys.stderr, highlight=False, soft_wrap=True).print(visible(text), markup=False)
 
 
 def print_json(value: object) -> None:
     """One JSON document on standard output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    sys.stdout.write(_STEERING.sub(lambda found: json.dumps(found[0])[1:-1], text) + "\n")
     sys.stdout.flush()
 
 
@@ -53,5 +63,5 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: st
     for column in columns:
         shown.add_column(column, overflow="fold")
     for row in rows:
-        shown.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+        shown.add_row(*(cell if isinstance(cell, Text) else Text(visible(str(cell))) for cell in row))
     out.print(shown)

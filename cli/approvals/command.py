@@ -199,11 +199,12 @@ def _show(found: list[dict[str, Any]], *, json_output: bool) -> None:
 
 def _confirm(view: dict[str, Any], verb: str, *, yes: bool) -> None:
     """Show what it is; at a terminal, ask."""
-    from tachograph.cli.approvals.view import row
+    from tachograph.cli.approvals.view import details, row
 
-    _, _, ends, who, connection, what, needs, why, text = row(view)
+    _, _, ends, who, connection, what, needs, why, _ = row(view)
     if not yes:
-        note(f"{who} wants {what} on {connection} (until {ends} UTC; needs {needs}): {why}\n{text}")
+        note(f"{who} wants {what} on {connection} (until {ends} UTC; needs {needs}): {why}")
+        note(details(view["document"]))
     if not yes and sys.stdin.isatty() and not typer.confirm(f"{verb} it?"):
         raise Refused("nothing was decided")
 

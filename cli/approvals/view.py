@@ -1,13 +1,14 @@
-"""One pending approval as a line of a table, from what the console's API says of it."""
+"""One pending approval for a person: as a line of a table, and as all that is stored of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tachograph.cli.story import line
+from tachograph.console.views import RequestView, request_view
 
-__all__ = ["columns", "row"]
+__all__ = ["columns", "details", "row"]
 
 columns = ("id", "asked (UTC)", "ends (UTC)", "who", "connection", "what", "needs", "why", "text")
 
@@ -27,3 +28,19 @@ def row(view: Mapping[str, Any]) -> tuple[str, ...]:
         "; ".join(need["reason"] for need in view["needs"] if need["reason"]),
         told.text if told else "",
     )
+
+
+def details(document: Mapping[str, Any]) -> str:
+    """The masked request as it is stored, whole: what somebody decides on who has no page to look at."""
+    view = request_view(document)
+    return "\n".join(_lines(view))
+
+
+def _lines(view: RequestView) -> Iterator[str]:
+    yield f"{view.method} {view.target}"
+    yield from (f"{name}: {value}" for name, value in view.headers)
+    call = f"{view.rpc_method} {view.tool}".strip() or view.model
+    if call:
+        yield call
+    yield from (text for text in (view.arguments, view.prompt, view.body) if text)
+    yield from (f"! {note}" for note in view.notes)

@@ -40,3 +40,25 @@ def test_notes_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     output.note("a note with [brackets]")
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "a note with [brackets]\n")
+
+
+HOSTILE = "a\x1b[2J\x9b31m\x07\r\u202eb\u200bc\U000e0041"
+
+
+def test_nothing_that_others_wrote_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """No clearing of the screen on which somebody is about to approve; what is hidden is shown."""
+    output.table(("text",), [(HOSTILE,)], empty="nothing")
+    output.note(HOSTILE)
+    captured = capsys.readouterr()
+    for shown in (captured.out, captured.err):
+        assert set(HOSTILE) & set(shown) == set("abc[2J31m")
+        assert "\u27e8U+001B\u27e9[2J" in shown
+        assert "\u27e8U+202E\u27e9b" in shown
+
+
+def test_json_says_the_same_without_steering(capsys: pytest.CaptureFixture[str]) -> None:
+    """Escaped, so that a program reads what was there and a terminal shows it."""
+    output.print_json({HOSTILE: [HOSTILE]})
+    out = capsys.readouterr().out
+    assert json.loads(out) == {HOSTILE: [HOSTILE]}
+    assert out.strip().isprintable()

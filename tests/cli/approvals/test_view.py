@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tachograph.cli.approvals.view import columns, row
+from tachograph.cli.approvals.view import columns, details, row
 
 VIEW: dict[str, Any] = {
     "id": "00000000-0000-0000-0000-000000000007",
@@ -37,3 +37,17 @@ def test_a_line_says_what_it_is_and_who_is_missing() -> None:
 def test_what_is_not_masked_yet_cannot_be_shown() -> None:
     """There is nothing to approve on the strength of."""
     assert "(not masked yet)" in row(VIEW | {"document": None})
+
+
+def test_whoever_decides_sees_all_of_it() -> None:
+    """Not only how it begins: the end of a long body, each header, and what is not in the document."""
+    tacho = {
+        "body": "x" * 1000 + " the end",
+        "tool": "drop",
+        "rpc_method": "tools/call",
+        "truncated": ["body"],
+    }
+    http = {"http_method": "POST", "url": {"path": "/mcp"}, "http_headers": [{"name": "X-All", "value": "1"}]}
+    told = details({"http_request": http, "unmapped": {"tacho": tacho}})
+    assert told.startswith("POST /mcp\nX-All: 1\ntools/call drop\nxxx")
+    assert "x the end\n! Not all of it" in told
