@@ -148,13 +148,16 @@ class Tail:
                 behind = self._measure(consumer, asked)
 
     def _first_offset(self, consumer: Consumer) -> int:
+        end = self._end(
+            consumer
+        )  # asked for first, or an event that comes between the two answers is skipped
         since = TopicPartition(*self._partition, self._clock.wall_ms() - self._memory_ms)
         (found,) = consumer.offsets_for_times([since], timeout=ASK_SECONDS)
         if found.error is not None:
             raise KafkaException(found.error)
         if found.offset not in {OFFSET_END, -1}:
             return int(found.offset)
-        return self._end(consumer)
+        return end
 
     def _end(self, consumer: Consumer) -> int:
         _, high = consumer.get_watermark_offsets(TopicPartition(*self._partition), timeout=ASK_SECONDS)

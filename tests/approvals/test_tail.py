@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 import structlog
-from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME, Producer
+from confluent_kafka import (
+    OFFSET_END,
+    TIMESTAMP_CREATE_TIME,
+    TIMESTAMP_LOG_APPEND_TIME,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from tachograph.approvals.pen import Pen
@@ -158,6 +164,30 @@ def test_only_signed_and_stamped_events_are_handed_on() -> None:
     tail._hand_on(messages)
     assert heard.entries == [Entry(said, 42)]
     assert (tail.ignored, tail._next) == (3, 7)
+
+
+class _Growing:
+    """A log in which nothing is recent, and to which an event is added behind every answer."""
+
+    def __init__(self) -> None:
+        self.end = 7
+
+    def get_watermark_offsets(self, _: TopicPartition, timeout: float) -> tuple[int, int]:
+        del timeout
+        self.end += 1
+        return 0, self.end - 1
+
+    def offsets_for_times(self, places: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        del timeout
+        self.end += 1
+        return [TopicPartition(each.topic, each.partition, OFFSET_END) for each in places]
+
+
+def test_an_event_that_comes_while_the_start_is_looked_for_is_read() -> None:
+    """On a log that is empty, or has nothing recent, reading begins where the log ended when first asked."""
+    tail = Tail(Heard(), topic="t", key=KEY, settings={})
+    log: Any = _Growing()
+    assert tail._first_offset(log) == 7
 
 
 def test_a_defect_in_a_reader_is_told_without_its_text(capsys: pytest.CaptureFixture[str]) -> None:
