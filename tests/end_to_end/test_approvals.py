@@ -225,7 +225,8 @@ class Site:
         if create:
             TopicAdmin(client).create(*specs)
             return
-        for future in AdminClient(client).delete_topics([spec.name for spec in specs]).values():
+        admin = AdminClient(client)
+        for future in admin.delete_topics([spec.name for spec in specs]).values():
             future.result(timeout=SECONDS)
 
     def start(self, *, kill_at: str = "", number: int = 0) -> Ingress:
