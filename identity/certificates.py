@@ -39,6 +39,9 @@ def _name(certificate: Mapping[str, Any]) -> str:
     names = [value for kind, value in _attributes(certificate.get("subject")) if kind == "commonName"]
     if len(names) != 1:
         raise Unproven("the client certificate has no SPIFFE id and not exactly one common name")
+    if names[0].lower().startswith(SCHEME):
+        # Who signs common names need not look at what they say; an id stands among the URIs.
+        raise Unproven("the client certificate has a SPIFFE id where a common name belongs")
     return names[0]
 
 

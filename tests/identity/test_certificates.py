@@ -44,6 +44,8 @@ def test_a_certificate_names_its_holder(given: dict[str, Any], name: str) -> Non
         certificate(" root"),
         certificate("a\0b"),
         certificate("x" * 257),
+        certificate("spiffe://acme.test/agent"),
+        certificate("Spiffe://acme.test/agent", uris=("https://acme.test",)),
         certificate("a", uris=("spiffe://acme.test/a", "spiffe://acme.test/b")),
         certificate("a", uris=("spiffe://acme.test/a", "https://acme.test")),
         certificate("a", uris=("SPIFFE://acme.test/a",)),
