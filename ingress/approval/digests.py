@@ -61,7 +61,7 @@ class Digests:
         return _digest(self._request, (*_who(asked), asked.target, str(len(headers)), *told), asked.body)
 
     def scope(self, asked: Asked) -> str:
-        """64 hex digits: who, where, and which kind of call: method and path, for MCP method and tool too."""
+        """64 hex digits: who, where, which kind of call: method and path, for MCP tool or resource too."""
         path = asked.target.partition("?")[0]
         calls = _calls(asked.body) if asked.connection.protocol is Protocol.MCP else ()
         return _digest(self._scope, (*_who(asked), path, str(len(calls)), *calls), None)
@@ -74,7 +74,7 @@ def _who(asked: Asked) -> tuple[str, ...]:
 
 
 def _calls(body: bytes | None) -> tuple[str, ...]:
-    """Every call of a JSON-RPC message or batch as method and tool; the body itself where it is neither."""
+    """Every call of a JSON-RPC message or batch: method, and of what. The body itself where it is neither."""
     try:
         value = orjson.loads(body or b"")
     except orjson.JSONDecodeError:
@@ -82,12 +82,13 @@ def _calls(body: bytes | None) -> tuple[str, ...]:
     calls = value if isinstance(value, list) else [value]
     if not all(isinstance(call, dict) for call in calls):
         return ((body or b"").hex(),)
-    return tuple(orjson.dumps([call.get("method"), _tool(call)]).decode() for call in calls)
+    return tuple(orjson.dumps([call.get("method"), *_named(call)]).decode() for call in calls)
 
 
-def _tool(call: dict[str, object]) -> object:
+def _named(call: dict[str, object]) -> tuple[object, object]:
+    """What the call is of: a tool or a prompt by its name, a resource by its address."""
     params = call.get("params")
-    return params.get("name") if isinstance(params, dict) else None
+    return (params.get("name"), params.get("uri")) if isinstance(params, dict) else (None, None)
 
 
 def _volatile(name: str) -> bool:

@@ -43,6 +43,7 @@ async def test_a_grant_lasts_as_long_as_was_said_and_can_be_revoked(world: Any) 
     """Approve for 45 minutes; the grants page shows it; its button ends it."""
     approval = world.asks()
     ruth = world.browser_of("ruth", "ops")
+    assert "whatever else it says" in (await ruth.get(f"/approvals/{approval.id}")).text
     await ruth.decide(approval, "grant", minutes="45")
     page = (await ruth.get("/grants")).text
     assert "45 min more" in page

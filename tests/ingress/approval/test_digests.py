@@ -82,6 +82,19 @@ def test_a_grant_for_one_tool_is_not_for_another(play: Any) -> None:
     assert len({scope(body) for body in (call("delete"), *others)}) == 1 + len(others)
 
 
+def test_a_grant_for_one_resource_is_not_for_another(play: Any) -> None:
+    """Nor one prompt's for another: whoever granted it looked at this one."""
+
+    def scope(method: str, **params: str) -> str:
+        message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        return DIGESTS.scope(play.asked(connection=play.TOOLS, body=orjson.dumps(message)))
+
+    asked = (("resources/read", {"uri": "file:///a"}), ("resources/read", {"uri": "file:///b"}))
+    assert len({scope(method, **params) for method, params in asked}) == 2
+    assert scope("prompts/get", name="a") != scope("prompts/get", name="b")
+    assert scope("prompts/get", name="a") != scope("prompts/get", uri="a")
+
+
 PARTS = st.text(max_size=6)
 HEADERS = st.lists(st.tuples(PARTS, PARTS), max_size=3).map(tuple)
 REQUESTS = st.fixed_dictionaries({"target": PARTS, "headers": HEADERS, "body": st.binary(max_size=6)})
