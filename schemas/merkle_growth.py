@@ -20,8 +20,8 @@ Span = tuple[int, int]
 def grown_proof(first: Frontier, later: Iterable[bytes], *, second: int) -> tuple[bytes, ...]:
     """RFC 9162, 2.1.4.1: that a log of `second` leaves begins with those of `first`.
 
-    `later` are the leaf hashes from number `first.size` on, at least up to `second`; raises `ValueError` where
-    there are too few.
+    `later` are the leaf hashes from number `first.size` on, at least up to `second`. Raises `ValueError`
+    where there are too few.
     """
     if not 0 <= first.size <= second:
         raise ValueError(f"expected 0 <= {first.size} <= {second}")

@@ -58,7 +58,7 @@ def until(done: Callable[[], bool], what: str) -> None:
 def process(*arguments: str | Path) -> Iterator[dict[str, Any]]:
     """A command that serves; what it said when it was ready."""
     command = [sys.executable, "-m", "tachograph.cli.main", *map(str, arguments)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=None, text=True) as running:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
         try:
             assert running.stdout is not None
             word, _, said = running.stdout.readline().partition(" ")

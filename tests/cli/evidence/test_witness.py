@@ -7,6 +7,8 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -61,43 +63,39 @@ def test_without_a_file_it_shows_one(tmp_path: Path) -> None:
     assert "only ever grow" in " ".join(run("--help").stdout.split())
 
 
-def serve(file: Path) -> tuple[subprocess.Popen[str], dict[str, str]]:
+@contextmanager
+def serving(file: Path, *, end: signal.Signals) -> Iterator[tuple[str, NoteKey]]:
+    """A witness process: where it is asked, and its key."""
     command = [sys.executable, "-m", "tachograph.cli.main", "witness", str(file)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    word, _, value = process.stdout.readline().partition(" ")
-    assert word == "ready"
-    return process, json.loads(value)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            assert process.stdout is not None
+            word, _, value = process.stdout.readline().partition(" ")
+            assert word == "ready"
+            said = json.loads(value)
+            yield f"{said['witness']}/add-checkpoint", NoteKey.parse(said["key"])
+            process.send_signal(end)
+            process.wait(SECONDS)
+            assert process.returncode == (0 if end is signal.SIGTERM else -end)
+        finally:
+            process.kill()
 
 
 def test_it_cosigns_remembers_and_refuses_a_fork(file: Path) -> None:
     """A process: 200, then 422 for another history, also from one that was killed in between."""
     log, fork = sealed(story()), sealed(story(), cuts=(9, 10))
-    process, said = serve(file)
-    url, key = f"{said['witness']}/add-checkpoint", NoteKey.parse(said["key"])
-    with httpx.Client(timeout=SECONDS) as http:
+    with httpx.Client(timeout=SECONDS) as http, serving(file, end=signal.SIGKILL) as (url, key):
         answer = http.post(url, content=AddCheckpoint(0, (), log.note(0)).text())
         assert answer.status_code == 200
         assert open_note(log.note(0) + answer.text, [LOG.key, key]).signers == (LOG.key, key)
-        second = subprocess.run(
-            [sys.executable, "-m", "tachograph.cli.main", "witness", str(file)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        command = [sys.executable, "-m", "tachograph.cli.main", "witness", str(file)]
+        second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert (second.returncode, "another witness runs with it" in second.stderr) == (2, True)
-        process.kill()
-        process.communicate()
-        process, said = serve(file)
-        url = f"{said['witness']}/add-checkpoint"
-        assert NoteKey.parse(said["key"]) == key
+    with httpx.Client(timeout=SECONDS) as http, serving(file, end=signal.SIGTERM) as (url, again):
+        assert again == key
         broken = AddCheckpoint(9, (bytes(32),), fork.note(1)).text()
         assert http.post(url, content=broken).status_code == 422
         unknown = AddCheckpoint(9, (), sealed(story(), signer=OTHER_LOG).note(1)).text()
         assert http.post(url, content=unknown).status_code == 403
         good = AddCheckpoint(9, log.tree.consistency(9, 10), log.note(1)).text()
         assert http.post(url, content=good).status_code == 200
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=SECONDS)
-    assert process.returncode == 0

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +17,8 @@ from tachograph.processors.sealing.history import History, last_before
 from tachograph.processors.sealing.writer import FRONTIER
 from tachograph.schemas.leaf import Leaf, pack_frontier
 from tachograph.schemas.merkle import Frontier, Tree, leaf_hash
-from tachograph.schemas.topics import Topics
+from tachograph.schemas.topics import Topics, TopicSpec
+from tachograph.sinks.topic_admin import TopicAdmin
 
 SIZES = (3, 4, 40, 41, 700)
 TREE = Tree(leaf_hash(b"%d" % number) for number in range(SIZES[-1]))
@@ -47,10 +46,7 @@ def test_a_place_before_the_leaf_is_found(gaps: list[int], data: st.DataObject) 
 def sealed(stack: Endpoints) -> Iterator[History]:
     """A log of 700 leaves whose checkpoints were at `SIZES`, in the form in which the writer leaves it."""
     topics, client = Topics(f"past-{uuid.uuid4().hex[:12]}"), {"bootstrap.servers": stack.bootstrap_servers}
-    wanted = [NewTopic(topics.leaves, num_partitions=1, replication_factor=1)]
-    admin = AdminClient(client)
-    for made in admin.create_topics(wanted).values():
-        made.result(30)
+    TopicAdmin(client).create(TopicSpec(topics.leaves, 1))
     producer, edge = Producer(client), Frontier()
     for index, digest in enumerate(HASHES):
         edge = edge.extended([digest])
