@@ -129,7 +129,8 @@ def _entity_edits(text: bytes) -> Iterator[Edit]:
 
 _PERCENTS = ((b"%", _percent_edits),)
 _ENTITIES = ((b"&", _entity_edits),)
-_ESCAPES = ((b"\\", _backslash_edits), *_PERCENTS, *_ENTITIES)
+_BACKSLASHES = ((b"\\", _backslash_edits),)
+_ESCAPES = (*_BACKSLASHES, *_PERCENTS, *_ENTITIES)
 
 
 def _escape_edits(text: bytes, escapes: _Escapes = _ESCAPES) -> Iterator[Edit]:
@@ -353,9 +354,18 @@ def layers(view: View, limits: Limits, deadline: Deadline) -> Iterator[View]:
 
 
 def plain(value: bytes) -> bytes:
-    """The value with one layer of escapes undone: how a field's raw text reads."""
+    """The value with one layer of escapes undone, whatever their kind: how a field's raw text reads."""
+    return _undone(value, _ESCAPES)
+
+
+def unescaped(value: bytes) -> bytes:
+    """The value with its backslashes undone and no more: how a JSON string reads."""
+    return _undone(value, _BACKSLASHES)
+
+
+def _undone(value: bytes, escapes: _Escapes) -> bytes:
     out, last = [], 0
-    for edit in _escape_edits(value):
+    for edit in _escape_edits(value, escapes):
         out += [value[last : edit.start], edit.text]
         last = edit.end
     return b"".join([*out, value[last:]])

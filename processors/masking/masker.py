@@ -166,7 +166,7 @@ class Masker:
         whole = ContentView(work.content)
         if work.part.kind != "headers":
             fields = [*fields, *self._at_paths(work)]
-        work.add((self._field_finding(work, whole, found) for found in fields), self._limits)
+        work.add(self._field_findings(work, whole, fields), self._limits)
         for reading in work.readings:
             for depth, view in enumerate(layers.layers(reading.view, self._limits, deadline)):
                 work.views.append(view)
@@ -176,7 +176,7 @@ class Masker:
                     found = paths.find_arguments(
                         view.text, self._named.paths, whole=reading.view is not whole
                     )
-                    work.add((self._field_finding(work, view, one) for one in found), self._limits)
+                    work.add(self._field_findings(work, view, found), self._limits)
                 if not inside:
                     work.add(self._rule_findings(view, deadline), self._limits)
         if any(isinstance(view, DecodedView) and view.forgotten for view in work.views):
@@ -222,22 +222,25 @@ class Masker:
         return [_Reading(whole, form=kind == "application/x-www-form-urlencoded", kind=kind)], ()
 
     @staticmethod
-    def _field_finding(work: _Work, view: View, found: Field) -> Finding:
-        raw = view.text[found.start : found.end]
-        quote = b""
-        if found.quote_at >= 0:  # written as deep as the number lies: " or \\" or more
-            quote = b"".join(
-                work.content[a:b] for a, b in view.to_content(found.quote_at, found.quote_at + 1)
-            )
-        ranges = tuple(view.to_content(found.start, found.end))
-        rule = f"field:{shown_name(found.name)}"
-        return Finding(rule, found.type, FIELD_PRIORITY, ranges, layers.plain(raw), quote)
+    def _field_findings(work: _Work, view: View, fields: Iterable[Field]) -> Iterator[Finding]:
+        """Each as it may be read: `%69` is an `i` in a URL, and itself in a JSON string."""
+        for found in fields:
+            raw = view.text[found.start : found.end]
+            quote = b""
+            if found.quote_at >= 0:  # written as deep as the number lies: " or \\" or more
+                quote = b"".join(
+                    work.content[a:b] for a, b in view.to_content(found.quote_at, found.quote_at + 1)
+                )
+            ranges = tuple(view.to_content(found.start, found.end))
+            rule = f"field:{shown_name(found.name)}"
+            for value in dict.fromkeys((layers.plain(raw), layers.unescaped(raw))):
+                yield Finding(rule, found.type, FIELD_PRIORITY, ranges, value, quote)
 
     def _named_findings(
         self, work: _Work, view: View, reading: _Reading, *, inside: bool
     ) -> Iterator[Finding]:
-        for found in self._named.find(view.text, form=reading.form, kind=reading.kind, inside=inside):
-            yield self._field_finding(work, view, found)
+        fields = self._named.find(view.text, form=reading.form, kind=reading.kind, inside=inside)
+        return self._field_findings(work, view, fields)
 
     def _rule_findings(self, view: View, deadline: Deadline) -> Iterator[Finding]:
         for hit in self._scanner.scan(view.text, deadline):

@@ -16,8 +16,9 @@ OLD_LEAKS = (26, 389, 938, 3953, 15329, 1004433)
 """Seeds of `placed` that once leaked: a manifest that was hex in a string, `&lt;` in mark-up in a string, a
 letter beyond ASCII in base64, digits that count up among letters, `%8A` in a value.
 """
-OLD_ANSWERS = (42, 792, 2433, 13851, 1012948, 7019860)
-"""Seeds of `conversation`: half an entity, a cookie among others, Digest credentials, `%0A` in a value."""
+OLD_ANSWERS = (42, 792, 2433, 13851, 1012948, 7019860, 20289466)
+"""Seeds of `conversation`: half an entity, a cookie among others, Digest credentials, `%0A` and `%69` in
+a value."""
 
 
 @pytest.fixture(scope="module")
