@@ -269,7 +269,7 @@ class Inbox:
         self._pen.write(event)
         deadline = time.monotonic() + SECONDS
         while self.desk.problem or not self.desk.book.find(event.approval):
-            assert time.monotonic() < deadline, "it did not reach the console"
+            assert time.monotonic() < deadline, self.desk.problem or "it did not reach the console"
             await self.desk.changed(self.desk.version, seconds=1)
         return f"/approvals/{event.approval}"
 
