@@ -65,6 +65,8 @@ def _exchange(source: Mapping[str, Any]) -> str:
 def _what(source: Mapping[str, Any], tacho: Mapping[str, Any], kind: str) -> str:
     if kind.startswith("session.") or kind == "heartbeat":
         return kind
+    if access := tacho.get("access"):
+        return str(access.get("action"))
     if tool := tacho.get("tool"):
         return f"{tacho.get('rpc_method', 'tool')} {tool}"
     if method := tacho.get("rpc_method"):
@@ -126,6 +128,8 @@ def _approval(said: Mapping[str, Any], tacho: Mapping[str, Any]) -> str:
 def _text(source: Mapping[str, Any], tacho: Mapping[str, Any]) -> str:
     if said := tacho.get("approval"):
         return _approval(said, tacho)
+    if access := tacho.get("access"):
+        return f"{access.get('by')} at {access.get('host')}: {access.get('how')}"
     context = source.get("message_context", {})
     calls = ", ".join(f"{call['name']} ({call['id'][:14]})" for call in tacho.get("tool_calls") or ())
     body = tacho.get("body") if tacho.get("protocol") == "http" else None

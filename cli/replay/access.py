@@ -26,8 +26,8 @@ _READ = 2
 _SUCCESS = 1
 
 
-def access_event(access: Access, session: str, *, uid: uuid.UUID, now_ns: int) -> Emitted:
-    """The masked event of an access to a session."""
+def access_event(access: Access, session: str, *, uid: uuid.UUID, salt: bytes, now_ns: int) -> Emitted:
+    """The masked event of an access to a session. `salt` are 16 random bytes: its leaf tells nothing then."""
     message = f"{access.by} at {access.host}: {access.action} of the session ({access.how})"
     event: dict[str, Any] = ocsf.frame(
         ocsf.API_ACTIVITY, _READ, time=now_ns // 1_000_000, message=message
@@ -45,6 +45,7 @@ def access_event(access: Access, session: str, *, uid: uuid.UUID, now_ns: int) -
                 "v": 1,
                 "uid": str(uid),
                 "type": ACCESS,
+                "salt": salt.hex(),
                 "session": session,
                 "ts": rfc3339_ns(now_ns),
                 "access": access.model_dump(),

@@ -231,7 +231,7 @@ def _record(told: Settings, found: Recording, how: str) -> None:
         action="replay",
         how=f"from {found.origin}, {how}",
     )
-    event = access_event(access, found.session, uid=uuid.uuid4(), now_ns=time.time_ns())
+    event = access_event(access, found.session, uid=uuid.uuid4(), salt=os.urandom(16), now_ns=time.time_ns())
     publish(event, settings=rdkafka_settings(kafka, base=told.base), topic=kafka.topics.masked)
 
 

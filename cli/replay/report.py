@@ -1,6 +1,7 @@
 """What a replay tells the person who runs it: each difference as it happens, and how it stands at the end.
 
-On standard error, in colours where that is a terminal; the summary as JSON goes to standard output.
+On standard error, in colours where that is a terminal; the summary as JSON goes to standard output. Nothing
+that an agent or a target wrote can steer that terminal.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from tachograph.console.views import visible
 from tachograph.forensics.replay.differences import Difference
 from tachograph.forensics.replay.recorded import Request
 from tachograph.forensics.replay.tape import Differs, Found, NotOnRecord, Unexpected, Verdict
@@ -79,26 +81,26 @@ class Reporter:
         self._out.print(words)
         for item in told["never_asked"][:MAX_LISTED]:
             rpc = f" {item['rpc_method']}" if "rpc_method" in item else ""
-            self._out.print(f"    never asked: {item['connection']} {item['method']} {item['path']}{rpc}",
-                            markup=False)  # fmt: skip
+            named = f"{item['connection']} {item['method']} {item['path']}{rpc}"
+            self._out.print(f"    never asked: {visible(named)}", markup=False)
         if len(told["never_asked"]) > MAX_LISTED:
             self._out.print(f"    and {len(told['never_asked']) - MAX_LISTED} more: --json", markup=False)
 
 
 def shown(line: Difference) -> Text:
     """A difference in colours: what is gone red, what is new green; the same characters as `line.text`."""
-    text = Text(line.text)
+    text = Text(visible(line.text))
     for value, opened, closed, style in (
         (line.recorded, "[-", "-]", "red"),
         (line.came, "{+", "+}", "green"),
     ):
         if value:
-            mark = f"{opened}{value}{closed}"
-            at = line.text.find(mark)
+            mark = visible(f"{opened}{value}{closed}")
+            at = text.plain.find(mark)
             text.stylize(style, at, at + len(mark))
     return text
 
 
 def _name(request: Request) -> Text:
     rpc = f" {request.rpc_method}" if request.rpc_method else ""
-    return Text(f"{request.connection or '-'} {request.method} {request.path}{rpc}")
+    return Text(visible(f"{request.connection or '-'} {request.method} {request.path}{rpc}"))

@@ -173,3 +173,11 @@ def test_a_decision_names_what_was_decided() -> None:
     answer = _document({"type": "decision", "exchange": "1", "tool": "send"}, **path)
     whats = [one.what for one in told([request, decision, other, answer])]
     assert whats == ["tools/call rm", "tools/call rm", "POST /mcp", "tool send"]
+
+
+def test_an_access_says_who_and_how() -> None:
+    """A replay stands in the story of the session that was replayed."""
+    access = {"action": "replay", "by": "auditor", "host": "desk-1", "how": "served at :0"}
+    told = line(_document({"type": "access", "access": access}, api={"operation": "replay"}))
+    assert told.what == "replay"
+    assert told.text == "auditor at desk-1: served at :0"

@@ -22,7 +22,7 @@ UID = uuid.UUID(int=7)
 
 def test_it_is_a_masked_event_like_any_other() -> None:
     """It says who, what, how and when, and validates."""
-    event = access_event(SAID, SESSION, uid=UID, now_ns=NOW)
+    event = access_event(SAID, SESSION, uid=UID, salt=bytes(16), now_ns=NOW)
     masked_event_adapter.validate_json(event.value)
     value = orjson.loads(event.value)
     assert value["unmapped"]["tacho"]["access"] == {
@@ -41,6 +41,6 @@ def test_it_is_a_masked_event_like_any_other() -> None:
 def test_without_kafka_nothing_is_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be recorded does not happen."""
     monkeypatch.setattr(access, "ACKNOWLEDGED_SECONDS", 0.2)
-    event = access_event(SAID, SESSION, uid=UID, now_ns=NOW)
+    event = access_event(SAID, SESSION, uid=UID, salt=bytes(16), now_ns=NOW)
     with pytest.raises(PartDown, match="nothing was replayed"):
         publish(event, settings={"bootstrap.servers": "127.0.0.1:9"}, topic="t")

@@ -48,6 +48,17 @@ def test_a_difference_is_shown_in_colours_only_on_a_terminal() -> None:
     assert shown(LINE).plain == LINE.text
 
 
+def test_what_was_written_cannot_steer_the_terminal() -> None:
+    """Escape sequences in paths and texts are shown by their number."""
+    odd = Request("u", "api", "http", "POST", "/\x1b[2J", "", (), Body())
+    line = Difference("body.\x1b[1m", "\x1b[31mred", "\u202eturned", "", "")
+    text = said(lambda report: report.asked(odd, Differs(odd, EXCHANGE, (line,))))
+    assert not set(text) & {"\x1b", "\u202e"}
+    never = [{"connection": "api", "method": "GET", "path": "/\x1b[2J"}]
+    told = {"recorded": 1, "served": 0, "differing": [], "not_on_record": [], "never_asked": never}
+    assert "\x1b" not in said(lambda report: report.summary(told))
+
+
 def test_quiet_leaves_out_what_is_as_it_was() -> None:
     """Not what differs."""
     assert said(lambda report: report.asked(REQUEST, Found(EXCHANGE)), quiet=True) == ""
