@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +124,8 @@ class ApiKeys:
     ) -> NewKey:
         """A successor of the valid key of this id or name, with its scope; the old one is good until `ends`.
 
-        Of several valid keys of one name the successor takes the newest one's place. Raises Refused when
-        there is none.
+        Without `expires` it is good for as long as the old one was made for. Of several valid keys of one
+        name the successor takes the newest one's place. Raises Refused when there is none.
         """
         with self._held():
             known = self.entries()
@@ -132,7 +133,8 @@ class ApiKeys:
             if not old:
                 raise Refused(f"{which} has expired: make a new key, `tacho keys create`")
             latest = max(old, key=lambda entry: entry.created)
-            made = _new(latest.name, randomness, replace(latest, created=now, expires=expires, revoked=None))
+            until = expires or _as_long(latest, now)
+            made = _new(latest.name, randomness, replace(latest, created=now, expires=until, revoked=None))
             ending = {e.id for e in known if e.name == latest.name and e.valid(now)}
             self._write((*(_ended(e, ends) if e.id in ending else e for e in known), made.entry))
         return made
@@ -180,6 +182,20 @@ def _named(known: tuple[ApiKey, ...], which: str) -> list[ApiKey]:
     if not found:
         raise Refused(f"no valid key has the id or name {which}: `tacho keys list` shows them all")
     return found
+
+
+def _as_long(entry: ApiKey, now: str) -> str | None:
+    """When a key made now ends that lives as long as this one was made to."""
+    if entry.expires is None:
+        return None
+    begun, ended, begins = map(_moment, (entry.created, entry.expires, now))
+    return f"{begins + (ended - begun):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _moment(text: str) -> datetime:
+    """A time without a zone, as somebody may have written it by hand, is UTC."""
+    found = datetime.fromisoformat(text)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def _ended(entry: ApiKey, ends: str) -> ApiKey:

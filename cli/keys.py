@@ -80,7 +80,15 @@ def rotate(
     overlap: Annotated[
         int, typer.Option("--overlap", min=0, max=_MAX_OVERLAP, help="Hours that the old key stays valid.")
     ] = 24,
-    days: DaysOption = None,
+    days: Annotated[
+        int | None,
+        typer.Option(
+            "--days",
+            min=1,
+            max=_MAX_DAYS,
+            help="Valid for so many days; without, as long as the old one was.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     json_output: JsonOption = False,
 ) -> None:

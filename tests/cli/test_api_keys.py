@@ -82,6 +82,18 @@ def test_a_rotated_key_overlaps_with_its_successor(tmp_path: Path) -> None:
     assert _file(path, datetime(2029, 1, 2, tzinfo=UTC)).verify(new.text).principal.id == "a"
 
 
+def test_a_successor_lives_no_longer_than_its_key_was_made_for(tmp_path: Path) -> None:
+    """A key of ninety days stays one of ninety days; who wants another time says so."""
+    keys = ApiKeys(tmp_path / "keys.yaml")
+    keys.create("a", randomness=os.urandom, now="2026-01-01T00:00:00Z", expires="2026-04-01T00:00:00Z")
+    for now, expires, ends in (
+        ("2026-03-01T12:00:00Z", None, "2026-05-30T12:00:00Z"),
+        ("2026-03-02T12:00:00Z", "2026-03-09T00:00:00Z", "2026-03-09T00:00:00Z"),
+    ):
+        made = keys.rotate("a", randomness=os.urandom, now=now, ends=now, expires=expires)
+        assert made.entry.expires == ends
+
+
 def test_an_overlap_never_prolongs_a_key(tmp_path: Path) -> None:
     """A key that ends sooner ends sooner; one that has ended has no successor."""
     keys = ApiKeys(tmp_path / "keys.yaml")
