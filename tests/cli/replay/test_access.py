@@ -9,6 +9,7 @@ import pytest
 from tachograph.cli.errors import PartDown
 from tachograph.cli.replay import access
 from tachograph.cli.replay.access import access_event, publish
+from tachograph.forensics.verify.documents import read_document
 from tachograph.schemas.access import ACCESS, Access
 from tachograph.schemas.masked import masked_event_adapter
 
@@ -36,6 +37,12 @@ def test_it_is_a_masked_event_like_any_other() -> None:
     assert value["actor"]["session"]["uid"] == value["unmapped"]["tacho"]["session"] == SESSION
     assert (event.type, str(event.session)) == (ACCESS, SESSION)
     assert event.day == f"{datetime.fromtimestamp(NOW / 1e9, UTC):%Y.%m.%d}"
+
+
+def test_a_verifier_reads_it_as_no_record_of_the_wire() -> None:
+    """It is in no strand, so a bundle that holds it is as complete as before."""
+    found = read_document(access_event(SAID, SESSION, uid=UID, salt=bytes(16), now_ns=NOW).value)
+    assert (found.type, found.session, found.header) == (ACCESS, SESSION, None)
 
 
 def test_without_kafka_nothing_is_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
