@@ -35,8 +35,9 @@ browser:  ## Install Chromium for the console's tests, where that can be done.
 			$$get >/dev/null 2>&1 || { apt-get update -qq && $$get; } >/dev/null 2>&1'; } || \
 		echo "No Chromium here: the console's tests in a browser will skip." >&2
 
+# With PROCESSES=2 two processes share the engines, and each takes whole files.
 test: $(STAMP) browser  ## Run every test, the end-to-end ones against real Kafka and OpenSearch.
-	$(VENV)/bin/pytest $(ARGS)
+	$(VENV)/bin/pytest $(if $(PROCESSES),-n $(PROCESSES) --dist loadfile --no-loadscope-reorder) $(ARGS)
 
 check: $(STAMP)  ## Lint, types, import contracts.
 	$(VENV)/bin/ruff check .

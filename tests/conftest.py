@@ -1,4 +1,7 @@
-"""The real engines, started once a run; the environment may name running ones instead."""
+"""The real engines, started once a run; the environment may name running ones instead.
+
+So it does for the processes of a run that has several (pytest-xdist): the first starts the engines for all.
+"""
 
 import importlib.util
 import logging
@@ -7,7 +10,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +34,8 @@ leak_watch = importlib.util.module_from_spec(_spec)
 sys.modules["leak_watch"] = leak_watch
 _spec.loader.exec_module(leak_watch)
 WATCH = leak_watch.LeakWatch()
+RUN = ExitStack()
+"""What lives as long as a run of several processes, in the first of them."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -72,12 +77,9 @@ def home() -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(scope="session")
-def stack() -> Iterator[Endpoints]:
-    """Kafka and OpenSearch: those of TACHO_TEST_KAFKA and TACHO_TEST_OPENSEARCH, else fresh ones.
-
-    Running engines are shared with other runs: name topics and indices uniquely.
-    """
+@contextmanager
+def engines() -> Iterator[Endpoints]:
+    """Kafka and OpenSearch: those of TACHO_TEST_KAFKA and TACHO_TEST_OPENSEARCH, else fresh ones."""
     kafka, opensearch = os.environ.get("TACHO_TEST_KAFKA"), os.environ.get("TACHO_TEST_OPENSEARCH")
     if kafka and opensearch:
         yield Endpoints(kafka, opensearch)
@@ -88,6 +90,39 @@ def stack() -> Iterator[Endpoints]:
         )
         with Stack(config) as running:
             yield running.start(Plain(sys.stderr))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """The processes of the run inherit the environment, and find running engines there."""
+    found = RUN.enter_context(engines())
+    os.environ["TACHO_TEST_KAFKA"] = found.bootstrap_servers
+    os.environ["TACHO_TEST_OPENSEARCH"] = found.opensearch_url
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What needs the engines is marked so; of several processes none is left alone with a long file of it."""
+    for item in items:
+        if {"stack", "keycloak"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.engines)
+    if not hasattr(config, "workerinput"):
+        return
+    slow = {item.path for item in items if item.get_closest_marker("engines")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """Before the watch looks: it reads the engines' logs too."""
+    RUN.close()
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Endpoints]:
+    """Kafka and OpenSearch. They may be shared with other runs: name topics and indices uniquely."""
+    with engines() as found:
+        yield found
 
 
 @dataclass(frozen=True)

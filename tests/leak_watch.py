@@ -4,7 +4,8 @@ What it reads: every line that structlog or logging passes on, what pytest captu
 the log files of processes that tests start, and every metrics exposition (scraped, or of a registry made in a
 test). What it looks for: module constants of tests named PLANTED, PLANTS, SECRET or SECRETS, what a test
 hands to the fixture `planted`, and what the generators plant; plain, as base64, hex, percent codes and JSON.
-One found fails the run and is named by where it was planted, never by its value.
+One found fails the run and is named by where it was planted, never by its value. In a run of several
+processes (pytest-xdist) each hands over what it collected, and the first looks for everything in all of it.
 """
 
 from __future__ import annotations
@@ -143,6 +144,8 @@ class LeakWatch:
     """Files that took standard error which a test did not want, and the test."""
     registries: list[weakref.ref[CollectorRegistry]] = field(default_factory=list)
     patches: pytest.MonkeyPatch = field(default_factory=pytest.MonkeyPatch)
+    shares: bool = False
+    """Whether the tests run in other processes, and this one only looks."""
 
     def take(self, place: str, text: str | bytes | None) -> None:
         """Something that was logged, or exposed as a metric."""
@@ -166,7 +169,8 @@ class LeakWatch:
 
     # The hooks.
 
-    def pytest_configure(self) -> None:
+    def pytest_configure(self, config: pytest.Config) -> None:
+        self.shares = bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
         _watch_logs(self)
         _watch_processes(self)
         _watch_metrics(self)
@@ -183,7 +187,7 @@ class LeakWatch:
         self.test, self.own_values, self.own_since = nodeid, {}, len(self.texts)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "teardown":  # its sections are those of all phases
+        if report.when == "teardown" and not self.shares:  # its sections are those of all phases
             for title, text in report.sections:
                 self.take(title, text)
             self._end_test()
@@ -199,14 +203,34 @@ class LeakWatch:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         factory = getattr(session.config, "_tmp_path_factory", None)
-        if factory is not None and factory._basetemp is not None:
+        if factory is not None and factory._basetemp is not None and not self.shares:
             self.take_folder(factory.getbasetemp(), of="a test")
         for path, test in self.streams.items():
             self.texts.append((f"standard error of a process of {test}", path.read_bytes()[:MAX_FILE]))
             path.unlink()
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["leak_watch"] = self._collected()
+            return
         self.found |= leaks(self.values, self.texts)
         if self.found and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _collected(self) -> dict[str, Any]:
+        """What another process needs to look: of nothing but built-in types."""
+        found = [(leak.planted, leak.form, leak.place) for leak in self.found]
+        return {"values": self.values, "texts": self.texts, "found": found, "generated": self.generated}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: Any) -> None:
+        """Take over what a process of pytest-xdist collected; one that crashed has failed the run already."""
+        collected = getattr(node, "workeroutput", {}).get("leak_watch")
+        if collected is None:
+            assert error, "a process of the run ended without what it collected"
+            return
+        self.values |= collected["values"]
+        self.texts += collected["texts"]
+        self.found |= {Leak(*one) for one in collected["found"]}
+        self.generated += collected["generated"]
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         for leak in sorted(map(str, self.found)):

@@ -96,6 +96,20 @@ def test_a_leak_fails_the_run_and_is_named(pytester: pytest.Pytester) -> None:
     assert not any("clean" in line or "hunter9" in line or "own-plant" in line for line in said)
 
 
+def test_what_one_process_plants_and_another_logs_is_found(pytester: pytest.Pytester) -> None:
+    """In a run of several, everything is looked for in everything; a leak fails that run too."""
+    pytester.makeconftest(_CONFTEST)
+    pytester.makepyfile(
+        test_plants="def test_it(planted):\n    planted('Zq7hunter-own')",
+        test_logs="import logging\ndef test_it():\n    logging.getLogger().warning('Zq7hunter-' + 'own')",
+    )
+    result = pytester.runpytest_subprocess("-n", "2", "--dist", "loadfile")
+    result.assert_outcomes(passed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    leak = "LEAK: log of test_logs.py::test_it holds a value planted by test_plants.py::test_it (plain)"
+    assert leak in result.outlines
+
+
 def test_a_run_without_leaks_says_what_it_looked_for(pytester: pytest.Pytester) -> None:
     """One line with figures; the exit code is the tests' own."""
     pytester.makeconftest(_CONFTEST)
