@@ -290,8 +290,8 @@ class Configuration(_Config):
             days = getattr(self.retention, name)
             if days is not None and days * 24 <= hours:
                 raise ValueError(
-                    f"retention.{name}: expected more than kafka.masked_retention_hours ({hours} h), or a sink "
-                    "that reads the topic again brings back what was deleted"
+                    f"retention.{name}: expected more than kafka.masked_retention_hours ({hours} h), or a "
+                    "sink that reads the topic again brings back what was deleted"
                 )
         return self
 
