@@ -23,6 +23,8 @@ from tachograph.cli.supervisor import Part, Supervisor
 from tachograph.processors.keyfile import read_key
 from tachograph.processors.masking.pseudonyms import PseudonymKey
 
+pytestmark = pytest.mark.engines
+
 SECONDS = 180.0
 SERVERS = {"model": "llm", "mcp": "mcp", "http": "http"}
 _MODULES = {"model": "model_server", "mcp": "mcp_server", "http": "http_api"}
