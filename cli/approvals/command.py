@@ -88,6 +88,7 @@ def approve(  # noqa: PLR0913, PLR0917  each is an option
     json_output: JsonOption = False,
 ) -> None:
     """Let a waiting request go, after looking at what it is."""
+    _check(comment)
     with _desk(config, url=url, name=name, groups=group) as desk:
         view = desk.find(approval)
         if view["shown"] is None:
@@ -110,6 +111,7 @@ def deny(  # noqa: PLR0913, PLR0917  each is an option
     json_output: JsonOption = False,
 ) -> None:
     """Turn a waiting request down; one denial ends it."""
+    _check(comment)
     with _desk(config, url=url, name=name, groups=group) as desk:
         view = desk.find(approval)
         _told(desk.decide(view, "deny", comment=comment, minutes=0), json_output=json_output)
@@ -195,6 +197,14 @@ def _show(found: list[dict[str, Any]], *, json_output: bool) -> None:
     from tachograph.cli.approvals.view import columns, row
 
     table(columns, [row(view) for view in found], empty="Nothing waits for anybody.")
+
+
+def _check(comment: str) -> None:
+    """Raises WrongUse for a comment that the log does not take."""
+    from tachograph.schemas.approval import MAX_COMMENT
+
+    if len(comment) > MAX_COMMENT or not all(char.isprintable() or char in "\n\t" for char in comment):
+        raise WrongUse(f"-m: expected at most {MAX_COMMENT} printable characters")
 
 
 def _confirm(view: dict[str, Any], verb: str, *, yes: bool) -> None:

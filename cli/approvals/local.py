@@ -16,7 +16,7 @@ from tachograph.approvals.pen import Pen
 from tachograph.approvals.tail import Entry, Tail
 from tachograph.approvals.view import Stored, approval_view, grant_view
 from tachograph.cli.documents import Documents
-from tachograph.cli.errors import PartDown, Refused
+from tachograph.cli.errors import PartDown, Refused, WrongUse
 from tachograph.cli.settings import Settings
 from tachograph.ingress.keyfile import read_key
 from tachograph.ingress.recording.kafka_settings import client_settings
@@ -26,12 +26,19 @@ from tachograph.schemas.event import Principal, PrincipalKind
 
 __all__ = ["LocalDesk", "operator"]
 
+MAX_WORD = 256
 WAIT_SECONDS = 20.0
 """The longest that Kafka may take to show the log, or to show what was written."""
 
 
 def operator(name: str, groups: Sequence[str]) -> Reviewer:
-    """Whoever holds the key, by the name that they give. No issuer vouches for it, so it has none."""
+    """Whoever holds the key, by the name that they give. No issuer vouches for it, so it has none.
+
+    Raises WrongUse for what is no name.
+    """
+    for word in (name, *groups):
+        if not 0 < len(word) <= MAX_WORD or not word.isprintable() or word != word.strip():
+            raise WrongUse(f"--as and --group: expected names of 1 to {MAX_WORD} printable characters")
     who = Principal(id=name, kind=PrincipalKind.GATEWAY)
     return Reviewer(principal=who, groups=tuple(dict.fromkeys(groups)), via="local")
 

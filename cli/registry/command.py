@@ -61,6 +61,7 @@ def apply(  # noqa: PLR0913, PLR0917  each is an option
             "registry.source is `file`, so no part follows what is applied: set `registry: {source: topic}`"
             " in the configuration and start the parts again"
         )
+    _check(comment)
     topic = _topic(told)
     book = topic.read()
     registry = _wanted(told, book, place, rollback)
@@ -214,6 +215,13 @@ def _say(version: int, digest: str, count: int, *, applied: bool, json_output: b
 
 def _labels(labels: dict[str, str]) -> str:
     return " ".join(f"{name}={value}" for name, value in labels.items())
+
+
+def _check(comment: str) -> None:
+    from tachograph.schemas.control import MAX_COMMENT
+
+    if len(comment) > MAX_COMMENT or not comment.isprintable():
+        raise WrongUse(f"--comment: expected one line of at most {MAX_COMMENT} printable characters")
 
 
 def _reason(rollback: int | None) -> str:

@@ -115,6 +115,15 @@ def test_what_is_refused_before_it_is_said(
     assert desk.said == [("closed", "", 0)]
 
 
+@pytest.mark.parametrize("comment", ["x\x1b[2J", "\u202ex", "y" * 2001])
+@pytest.mark.parametrize("verb", ["approve", "deny"])
+def test_a_comment_that_the_log_does_not_take_is_wrong_use(run: Any, verb: str, comment: str) -> None:
+    """Said before anybody is asked, not as a defect after it."""
+    desk = Played()
+    assert isinstance(run(verb, "7b0c", "-m", comment, desk=desk).exception, WrongUse)
+    assert desk.said == []
+
+
 def test_grants_are_listed_and_ended(run: Any) -> None:
     """Who may what until when; --revoke ends one."""
     assert "2026-11-23T10:30:00Z" in run("grants").stdout

@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 
 from tachograph.approvals.pen import Pen
 from tachograph.cli.approvals.local import LocalDesk, operator
-from tachograph.cli.errors import Refused
+from tachograph.cli.errors import Refused, WrongUse
 from tachograph.cli.home import make_key_files
 from tachograph.cli.settings import Settings, load
 from tachograph.ingress.keyfile import read_key
@@ -163,3 +163,12 @@ def test_an_id_must_say_enough(ask: Any, desk: Any) -> None:
     one.pending()
     with pytest.raises(Refused, match="no approval"):
         one.find("nonesuch")
+
+
+@pytest.mark.parametrize(
+    ("name", "group"), [("", "ops"), ("z\x1b", "ops"), ("n" * 257, "ops"), ("z", ""), ("z", " ops")]
+)
+def test_a_name_that_is_none_is_wrong_use(name: str, group: str) -> None:
+    """It would stand on the record for good."""
+    with pytest.raises(WrongUse, match="printable"):
+        operator(name, [group])

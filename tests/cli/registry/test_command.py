@@ -139,3 +139,12 @@ def test_a_rollback_that_cannot_be_is_refused(
     assert isinstance(done.exception, error)
     assert says in str(done.exception)
     assert topic.released == []
+
+
+@pytest.mark.parametrize("comment", ["two\nlines", "x\x1b[2J", "y" * 501])
+def test_a_comment_that_a_release_does_not_take_is_wrong_use(config: Path, comment: str) -> None:
+    """Before the topic is looked at."""
+    config.write_text(CONFIG + "registry: {source: topic}\n")
+    done = CliRunner().invoke(app, ["apply", str(config), "-c", str(config), "--comment", comment])
+    assert isinstance(done.exception, WrongUse)
+    assert "--comment" in str(done.exception)
