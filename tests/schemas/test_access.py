@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from tachograph.schemas.access import ACCESS, Access
-from tachograph.schemas.masked import Tacho
+from tachograph.schemas.masked_tacho import Tacho
 
 SAID = {"action": "replay", "by": "auditor", "host": "h", "tool": "tachograph 1", "how": "served at :0"}
 
