@@ -9,7 +9,7 @@ import base64
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 import structlog
 
@@ -97,13 +97,14 @@ class CredentialStore:
             return target, headers
         if secret is None:
             raise taken.missing or CredentialMissing(f"none was taken for {connection.name}")
-        kept = tuple(item for item in headers if item[0].lower() not in AGENTS_OWN)
+        kept = tuple(item for item in headers if _as_read(item[0]) not in AGENTS_OWN)
         if connection.conceal_body:  # nothing is found in what is compressed
             kept = uncompressed(kept)
         if credential.type == "query":
             return _with_query(target, credential.name or "", secret), kept
         name, value = _header(credential, secret)
-        return target, (*(item for item in kept if item[0].lower() != name.lower()), (name, value))
+        others = (item for item in kept if _as_read(item[0]) != _as_read(name))
+        return target, (*others, (name, value))
 
     def conceal(self, connection: Connection, headers: tuple[HeaderField, ...]) -> tuple[HeaderField, ...]:
         """The fields of an answer without the injected credential, which a target may send back.
@@ -191,9 +192,14 @@ def _header(credential: Credential, secret: str) -> HeaderField:
             return credential.name or "", secret
 
 
+def _as_read(name: str) -> str:
+    """A header's name as CGI and WSGI targets compare it: `_` and `-` are one (RFC 3875, 4.1.18)."""
+    return name.lower().replace("_", "-")
+
+
 def _with_query(target: str, name: str, secret: str) -> str:
     """Replace the parameter, or add it; every other byte of the target stays as it came."""
     path, mark, query = target.partition("?")
-    kept = [pair for pair in query.split("&") if pair.partition("=")[0] != name] if mark else []
+    kept = [pair for pair in query.split("&") if unquote_plus(pair.partition("=")[0]) != name] if mark else []
     kept.append(f"{name}={quote(secret, safe='')}")
     return f"{path}?{'&'.join(kept)}"

@@ -62,6 +62,15 @@ def test_the_real_credential_replaces_the_agents(credential: dict[str, str], fie
     assert injecting(store(item), item, "/a?b", headers) == ("/a?b", (*KEPT, field))
 
 
+def test_no_second_spelling_keeps_the_agents_own() -> None:
+    """A target behind CGI or WSGI reads an underscore as a dash, and might take the agent's for ours."""
+    item = connection(type="header", name="x-target-key")
+    theirs = (("X_Target_Key", "theirs"), ("Authorization", "theirs"), ("X_API_Key", "theirs"), ("X_Y", "1"))
+    _, headers = injecting(store(item), item, "/a", theirs)
+    assert [name for name, _ in headers] == ["X_Y", "x-target-key"]
+    assert "theirs" not in str(headers)
+
+
 @pytest.mark.parametrize(
     ("target", "injected"),
     [
@@ -70,6 +79,7 @@ def test_the_real_credential_replaces_the_agents(credential: dict[str, str], fie
         ("/a?x=1&y=%2f", "/a?x=1&y=%2f&key=s3cret%26%2B%2F"),
         ("/a?key=theirs&x=1&key", "/a?x=1&key=s3cret%26%2B%2F"),
         ("/a?keys=1", "/a?keys=1&key=s3cret%26%2B%2F"),
+        ("/a?%6bey=theirs&k%65y&x=1", "/a?x=1&key=s3cret%26%2B%2F"),
     ],
 )
 def test_a_query_credential_replaces_its_parameter(target: str, injected: str) -> None:
