@@ -252,7 +252,12 @@ def test_each_part_finds_what_its_configuration_names(name: str) -> None:
     targets = [target for _, target, _ in mounts(service)]
     assert "/etc/tachograph/tacho.yaml" in targets
     wanted = {
-        "ingress": (CONFIG.keys.kek_file, CONFIG.identity.api_keys_file, CONFIG.ingress.spool.path),
+        "ingress": (
+            CONFIG.keys.kek_file,
+            CONFIG.keys.signing_file,
+            CONFIG.identity.api_keys_file,
+            CONFIG.ingress.spool.path,
+        ),
         "processor": (CONFIG.keys.kek_file, CONFIG.keys.pseudonym_file, CONFIG.processor.data_dir),
         "seal": (CONFIG.keys.log_file,),
         "sink": (CONFIG.opensearch.ca_file,),
