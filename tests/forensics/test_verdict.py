@@ -4,7 +4,7 @@ from tachograph.forensics.verdict import Verdict
 
 
 def test_codes_are_distinct_and_leave_the_commands_own_alone() -> None:
-    """0 is good; 1 and 2 every command says of itself; 3 too, but `verify` needs no part that could be down."""
+    """0 is good; 1 and 2 every command says of itself. 3 is a part that is down: `verify` has none."""
     codes = [item.code for item in Verdict]
     assert len(set(codes)) == len(codes)
     assert (Verdict.COMPLETE.code, Verdict.REDUCED.code) == (0, 3)
