@@ -3,12 +3,28 @@
 import uuid
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tachograph.forensics.verdict import Verdict
-from tachograph.forensics.verify.heartbeats import End, Heartbeats
+from tachograph.forensics.verify.documents import read_document
+from tachograph.forensics.verify.heartbeats import End, Heartbeats, read_heartbeats
+from tachograph.forensics.verify.policy import Trusted
 from tachograph.forensics.verify.report import Findings
-from tachograph.schemas.event import strand_uids
+from tachograph.ingress.recording.gateway import Gateway
+from tachograph.ingress.recording.sessions import StrandHead
+from tachograph.ingress.recording.strand import Sources, Strand
+from tachograph.processors.assemble import Ready
+from tachograph.processors.enrichment.enrich import enrich
+from tachograph.processors.masking.masker import Masker, PseudonymKey
+from tachograph.processors.masking.ruleset import Ruleset
+from tachograph.processors.pipeline import Pipeline
+from tachograph.processors.unseal import open_piece, parse_record
+from tachograph.schemas.event import Principal, strand_uids
 from tachograph.schemas.heartbeat import Heartbeat
+from tachograph.schemas.keys import KeyEncryptionKey
+from tachograph.schemas.note import NoteSigner
+from tachograph.schemas.topics import Topics
 
 SESSION, EPOCH, BOOT = uuid.UUID(int=1), uuid.UUID(int=2), uuid.UUID(int=3)
 STRAND = (SESSION, EPOCH)
@@ -100,3 +116,27 @@ def test_strands_of_other_sessions_are_none_of_the_bundles() -> None:
     assert heartbeats.absent(BOOT, [], {}) == []
     assert heartbeats.absent(SESSION, [STRAND], {}) == []
     assert findings.counts == {}
+
+
+def test_what_a_gateway_writes_counts_once_it_is_masked() -> None:
+    """From the ingress through the processor to the verifier: the same bytes are signed and judged."""
+    signer = NoteSigner("tachograph/test/gateway", Ed25519PrivateKey.from_private_bytes(b"s" * 32))
+    made: list[Strand] = []
+
+    def make(session: uuid.UUID, principal: Principal) -> Strand:
+        made.append(
+            Strand(session, EPOCH, principal, Topics(), Sources(lambda: 0, bytes), data_key=b"d" * 32)
+        )
+        return made[-1]
+
+    gateway = Gateway(BOOT, signer, make, lambda: 0, seed=b"b" * 32)
+    written = gateway.opening(KeyEncryptionKey(b"k" * 32), version="1", config_digest="c")[1:]
+    written += gateway.beat([StrandHead(SESSION, EPOCH, 2, "b" * 64, open=True)])
+    masker = Masker(Ruleset((), ()), PseudonymKey("k1", b"k" * 32), prefilter=False)
+    pipeline = Pipeline(lambda _: masker, enrich, message_secret=b"m" * 32)
+    pieces = [open_piece(parse_record(entry.value), 0, lambda _: AESGCM(b"d" * 32)) for entry in written]
+    documents = [read_document(pipeline.run(Ready(piece)).events[0].value) for piece in pieces]
+    findings = Findings()
+    heartbeats = read_heartbeats(documents, [Trusted(key=str(signer.key))], findings)
+    assert findings.counts == {}
+    assert set(heartbeats.named) == {STRAND, (made[0].session, EPOCH)}
