@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.identity.strict_json import MAX_DEPTH, Ambiguous, read_object
+from tachograph.identity.strict_json import MAX_DEPTH, MAX_NUMBER_CHARS, Ambiguous, parse, read_object
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -58,3 +58,30 @@ def test_any_bytes_are_an_object_or_refused(data: bytes) -> None:
     """Nothing else comes out."""
     with contextlib.suppress(Ambiguous):
         assert isinstance(read_object(data), dict)
+
+
+def _depth(value: object) -> int:
+    if not isinstance(value, dict | list):
+        return 0
+    return 1 + max(map(_depth, value.values() if isinstance(value, dict) else value), default=0)
+
+
+@given(VALUES, st.integers(0, 6))
+def test_the_depth_in_the_text_is_that_of_the_value(value: object, depth: int) -> None:
+    """Brackets within texts do not count, and neither kind of container hides another."""
+    data = json.dumps([value, '[{"\\', {"]": value}], ensure_ascii=False).encode("utf-8", "replace")
+    try:
+        found = parse(data, depth=depth)
+    except Ambiguous:
+        assert _depth(json.loads(data)) > depth or b"?" in data or len(data) > MAX_NUMBER_CHARS
+    else:
+        assert _depth(found) <= depth
+
+
+@pytest.mark.parametrize("number", ["9" * 64, "-" + "9" * 63, "0." + "1" * 62])
+def test_the_longest_number_is_taken_and_one_longer_is_not(number: str) -> None:
+    """In a text it is no number."""
+    assert parse(f"[{number}]".encode(), depth=1) == [json.loads(number)]
+    assert parse(f'["{number}1"]'.encode(), depth=1) == [f"{number}1"]
+    with pytest.raises(Ambiguous, match="64 characters"):
+        parse(f"[{number}1]".encode(), depth=1)
