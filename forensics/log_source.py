@@ -77,6 +77,12 @@ class LogSource:
         """Every leaf record of a partition as it is stored, in order."""
         return (_bytes(message.value()) for message in self._read(self._topics.leaves, partition))
 
+    def values_with_frontiers(self, partition: int) -> Iterator[tuple[bytes, bytes | None]]:
+        """The same, each with the frontier that its writer put beside it; seldom one has it."""
+        for message in self._read(self._topics.leaves, partition):
+            said = dict(message.headers() or ()).get("frontier")
+            yield _bytes(message.value()), said if isinstance(said, bytes) else None
+
     def checkpoints(self) -> Mapping[str, Sequence[Published]]:
         """Every checkpoint by its log's origin, in the order of their publication."""
         messages = self._read(self._topics.checkpoints, 0)

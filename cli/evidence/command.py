@@ -1,6 +1,7 @@
 """`tacho export SESSION`, `tacho verify FILE`, `tacho trust`: evidence taken out, and checked elsewhere.
 
-`tacho erase` and `tacho retention`, which take away what is, have files of their own.
+What a running system has is checked by `tacho verify --live`. That, and `tacho erase` and `tacho retention`,
+which take away what is, have files of their own.
 """
 
 from __future__ import annotations
@@ -9,23 +10,22 @@ import getpass
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tachograph.cli import settings
 from tachograph.cli.errors import Refused, WrongUse
 from tachograph.cli.evidence import witness
-from tachograph.cli.evidence.deletion_key import deletion_signer
+from tachograph.cli.evidence.audit import audit
 from tachograph.cli.evidence.erase import erase
 from tachograph.cli.evidence.retention import retention
+from tachograph.cli.evidence.trusted import own_policy, read_policy, signing
 from tachograph.cli.output import console, note, print_json
 from tachograph.cli.settings import ConfigOption, JsonOption
-from tachograph.schemas.heartbeat import gateway_name
 
 if TYPE_CHECKING:
     from tachograph.cli.settings import Settings
-    from tachograph.forensics.verify.policy import TrustPolicy
     from tachograph.forensics.verify.report import Report
     from tachograph.schemas.note import NoteSigner
 
@@ -101,20 +101,49 @@ def export(
         note(f"{counts['unsealed']} are not sealed yet: export again after the next checkpoint.")
 
 
-def verify(
-    file: Annotated[Path, typer.Argument(help="The bundle.")],
+def verify(  # noqa: PLR0913, PLR0917  each is an option
+    file: Annotated[Path | None, typer.Argument(help="The bundle.", show_default=False)] = None,
     trust_file: Annotated[
-        Path, typer.Option("--trust", metavar="FILE", help="The trust policy, as `tacho trust` prints it.")
-    ],
+        Path | None,
+        typer.Option("--trust", metavar="FILE", help="The trust policy, as `tacho trust` prints it."),
+    ] = None,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Audit the running system instead: Kafka, OpenSearch, seal log."),
+    ] = False,
+    since: Annotated[
+        str, typer.Option(metavar="AGE", help="With --live: only the last 90m, 24h or 7d; or all.")
+    ] = "all",
+    session: Annotated[
+        str | None, typer.Option(metavar="ID", help="With --live: only the records of this session.")
+    ] = None,
+    config: ConfigOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Check a bundle offline, trusting only the policy's keys; the exit code is the verdict's."""
+    """Check a bundle offline, trusting only the policy's keys, or audit the running system (--live).
+
+    The exit code is the verdict's, 0 where nothing is wrong.
+    """
+    if live:
+        if file is not None:
+            raise WrongUse("expected a bundle or --live, got both")
+        audit(config, trust_file, since=since, session=session, json_output=json_output)
+        return
+    if file is None or trust_file is None or session is not None or since != "all":
+        raise WrongUse(
+            "expected a bundle and its trust policy: `tacho verify FILE --trust trust.yaml`; "
+            "`tacho verify --live` audits the running system, and takes --since and --session"
+        )
+    _verify_bundle(file, trust_file, json_output=json_output)
+
+
+def _verify_bundle(file: Path, trust_file: Path, *, json_output: bool) -> None:
     from tachograph.forensics.bundle.archive import MAX_BUNDLE_BYTES
     from tachograph.forensics.verdict import Verdict
     from tachograph.forensics.verify.report import refused
     from tachograph.forensics.verify.verify import verify_bundle
 
-    policy = _policy(trust_file)
+    policy = read_policy(trust_file)
     try:
         with file.open("rb") as stream:
             data = stream.read(MAX_BUNDLE_BYTES + 1) if file.stat().st_size <= MAX_BUNDLE_BYTES else None
@@ -135,14 +164,9 @@ def verify(
 def trust(config: ConfigOption = None, json_output: JsonOption = False) -> None:
     """Print the trust policy of this deployment: give it to verifiers by another way than the bundle."""
     told = settings.load(config)
-    partitions = told.configuration.kafka.partitions
     witnesses = [item.key for item in told.configuration.sealing.witnesses]
-    policy: dict[str, Any] = {
-        "version": 1,
-        "logs": [{"key": key} for key in _log_keys(told, partitions)],
+    policy = own_policy(told) | {
         "exporters": [{"key": str(_signer(told).key)}],
-        **_gateways(told),
-        "deletions": _deleters(told),
         "witnesses": {"required": min(1, len(witnesses)), "keys": witnesses},
     }
     if json_output:
@@ -153,54 +177,9 @@ def trust(config: ConfigOption = None, json_output: JsonOption = False) -> None:
     typer.echo(yaml.safe_dump(policy, sort_keys=False, width=200), nl=False)
 
 
-def _policy(path: Path) -> TrustPolicy:
-    from tachograph.forensics.verify.policy import MAX_POLICY_BYTES, TrustPolicy
-
-    try:
-        with path.open("rb") as stream:
-            text = stream.read(MAX_POLICY_BYTES + 1).decode()
-    except OSError as error:
-        raise WrongUse(f"{path}: cannot be read ({error.strerror}); `tacho trust` prints a policy") from None
-    except UnicodeDecodeError:
-        raise WrongUse(f"{path}: expected UTF-8 text") from None
-    return TrustPolicy.parse(text, file=str(path))
-
-
 def _signer(told: Settings) -> NoteSigner:
     prefix = told.configuration.kafka.topic_prefix
-    return _signing(f"tachograph/{prefix}/export", told.base / told.configuration.keys.export_file)
-
-
-def _signing(name: str, file: Path) -> NoteSigner:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    from tachograph.processors.keyfile import read_key
-    from tachograph.schemas.note import NoteSigner
-
-    return NoteSigner(name, Ed25519PrivateKey.from_private_bytes(read_key(file)))
-
-
-def _deleters(told: Settings) -> list[dict[str, str]]:
-    """Nobody where there is no key: a deployment that never deletes needs none."""
-    there = (told.base / told.configuration.keys.deletion_file).exists()
-    return [{"key": str(deletion_signer(told).key)}] if there else []
-
-
-def _gateways(told: Settings) -> dict[str, Any]:
-    """Nothing where no gateway signs: then heartbeats cannot be asked for."""
-    file = told.base / told.configuration.keys.signing_file
-    if not file.exists():
-        return {}
-    name = gateway_name(told.configuration.kafka.topic_prefix)
-    return {"gateways": [{"key": str(_signing(name, file).key)}]}
-
-
-def _log_keys(told: Settings, partitions: int) -> list[str]:
-    from tachograph.processors.sealing.worker import origin_of, signer_of
-
-    signers = signer_of(told.base / told.configuration.keys.log_file)
-    sealing, topics = told.configuration.sealing, told.configuration.kafka.topics
-    return [str(signers(origin_of(sealing, topics, number)).key) for number in range(partitions)]
+    return signing(f"tachograph/{prefix}/export", told.base / told.configuration.keys.export_file)
 
 
 def _show(report: Report) -> None:

@@ -71,6 +71,11 @@ class Store:
         open_ones = [item["newest"]["value"] for item in found.values() if not item["closed"]["doc_count"]]
         return int(max(open_ones)) if open_ones else None
 
+    def counts(self, query: dict[str, Any]) -> dict[str, int]:
+        """How many documents of a query each index has."""
+        found = self._buckets(f"{self.everything},{self.statements_index}", query, "_index")
+        return {name: int(item["doc_count"]) for name, item in found.items()}
+
     def ids(self, index: str, query: dict[str, Any] | None = None) -> Iterator[str]:
         """The id of every document."""
         body = {"size": PAGE, "_source": False, "sort": ["_doc"], "query": query or {"match_all": {}}}

@@ -18,7 +18,7 @@ from tachograph.schemas.errors import ProofBroken, SignatureBroken
 from tachograph.schemas.merkle import check_consistency
 from tachograph.schemas.note import NoteKey, SignatureKind, open_note
 
-__all__ = ["CLOCK_SKEW_SECONDS", "check_logs", "ends", "seconds"]
+__all__ = ["CLOCK_SKEW_SECONDS", "check_logs", "check_signature", "ends", "seconds"]
 
 CLOCK_SKEW_SECONDS = 300
 """How far the clocks of gateways, logs and witnesses may differ."""
@@ -29,7 +29,7 @@ def check_logs(opened: Opened, policy: TrustPolicy, findings: Findings) -> dict[
     logs = _by_origin(policy)
     last: dict[str, Note] = {}
     for number, item in enumerate(opened.checkpoints):
-        _check_signature(item, f"checkpoint {number}", logs.get(item.said.origin, ()), opened.keys, findings)
+        check_signature(item, f"checkpoint {number}", logs.get(item.said.origin, ()), opened.keys, findings)
         before = last.get(item.said.origin)
         if before is not None and seconds(item.said.time or "") < seconds(before.said.time or ""):
             findings.add(Verdict.CHECKPOINT_BACKDATED, f"checkpoint {number}", "earlier than the one before")
@@ -72,7 +72,7 @@ def _by_origin(policy: TrustPolicy) -> Mapping[str, tuple[TrustedLog, ...]]:
     return found
 
 
-def _check_signature(
+def check_signature(
     item: Note, where: str, trusted: Sequence[TrustedLog], keys: Sequence[str], findings: Findings
 ) -> None:
     good = [log.parsed for log in trusted if not log.revoked]

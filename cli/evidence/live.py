@@ -1,0 +1,249 @@
+"""`tacho verify --live`: the logs, their checkpoints and OpenSearch read side by side, while everything runs.
+
+The order makes it sound: first how far each part has come, then the checkpoints, then the leaves, then the
+documents. So nothing is missed that only was not there yet. Leaves are read twice,
+documents once, in batches.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tachograph.forensics.deletion.plan import Target
+from tachograph.forensics.live.lawful import Lawful
+from tachograph.forensics.live.log import LogCheck
+from tachograph.forensics.live.positions import Marks
+from tachograph.forensics.live.records import Records, Window
+from tachograph.forensics.live.report import LiveReport, Unaudited
+from tachograph.forensics.published import Published
+from tachograph.forensics.verdict import Verdict
+from tachograph.forensics.verify.policy import TrustPolicy
+from tachograph.schemas.deletion import DELETION_TYPES
+from tachograph.schemas.errors import MalformedRecord
+from tachograph.schemas.event import EventType
+from tachograph.schemas.leaf import GAP, Leaf
+from tachograph.sinks.record import index_of
+
+__all__ = ["GRACE_SECONDS", "Asked", "Audit"]
+
+BATCH = 200
+"""Documents in memory at a time; each has at most 2 MiB."""
+GRACE_SECONDS = 30.0
+"""So long what a heartbeat counts may be on its way to Kafka, and a document invisible to a search."""
+MAX_LISTED = 1_000_000
+"""Ids of one index that are compared one by one, where the counts differ."""
+Tell = Callable[[str], None]
+
+
+class Source(Protocol):
+    """What is asked of the seal log."""
+
+    def partitions(self) -> int: ...
+    def checkpoints(self) -> Mapping[str, Sequence[Published]]: ...
+    def values(self, partition: int) -> Iterator[bytes]: ...
+    def values_with_frontiers(self, partition: int) -> Iterator[tuple[bytes, bytes | None]]: ...
+
+
+class Stored(Protocol):
+    """What is asked of OpenSearch."""
+
+    prefix: str
+
+    def stored(self, targets: Sequence[Target]) -> dict[str, bytes]: ...
+    def counts(self, query: dict[str, Any]) -> dict[str, int]: ...
+    def ids(self, index: str, query: dict[str, Any] | None = None) -> Iterator[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What to audit: from `since` (Unix seconds, 0 for all), one session or all."""
+
+    since: float = 0.0
+    session: uuid.UUID | None = None
+
+
+@dataclass(slots=True)
+class Audit:
+    """One audit. `marks` asks how far the parts are, `origin` names a partition's log."""
+
+    source: Source
+    store: Stored
+    marks: Callable[[], Marks]
+    origin: Callable[[int], str]
+    policy: TrustPolicy
+    asked: Asked
+    tell: Tell
+    clock: Callable[[], float] = time.monotonic
+    report: LiveReport = field(default_factory=LiveReport)
+    _openings: dict[uuid.UUID, Leaf] = field(default_factory=dict)
+    _statements: list[tuple[str, Leaf]] = field(default_factory=list)
+
+    def run(self) -> LiveReport:
+        """Everything, one after the other."""
+        begun, marks = self.clock(), self.marks()
+        logs, until = self._logs(), marks.sealed_until
+        window = Window(
+            self.asked.since,
+            self.asked.session,
+            None if until is None else until - GRACE_SECONDS,
+            whole=not self.asked.since and not self.report.unaudited[Unaudited.NO_LEAF],
+        )
+        records = Records(self.report, self._lawful(), self.policy.gateways, window)
+        self.report.unaudited[Unaudited.UNMASKED] += marks.unmasked
+        for partition, check in enumerate(logs):
+            self._documents(partition, check, marks, records)
+            left = marks.masked.get(partition, 0) - check.offset
+            self.report.unaudited[Unaudited.UNSEALED] += max(left, 0)
+        self._second_look(records, self._surplus(records))
+        records.finish()
+        self.report.seconds = self.clock() - begun
+        return self.report
+
+    def _logs(self) -> list[LogCheck]:
+        published = self.source.checkpoints()
+        checks = []
+        for partition in range(self.source.partitions()):
+            origin = self.origin(partition)
+            trusted = [item for item in self.policy.logs if item.parsed.name == origin]
+            check = LogCheck(origin, published.get(origin, ()), trusted, self.report.findings)
+            for value, frontier in self.source.values_with_frontiers(partition):
+                leaf = check.take(value, frontier)
+                if leaf is not None:
+                    self._remember(origin, leaf)
+                if check.next % 10_000 == 0:
+                    self.tell(f"{origin}: {check.next} leaves")
+            check.finish()
+            self.report.unaudited[Unaudited.NO_LEAF] += check.gone
+            if check.last is not None:
+                self.report.sealed.append((origin, check.covered, check.last.time or ""))
+            checks.append(check)
+        return checks
+
+    def _remember(self, origin: str, leaf: Leaf) -> None:
+        if leaf.type in DELETION_TYPES:
+            self._statements.append((origin, leaf))
+        part = self.asked.since or self.asked.session  # else boots come by before their heartbeats
+        if part and leaf.type == EventType.SESSION_OPEN.value and leaf.session is not None:
+            self._openings.setdefault(leaf.session, leaf)
+
+    def _lawful(self) -> Lawful:
+        keys = [item.parsed for item in self.policy.deletions if not item.revoked]
+        lawful = Lawful(keys, self.report.findings)
+        for start in range(0, len(self._statements), BATCH):
+            batch = self._statements[start : start + BATCH]
+            found = self._fetched([leaf for _, leaf in batch])
+            for origin, leaf in batch:
+                lawful.add(origin, leaf, found.get(str(leaf.uid)))
+        return lawful
+
+    def _documents(self, partition: int, check: LogCheck, marks: Marks, records: Records) -> None:
+        first = check.since(self.asked.since) if self.asked.since else 0
+        stored, batch = marks.stored.get(partition, 0), list[Leaf]()
+        gap: Leaf | None = None
+        for value in self.source.values(partition):
+            leaf = _parsed(value)
+            if leaf is None or leaf.index < first:
+                continue
+            if leaf.index >= check.next:
+                break
+            if gap is not None:
+                self.report.unaudited[Unaudited.GAP] += leaf.offset - gap.offset
+            gap = leaf if leaf.type == GAP else None
+            if gap is not None or not records.wants(leaf):
+                continue
+            why = _why_not(leaf, check.covered, stored)
+            if why is not None:
+                self.report.unaudited[why] += 1
+                records.known(leaf)
+                continue
+            batch.append(leaf)
+            if len(batch) == BATCH:
+                self._compare(check.origin, batch, records)
+                batch.clear()
+        self._compare(check.origin, batch, records)
+
+    def _compare(self, origin: str, batch: Sequence[Leaf], records: Records) -> None:
+        found = self._fetched(batch)
+        for leaf in batch:
+            records.take(origin, leaf, found.get(str(leaf.uid)), self._index(leaf))
+        for boot in records.uncertified():
+            opening = self._openings.get(boot)
+            document = self._fetched([opening]).get(str(opening.uid)) if opening is not None else None
+            if opening is not None and document is not None:
+                records.certified(document, opening)
+        records.settle()
+        self.tell(f"{origin}: {self.report.audited} documents compared")
+
+    def _surplus(self, records: Records) -> dict[str, str]:
+        """The index by uid of every document of an index that has another number of them than leaves."""
+        window = records.window
+        if window.horizon is None:
+            self.report.uncounted = "masking or sealing is behind, or its position is unknown"
+            return {}
+        if self.report.unaudited[Unaudited.NO_LEAF]:
+            self.report.uncounted = "leaves are gone from the topic"
+            return {}
+        span = {"gte": int(window.since * 1000), "lt": int(window.horizon * 1000)}
+        wanted: list[dict[str, Any]] = [{"range": {"time": span}}]
+        if window.session is not None:
+            wanted.append({"term": {"unmapped.tacho.session": str(window.session)}})
+        query = {"bool": {"filter": wanted}}
+        found: dict[str, str] = {}
+        for index, count in sorted(self.store.counts(query).items()):
+            if count == records.stored[index]:
+                continue
+            if len(found) + count > MAX_LISTED:
+                self.report.uncounted = f"{index} has {count} documents, {records.stored[index]} have a leaf"
+                continue
+            self.tell(f"{index}: listing {count} documents")
+            found |= dict.fromkeys(self.store.ids(index, query), index)
+        return found
+
+    def _second_look(self, records: Records, surplus: dict[str, str]) -> None:
+        """Through all leaves again, where something did not fit."""
+        if not surplus and not records.altered:
+            return
+        self._leave_out(records, surplus)
+        if not surplus:
+            return
+        # Whatever was stored meanwhile, or came late, is sealed now.
+        if not self.marks().caught_up:
+            self.report.uncounted = f"sealing is behind; {len(surplus)} documents have no leaf yet"
+            return
+        self._leave_out(records, surplus)
+        for uid, index in surplus.items():
+            text = "a document that no leaf was made of"
+            self.report.findings.add(Verdict.RECORD_UNSEALED, f"{index}, record {uid}", text)
+
+    def _leave_out(self, records: Records, surplus: dict[str, str]) -> None:
+        for partition in range(self.source.partitions()):
+            for value in self.source.values(partition):
+                leaf = _parsed(value)
+                if leaf is not None:
+                    surplus.pop(str(leaf.uid), None)
+                    records.again(str(leaf.uid), leaf.leaf)
+
+    def _fetched(self, leaves: Sequence[Leaf]) -> Mapping[str, bytes]:
+        return self.store.stored([Target(str(leaf.uid), leaf.type, leaf.day or "") for leaf in leaves])
+
+    def _index(self, leaf: Leaf) -> str:
+        return index_of(self.store.prefix, leaf.type, leaf.day or "")
+
+
+def _why_not(leaf: Leaf, covered: int, stored: int) -> Unaudited | None:
+    if leaf.index >= covered:
+        return Unaudited.UNSEALED
+    if leaf.uid is None or leaf.session is None or leaf.day is None:
+        return Unaudited.UNNAMED
+    return Unaudited.UNINDEXED if leaf.offset >= stored else None
+
+
+def _parsed(value: bytes) -> Leaf | None:
+    try:
+        return Leaf.parse(value)
+    except MalformedRecord:
+        return None  # the first reading has named it

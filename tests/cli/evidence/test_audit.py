@@ -1,0 +1,62 @@
+"""The command `tacho verify --live`: how it is asked, and how it answers a person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tachograph.cli.errors import WrongUse
+from tachograph.cli.evidence import audit as module
+from tachograph.cli.main import app
+from tachograph.forensics.live.report import LiveReport, Unaudited
+from tachograph.forensics.verdict import Verdict
+from tachograph.forensics.verify.report import State
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["verify", *(str(item) for item in arguments)])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--live", "--since", "1"),
+        ("--live", "--since", "0h"),
+        ("--live", "--session", "3f2a"),
+        ("--live", "x.tacho"),
+        ("x.tacho",),
+        (),
+        ("x.tacho", "--trust", "trust.yaml", "--since", "1h"),
+    ],
+)
+def test_what_it_cannot_do_is_wrong_use(arguments: tuple[str, ...]) -> None:
+    """Before any engine is asked."""
+    assert isinstance(run(*arguments).exception, WrongUse)
+
+
+def test_a_person_is_told_what_is_wrong_and_what_was_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain text in a pipe; the exit code is the gravest finding's."""
+    report = LiveReport(
+        sealed=[("log/0", 7, "2026-11-23T06:00:00Z")], uncounted="sealing is behind", seconds=2
+    )
+    report.states[State.PRESENT], report.unaudited[Unaudited.UNMASKED] = 96, 4
+    for number in range(30):
+        report.findings.add(Verdict.DOCUMENT_MISSING, f"record {number}", "gone")
+    monkeypatch.setattr(module.settings, "load", lambda _: None)
+    asked: list[float] = []
+    monkeypatch.setattr(module, "_audited", lambda *given: asked.append(given[2]) or report)
+    done = run("--live", "--since", "24h")
+    assert done.exit_code == 53
+    for line in (
+        "document-missing: 30 findings",
+        "unaudited: 4 records, 4.00% of all",
+        "and 10 more",
+        "48 rec",
+    ):
+        assert line in done.stdout
+    assert "\x1b" not in done.output
+    assert asked[0] > 1.7e9
+    assert '"unmasked": 4' in run("--live", "--json").stdout
+    assert asked[1] == 0
