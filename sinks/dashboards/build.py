@@ -62,7 +62,7 @@ PANELS: Sequence[Panel] = (
         "Masked values",
         "metric",
         (32, 0, 16, 7),
-        "",
+        f'not {_TACHO}principal.kind : "gateway"',  # a gateway's heartbeats are a session of their own
         (("sum", f"{_TACHO}masked.total", "Values masked"), ("cardinality", f"{_TACHO}session", "Sessions")),
     ),
     Panel(
