@@ -204,6 +204,7 @@ def _kafka(settings: Settings) -> Iterator[Check]:
         raw_retention_hours=kafka.raw_retention_hours,
         masked_retention_hours=kafka.masked_retention_hours,
         replication_factor=kafka.replication_factor,
+        escrow_days=settings.configuration.escrow.retention_days,
     )
     for spec in specs:
         yield _topic(admin, spec, existing.get(spec.name))

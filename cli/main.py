@@ -15,6 +15,7 @@ import typer
 from tachograph.cli import canary, console, credentials, doctor, keys, login, parts, provision, sessions, up
 from tachograph.cli.approvals import command as approvals
 from tachograph.cli.demo import command as demo
+from tachograph.cli.escrow import command as escrow
 from tachograph.cli.evidence import command as evidence
 from tachograph.cli.lazy import LazyGroup
 from tachograph.cli.output import note
@@ -110,6 +111,7 @@ _GROUPS = (
     sessions,
     approvals,
     evidence,
+    escrow,
     replay,
     doctor,
     canary,

@@ -3,7 +3,8 @@
 ForensicsError
 |-- OperatorError          whoever runs the command must change something
 |-- LogUnreachable         Kafka, where the seal log lies, does not answer
-`-- NotSealed              nothing is sealed within the time that there was: the sealing worker's
+|-- NotSealed              nothing is sealed within the time that there was: the sealing worker's
+`-- NotProven              a value is not what a document commits to: whoever claims it
 
 What is wrong with evidence is no error but a verdict.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-__all__ = ["ForensicsError", "LogUnreachable", "NotSealed", "OperatorError"]
+__all__ = ["ForensicsError", "LogUnreachable", "NotProven", "NotSealed", "OperatorError"]
 
 
 class ForensicsError(Exception):
@@ -33,3 +34,7 @@ class NotSealed(ForensicsError):
     """What must be in the log before anything goes on is not covered by a checkpoint yet."""
 
     exit_code: ClassVar[int] = 3
+
+
+class NotProven(ForensicsError):
+    """A value, a salt and a document do not belong together. Its text never holds a byte of the value."""

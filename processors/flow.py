@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
@@ -32,6 +32,7 @@ from tachograph.processors.recent import Recent
 from tachograph.processors.record import Emitted
 from tachograph.processors.unseal import open_piece, parse_record
 from tachograph.schemas.envelope import SealedRecord
+from tachograph.schemas.escrow import EscrowRecord, Taken
 from tachograph.schemas.payload import DecisionMeta, RequestMeta, ResponseMeta
 from tachograph.schemas.topics import Topics
 
@@ -80,6 +81,8 @@ class FlowParts:
     faults: Faults
     settle: Callable[[str | None], Awaitable[None]] | None = None
     """Makes sure of a registry's maskers before a record that names it is masked."""
+    escrow: Callable[[Taken], Iterable[EscrowRecord]] | None = None
+    """Seals what was taken out of a record for the two holders; None where nobody holds keys."""
 
 
 class Flow:
@@ -140,6 +143,17 @@ class Flow:
             self._parts.faults.at("after-mask")
             for event in told.events:
                 self._send(ticket, event, lane.messages)
+                await self._parts.publisher.room()
+            await self._escrow(ticket, told.taken)
+
+    async def _escrow(self, ticket: Ticket, taken: Iterable[Taken]) -> None:
+        """Under the record's own ticket: it is not committed before these are acknowledged too."""
+        if self._parts.escrow is None:
+            return
+        for one in taken:
+            for sealed in self._parts.escrow(one):
+                topic = self._parts.topics.escrow
+                self._parts.publisher.send(ticket, topic, sealed.name, sealed.encode(), [])
                 await self._parts.publisher.room()
 
     def _spared(self, place: Place, offset: int, ready: Ready) -> Ready:

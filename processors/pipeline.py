@@ -23,6 +23,7 @@ from tachograph.processors.record import Emitted, MaskedRecord, Salts
 from tachograph.processors.slices import slices
 from tachograph.processors.unknown_request import REQUEST_UNKNOWN, REQUEST_WITHHELD, without_request
 from tachograph.schemas.commitments import message_key, removed_block
+from tachograph.schemas.escrow import Taken
 from tachograph.schemas.payload import RequestMeta, ResponseMeta
 from tachograph.schemas.topics import MAX_RECORD_BYTES
 
@@ -79,14 +80,16 @@ class _Masked:
     record: MaskedRecord
     spans: tuple[Span, ...] = ()
     found: Carried = NOTHING
+    taken: Taken | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The events of one record, and what its exchange's answer is to be masked by."""
+    """The events of one record, what its exchange's answer is to be masked by, and what was taken out."""
 
     events: tuple[Emitted, ...]
     carried: Carried = NOTHING
+    taken: tuple[Taken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,8 @@ class Pipeline:
         Messages whose uid is `known` are left out; every other byte is the same whatever is known. `carried`
         is what the request of this answer held: by it the answer is masked too.
         """
-        *chunks, closing = (self._salted(one, ready.piece.salt_key) for one in self._masked(ready, carried))
+        masked = [self._salted(one, ready.piece.salt_key) for one in self._masked(ready, carried)]
+        *chunks, closing = masked
         told = self._events(closing.record, known)
         records = [chunk.record for chunk in chunks]
         if told[0].apart:  # then the text of the chunks would only say it again
@@ -137,7 +141,8 @@ class Pipeline:
         for record in (*records, closing.record):
             if record.withheld is not None:
                 self._count_withheld(record.withheld)
-        return Told((*before, *told), _for_the_answer(ready, closing))
+        taken = tuple(one.taken for one in masked if one.taken is not None)
+        return Told((*before, *told), _for_the_answer(ready, closing), taken)
 
     def _salted(self, one: _Masked, key: bytes | None) -> _Masked:
         if key is None or self._message_secret is None:
@@ -158,8 +163,10 @@ class Pipeline:
         ready, known = without_request(ready, known), _with_injected(ready, known)
         closing = self._record(ready.piece, _Texts(self._body_part(ready), ready.withheld, known))
         for piece, text in zip(ready.chunks, _texts(closing, ready.chunks), strict=True):
-            record = self._record(piece, _Texts(None, closing.record.withheld, _shown(known, piece))).record
-            yield _Masked(replace(record, body=text, decoded_len=len(text)) if text is not None else record)
+            one = self._record(piece, _Texts(None, closing.record.withheld, _shown(known, piece)))
+            if text is not None:
+                one = replace(one, record=replace(one.record, body=text, decoded_len=len(text)))
+            yield one
         yield closing
 
     def _body_part(self, ready: Ready) -> Part | None:
@@ -260,7 +267,7 @@ def _masked_record(piece: Piece, named: Named, texts: _Texts) -> _Masked:
         ruleset=named.digest,
         removed=_commitments(piece, told),
     )
-    return _Masked(record, body.spans if body else (), told.found)
+    return _Masked(record, body.spans if body else (), told.found, _taken(piece, told))
 
 
 def _commitments(piece: Piece, told: Masked) -> dict[str, Any]:
@@ -268,6 +275,13 @@ def _commitments(piece: Piece, told: Masked) -> dict[str, Any]:
         return {}
     found = [(one.type, one.pseudonym, one.value) for one in told.removed]
     return removed_block(found, piece.salt_key, str(piece.header.uid))
+
+
+def _taken(piece: Piece, told: Masked) -> Taken | None:
+    if piece.salt_key is None or not told.removed:
+        return None
+    values = tuple(one.value for one in told.removed)
+    return Taken(str(piece.header.session), str(piece.header.uid), piece.salt_key, values)
 
 
 def _text(piece: Piece, body: MaskedPart | None, withheld: str | None) -> bytes | None:

@@ -32,6 +32,7 @@ from tachograph.processors.brokers import faust_settings, rdkafka_settings
 from tachograph.processors.deadletter import Budget
 from tachograph.processors.enrichment.enrich import enrich
 from tachograph.processors.errors import BrokerFault, OperatorError, ProcessorError
+from tachograph.processors.escrow import escrow_of
 from tachograph.processors.faults import Faults
 from tachograph.processors.faust_marks import MarkedTransport, QuietMonitor
 from tachograph.processors.flow import Flow, FlowParts
@@ -122,6 +123,7 @@ class Worker:
             count_withheld=lambda reason: self.metrics.withheld.labels(reason).inc(),
             message_secret=pseudonym_key,
         )
+        self._escrow = escrow_of(config.escrow, base=base)
         self._slot = Slot(self._data)
         self._attempts = Attempts(self._data, slot=self._slot.number)
         self._keys = KeysReader(self._settings, self._topics.keys, KeyTable(kek))
@@ -167,7 +169,8 @@ class Worker:
     def _needed(self) -> tuple[str, ...]:
         topics = self._topics
         control = (topics.control,) if self._control is not None else ()
-        return (topics.raw, topics.masked, topics.keys, topics.deadletter, topics.stops, *control)
+        escrow = (topics.escrow,) if self._escrow is not None else ()
+        return (topics.raw, topics.masked, topics.keys, topics.deadletter, topics.stops, *control, *escrow)
 
     def _assembler(self) -> Assembler:
         bounds = self._config.processor
@@ -189,6 +192,7 @@ class Worker:
                 stopped=self._stops.stopped,
                 faults=Faults.of(os.environ),
                 settle=self._registries.settle if self._registries else None,
+                escrow=self._escrow,
             )
         )
 

@@ -18,7 +18,7 @@ class Access(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
-    action: Literal["replay"]
+    action: Literal["replay", "reveal"]
     by: Said
     """The user of the machine, as it names him: nobody verified it."""
     host: Said

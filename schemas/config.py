@@ -17,6 +17,7 @@ from tachograph.schemas.canary_settings import Canary
 from tachograph.schemas.canonical import canonical_json, sha256_hex
 from tachograph.schemas.connection import Connection
 from tachograph.schemas.console_settings import Console
+from tachograph.schemas.escrow_settings import Escrow
 from tachograph.schemas.identity_settings import Identity, OidcIssuer
 from tachograph.schemas.listen import Listen
 from tachograph.schemas.policy_settings import Policies
@@ -29,6 +30,7 @@ __all__ = [
     "Approval",
     "Configuration",
     "Console",
+    "Escrow",
     "Identity",
     "Ingress",
     "Kafka",
@@ -261,6 +263,8 @@ class Configuration(_Config):
     """What seals masked events in Merkle logs."""
     retention: Retention = Retention()
     """How long documents stay."""
+    escrow: Escrow = Escrow()
+    """Removed values, for two holders to prove."""
     sink: Sink = Sink()
     """What writes into OpenSearch."""
     approval: Approval = Approval()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["TopicSpec", "Topics", "topic_specs"]
+__all__ = ["ESCROW_DAYS", "TopicSpec", "Topics", "topic_specs"]
 
 _HOUR_MS = 3_600_000
 _MIB = 1 << 20
@@ -13,6 +13,9 @@ MAX_RECORD_BYTES = 2 * _MIB
 
 APPROVALS_DAYS = 30
 """How long the approvals topic shows who decided what; the sessions' own records keep it for longer."""
+
+ESCROW_DAYS = 3650
+"""How long the escrow keeps removed values, unless the configuration says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,10 @@ class Topics:
     def control(self) -> str:
         return f"{self.prefix}.control"
 
+    @property
+    def escrow(self) -> str:
+        return f"{self.prefix}.escrow"
+
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
@@ -74,6 +81,7 @@ def topic_specs(
     raw_retention_hours: int,
     masked_retention_hours: int,
     replication_factor: int = 1,
+    escrow_days: int = ESCROW_DAYS,
 ) -> tuple[TopicSpec, ...]:
     """Every topic with explicit partitions, retention and segment size.
 
@@ -110,6 +118,7 @@ def topic_specs(
         TopicSpec(topics.stops, 1, {"cleanup.policy": "compact", "segment.ms": str(24 * _HOUR_MS)} | bound),
         # Closed segments are compacted, so they close daily; a snapshot is a megabyte at most.
         TopicSpec(topics.control, 1, {"cleanup.policy": "compact", "segment.ms": str(24 * _HOUR_MS)} | bound),
+        TopicSpec(topics.escrow, partitions, _escrow(escrow_days) | bound),
         # One partition is one order, and the broker's stamp is one clock for all who ask and decide.
         TopicSpec(
             topics.approvals,
@@ -119,3 +128,16 @@ def topic_specs(
             | {"message.timestamp.type": "LogAppendTime"},
         ),
     )
+
+
+def _escrow(days: int) -> dict[str, str]:
+    """Compacted, so that a tombstone takes out what was erased, and soon: no part of it may stay for long."""
+    day = str(24 * _HOUR_MS)
+    return {
+        "cleanup.policy": "compact,delete",
+        "retention.ms": str(days * 24 * _HOUR_MS),
+        "segment.ms": day,
+        "segment.bytes": str(64 * _MIB),
+        "max.compaction.lag.ms": day,
+        "min.cleanable.dirty.ratio": "0.01",
+    }

@@ -98,6 +98,7 @@ def _topics(config: Configuration, base: Path, done: Callable[[Step], None]) -> 
         raw_retention_hours=kafka.raw_retention_hours,
         masked_retention_hours=kafka.masked_retention_hours,
         replication_factor=kafka.replication_factor,
+        escrow_days=config.escrow.retention_days,
     )
     existing = admin.existing()
     missing = [spec for spec in specs if spec.name not in existing]

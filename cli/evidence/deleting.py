@@ -168,6 +168,8 @@ class Deleter:
     def _shred(self, sessions: set[uuid.UUID]) -> int:
         names = self.ledger.keys_of(sessions) if sessions else []
         self.ledger.shred(names)
+        if sessions:
+            self.ledger.release(sessions)
         self.at("shredded")
         return len(names)
 

@@ -1,4 +1,5 @@
 """A replay is an access to the record, and stands in it: one event, acknowledged by Kafka before all else.
+So is a removed value that is revealed.
 
 It is no record of the wire, so it has no capture header; it is sealed and stored like every masked event, in
 the session that was looked at.
@@ -6,20 +7,25 @@ the session that was looked at.
 
 from __future__ import annotations
 
+import getpass
+import os
+import socket
+import time
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
 from tachograph.cli.errors import PartDown
+from tachograph.cli.settings import Settings
 from tachograph.processors.enrichment import ocsf
 from tachograph.processors.record import Emitted
 from tachograph.schemas.access import ACCESS, Access
 from tachograph.schemas.event import rfc3339_ns
 
-__all__ = ["access_event", "publish"]
+__all__ = ["access_event", "publish", "record_access"]
 
 ACKNOWLEDGED_SECONDS = 20.0
 _READ = 2
@@ -90,5 +96,23 @@ def publish(event: Emitted, *, settings: Mapping[str, Any], topic: str) -> None:
     if failed or left:
         why = failed[0] if failed else f"not acknowledged within {ACKNOWLEDGED_SECONDS:.0f} s"
         raise PartDown(
-            f"the access could not be recorded, so nothing was replayed: {why}; see `tacho status`"
+            f"the access could not be recorded, so nothing was replayed or revealed: {why};"
+            " see `tacho status`"
         )
+
+
+def record_access(told: Settings, session: str, *, action: Literal["replay", "reveal"], how: str) -> None:
+    """Say in the session's record that this user did this now. Raises `PartDown` where it cannot be said."""
+    from tachograph.cli.main import installed_version
+    from tachograph.processors.brokers import rdkafka_settings
+
+    kafka = told.configuration.kafka
+    access = Access(
+        by=getpass.getuser(),
+        host=socket.gethostname(),
+        tool=f"tachograph {installed_version()}",
+        action=action,
+        how=how,
+    )
+    event = access_event(access, session, uid=uuid.uuid4(), salt=os.urandom(16), now_ns=time.time_ns())
+    publish(event, settings=rdkafka_settings(kafka, base=told.base), topic=kafka.topics.masked)

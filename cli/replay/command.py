@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
 import time
-import uuid
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -218,21 +215,9 @@ def _masking(told: Settings, found: Recording) -> Masking:
 
 
 def _record(told: Settings, found: Recording, how: str) -> None:
-    from tachograph.cli.main import installed_version
-    from tachograph.cli.replay.access import access_event, publish
-    from tachograph.processors.brokers import rdkafka_settings
-    from tachograph.schemas.access import Access
+    from tachograph.cli.replay.access import record_access
 
-    kafka = told.configuration.kafka
-    access = Access(
-        by=getpass.getuser(),
-        host=socket.gethostname(),
-        tool=f"tachograph {installed_version()}",
-        action="replay",
-        how=f"from {found.origin}, {how}",
-    )
-    event = access_event(access, found.session, uid=uuid.uuid4(), salt=os.urandom(16), now_ns=time.time_ns())
-    publish(event, settings=rdkafka_settings(kafka, base=told.base), topic=kafka.topics.masked)
+    record_access(told, found.session, action="replay", how=f"from {found.origin}, {how}")
 
 
 def _values(file: Path | None) -> Values:

@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from tachograph.forensics.deletion.document import StatementDocument
 from tachograph.forensics.errors import LogUnreachable, NotSealed
+from tachograph.forensics.escrow_source import EscrowSource
 from tachograph.schemas.checkpoint import Checkpoint
 from tachograph.schemas.errors import MalformedRecord
 from tachograph.schemas.topics import MAX_RECORD_BYTES, Topics
@@ -34,6 +35,7 @@ class Ledger:
         self._topics = topics
         self._failed: KafkaError | None = None
         self._offsets: dict[int, int] = {}
+        self._escrow = EscrowSource(client, topics.escrow)
         common = dict(client) | {"log_level": 0}
         self._consumer = Consumer(
             common
@@ -50,6 +52,7 @@ class Ledger:
 
     def close(self) -> None:
         self._consumer.close()
+        self._escrow.close()
 
     def publish(self, documents: Sequence[tuple[int, StatementDocument]]) -> dict[int, int]:
         """Each to its partition, acknowledged; the last offset by partition."""
@@ -125,6 +128,14 @@ class Ledger:
         for name in names:
             self._send(self._topics.keys, None, name, 0, [])
         self._flush()
+
+    def release(self, sessions: Iterable[uuid.UUID]) -> int:
+        """Tombstones for all that the escrow holds of these sessions; how many there were."""
+        names = self._escrow.names_of(sessions)
+        for partition, name in names:
+            self._send(self._topics.escrow, None, name, partition, [])
+        self._flush()
+        return len(names)
 
     def _send(
         self,

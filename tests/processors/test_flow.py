@@ -3,11 +3,13 @@
 import asyncio
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from tachograph.processors import flow as flow_module
 from tachograph.processors.assemble import Assembler, Piece, Ready
@@ -25,6 +27,7 @@ from tachograph.processors.metrics import Metrics
 from tachograph.processors.pipeline import Pipeline, Told
 from tachograph.processors.record import Emitted
 from tachograph.schemas.envelope import open_sealed, parse_sealed
+from tachograph.schemas.escrow import EscrowRecord, Taken, open_share, open_value, seal_taken
 from tachograph.schemas.keys import KeyEncryptionKey
 from tachograph.schemas.payload import decode_payload
 from tachograph.schemas.topics import Topics
@@ -89,7 +92,7 @@ class Bench:
         self.lanes = Lanes(lambda: Assembler(hold_bytes=1000, hold_seconds=10))
         self.lanes.assign(1, {PLACE: mark or Mark(0, 0)})
         self.attempts = Attempts(home, slot=0)
-        parts: Any = FlowParts(
+        self.parts = FlowParts(
             topics=Topics("t"),
             lanes=self.lanes,
             keys=self.keys,  # type: ignore[arg-type]
@@ -103,7 +106,7 @@ class Bench:
             attempts=self.attempts,
             faults=Faults(),
         )
-        self.flow = Flow(parts)
+        self.flow = Flow(self.parts)
 
     def recall(self, place: Place, answer: Piece) -> Ready | None:
         assert place == PLACE
@@ -132,6 +135,7 @@ class _Telling(Pipeline):
         self.by: dict[uuid.UUID, Carried] = {}
         """What each record was masked by."""
         self.withheld: dict[uuid.UUID, str | None] = {}
+        self.taken: tuple[bytes, ...] = ()
 
     def run(self, ready: Any, *, known: Any = (), carried: Carried = NOTHING) -> Told:
         header = ready.piece.header
@@ -144,7 +148,8 @@ class _Telling(Pipeline):
             )
             for kind in kinds
         )
-        return Told(events, self.carried(ready))
+        taken = (Taken(str(header.session), str(header.uid), b"k", self.taken),) if self.taken else ()
+        return Told(events, self.carried(ready), taken)
 
     def carried(self, ready: Any) -> Carried:
         return Carried((Secret("rule", "PASSWORD", 60, ready.piece.body),))
@@ -179,6 +184,38 @@ async def test_only_delivery_moves_the_commit(bench: Bench, new_strand: Callable
     assert bench.lane.ledger.resume == 0
     bench.sent.deliver()
     assert bench.lane.ledger.resume == 2
+
+
+async def test_a_commit_waits_for_the_escrow_too(bench: Bench, new_strand: Callable[..., Any]) -> None:
+    """What was taken out is sealed and sent under its record's ticket, on the escrow's topic alone."""
+    strand = new_strand()
+    bench.put(strand)
+    holders = [X25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in (1, 2)]
+    one, other = (key.public_key() for key in holders)
+    bench.flow = Flow(
+        replace(bench.parts, escrow=partial(seal_taken, holders=(one, other), randomness=bytes))
+    )
+    bench.pipeline.taken = (b"hunter2",)
+    await bench.take(strand.open())
+    topics = bench.topics()
+    assert topics == ["t.masked", "t.escrow"]
+    (_, _, key, value, _) = bench.sent.messages[1]
+    record = EscrowRecord.decode(value or b"")
+    assert key == record.name
+    assert open_value(record, [open_share(record, 0, holder) for holder in holders])[1] == b"hunter2"
+    bench.sent.messages[0][0].delivered()
+    assert bench.lane.ledger.resume == 0
+    bench.sent.messages[1][0].delivered()
+    assert bench.lane.ledger.resume == 1
+
+
+async def test_without_holders_nothing_is_escrowed(bench: Bench, new_strand: Callable[..., Any]) -> None:
+    """The value is gone with the record, as ever."""
+    strand = new_strand()
+    bench.put(strand)
+    bench.pipeline.taken = (b"hunter2",)
+    await bench.take(strand.open())
+    assert bench.topics() == ["t.masked"]
 
 
 async def test_a_message_document_is_sent_once(bench: Bench, new_strand: Callable[..., Any]) -> None:

@@ -455,6 +455,30 @@ def test_each_removed_value_is_committed_to_once(new_strand: Callable[..., Any])
     assert "removed_more" not in tacho
 
 
+def test_what_was_removed_is_told_apart_from_the_events(new_strand: Callable[..., Any]) -> None:
+    """For the escrow, in the order of the commitments, of chunks too; again the same, and in no event."""
+    strand = new_strand()
+    body = b'{"password":"Zq9Pfoo77","secret":"Xk4Tbar88"}'
+    asked = strand.chunked(
+        [body[:23], body[23:]],
+        exchange=EXCHANGE,
+        direction=Direction.REQUEST,
+        target="/x?password=Wm5Rbaz99",
+    )
+    *chunks, closing = (opened(strand, record) for record in asked)
+    ready = Ready(closing, tuple(chunks))
+    told, again = salted().run(ready), salted().run(ready)
+    assert told == again
+    (taken,) = told.taken
+    assert set(taken.values) == {b"Zq9Pfoo77", b"Xk4Tbar88", b"Wm5Rbaz99"}
+    removed = next(told_of(event)["removed"] for event in told.events if str(event.uid) == taken.uid)
+    for index, value in enumerate(taken.values):
+        salt = value_salt(taken.salt_key, taken.uid, index)
+        assert removed[index]["commit"] == commitment(salt, value)
+    assert not any(value in event.value for value in taken.values for event in told.events)
+    assert "Zq9Pfoo77" not in repr(told)
+
+
 def test_very_many_removed_values_have_a_root(new_strand: Callable[..., Any]) -> None:
     """The document stays bounded and commits to all."""
     strand = new_strand()

@@ -17,6 +17,7 @@ def specs(**settings: int) -> dict[str, TopicSpec]:
         raw_retention_hours=settings.get("raw", 24),
         masked_retention_hours=settings.get("masked", 168),
         replication_factor=settings.get("copies", 1),
+        escrow_days=settings.get("escrow", 3650),
     )
     return {spec.name: spec for spec in found}
 
@@ -25,6 +26,7 @@ def test_every_topic_is_named_under_one_prefix() -> None:
     """These topics, no other."""
     topics = Topics("t")
     wanted = {"raw", "masked", "leaves", "checkpoints", "keys", "deadletter", "approvals", "stops", "control"}
+    wanted |= {"escrow"}
     assert specs().keys() == {f"t.{name}" for name in wanted}
     assert {getattr(topics, name) for name in wanted} == specs().keys()
     assert Topics().raw == "tacho.raw"
@@ -47,6 +49,14 @@ def test_keys_are_compacted_and_never_expire() -> None:
         assert "retention.ms" not in config
 
 
+def test_what_is_erased_leaves_the_escrow_within_days() -> None:
+    """A tombstone is acted on however little else is new; the rest stays as long as it is told to."""
+    config = specs(escrow=30)["t.escrow"].config
+    assert config["cleanup.policy"] == "compact,delete"
+    assert int(config["max.compaction.lag.ms"]) + int(config["segment.ms"]) <= 2 * 24 * 3_600_000
+    assert int(config["retention.ms"]) == 30 * 24 * 3_600_000
+
+
 def test_every_topic_takes_our_largest_record() -> None:
     """And the broker keeps the producer's compression."""
     for spec in specs().values():
@@ -67,6 +77,7 @@ def test_partitions_are_those_of_the_configuration() -> None:
         "t.approvals": 1,
         "t.stops": 1,
         "t.control": 1,
+        "t.escrow": 7,
     }
 
 

@@ -24,6 +24,7 @@ from tachograph.cli.home import make_home
 from tachograph.cli.main import app
 from tachograph.cli.settings import load
 from tachograph.cli.stack.engines import Endpoints
+from tachograph.forensics.escrow_source import EscrowSource
 from tachograph.forensics.log_source import LogSource
 from tachograph.schemas.keys import strand_name
 from tachograph.schemas.topics import topic_specs
@@ -115,6 +116,7 @@ class DeletionWorld:
             if doc.type == "session.open":
                 name = strand_name(doc.session, uuid.UUID(facts["epoch"]))
                 producer.produce(self.topics.keys, b"wrapped", name)
+                producer.produce(self.topics.escrow, b"sealed", f"{doc.session}/{doc.uid}/0")
         assert producer.flush(SECONDS) == 0
         uids = {doc.uid for doc in docs}
         eventually(lambda: self.there(docs, day=day) == uids, "every document stored")
@@ -145,6 +147,14 @@ class DeletionWorld:
                 found.append(item.value() is not None)
         consumer.close()
         return found
+
+    def escrowed(self, session: uuid.UUID) -> int:
+        """How many records the escrow holds of a session."""
+        source = EscrowSource(self.client, self.topics.escrow)
+        try:
+            return len(source.names_of([session]))
+        finally:
+            source.close()
 
     def verdict(self, session: uuid.UUID) -> dict[str, Any]:
         """Exported and verified with the policy that `tacho trust` prints."""

@@ -39,7 +39,7 @@ def killed_at(deletion: DeletionWorld, point: str, session: uuid.UUID, found: li
 def test_it_finishes_what_a_kill_at_any_point_left(
     deletion: DeletionWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One run for all finishes them: every record ERASED by a proven statement, every key shredded."""
+    """One run for all finishes them: every record ERASED by a proven statement, every key and escrow gone."""
     monkeypatch.setattr(deleting, "BATCH", 2)
     sessions = {point: uuid.uuid4() for point in POINTS}
     stories = {point: tale(session, principal="killed") for point, session in sessions.items()}
@@ -47,6 +47,7 @@ def test_it_finishes_what_a_kill_at_any_point_left(
     found = logs(deletion.told, of_sessions(map(str, sessions.values())))
     for point, session in sessions.items():
         killed_at(deletion, point, session, found)
+        assert deletion.escrowed(session) == (point not in {"shredded", "deleted"})
         left = len(deletion.there(stories[point]))
         assert left == (3 if point == "deleted" else 5), point
         assert deletion.keys(session) == ([True, False] if point in {"shredded", "deleted"} else [True])
@@ -57,6 +58,7 @@ def test_it_finishes_what_a_kill_at_any_point_left(
     for point, session in sessions.items():
         assert deletion.there(stories[point]) == set()
         assert deletion.keys(session) == [True, False]
+        assert deletion.escrowed(session) == 0
     for session in (sessions["published"], sessions["deleted"]):
         report = deletion.verdict(session)
         assert (report["verdict"], report["exit_code"]) == ("reduced", 3), report
