@@ -39,6 +39,8 @@ APART = "heartbeats"
 TYPES = frozenset({EventType.SESSION_OPEN.value, EventType.HEARTBEAT.value})
 """What may lie there."""
 Strand = tuple[uuid.UUID, uuid.UUID]
+MAX_WITHOUT = 100_000
+"""Places without a leaf that are counted one by one in a strand that is only leaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +91,42 @@ class Heartbeats:
             self.findings.add(Verdict.SESSION_OPEN, where, f"it was open at {last.beat.at}")
 
     def absent(
-        self, session: uuid.UUID, present: Iterable[Strand], lost: Mapping[str, str]
+        self, session: uuid.UUID, present: Iterable[Strand], lost: Mapping[str, str], placed: set[str]
     ) -> list[RecordState]:
-        """Strands of a session that are named and of which no document is there; their records as MISSING."""
+        """Strands of a session that are named and of which no document is there; what of them is MISSING.
+
+        Leaves that stand for a place of one are added to `placed`.
+        """
         known, found = set(present), []
         for strand, said in self.named.items():
             if strand[0] != session or strand in known:
                 continue
             records = max(item.state.records for item in said)
-            uid = strand_uids(*strand)
-            if uid(0) in lost:
-                if uid(records - 1) not in lost:
-                    self.findings.add(Verdict.TAIL_MISSING, f"strand {strand[1]}", f"of {records} records")
-                continue
-            self.findings.add(Verdict.STRAND_MISSING, f"strand {strand[1]}", f"it had {records} records")
-            found.append(RecordState(None, "unknown", State.MISSING, records))
+            if strand_uids(*strand)(0) in lost:
+                missing = self._only_leaves(strand, records, lost, placed)
+            else:
+                missing = records
+                self.findings.add(Verdict.STRAND_MISSING, f"strand {strand[1]}", f"it had {records} records")
+            if missing:
+                found.append(RecordState(None, "unknown", State.MISSING, missing))
         return found
+
+    def _only_leaves(self, strand: Strand, records: int, lost: Mapping[str, str], placed: set[str]) -> int:
+        """Judge a strand by its leaves, the first of which is there; how many before the last are not."""
+        uid, end = strand_uids(*strand), 0
+        if records <= len(lost) + MAX_WITHOUT and uid(records - 1) in lost:
+            end = records - 1
+        while uid(end + 1) in lost:
+            end += 1
+        there = {name for place in range(end + 1) if (name := uid(place)) in lost}
+        placed |= there
+        missing = end + 1 - len(there)
+        if missing:
+            self.findings.add(
+                Verdict.RECORD_MISSING, f"strand {strand[1]}", f"{missing} places have no record"
+            )
+        self.judge(strand, End(end, lost[uid(end)], {}))
+        return missing
 
     def _compare(self, where: str, item: _Named, end: End) -> None:
         records, have = item.state.records, end.seq + 1

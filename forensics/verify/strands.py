@@ -1,7 +1,8 @@
 """The capture chain: each strand from its session.open to its session.close, without a gap or a second end.
 
 What the chain says of itself cannot show a strand that is missing as a whole, nor tell a lost tail from a
-session that is still open: that is for the gateways' signed heartbeats, where the verifier trusts any.
+session that is still open: that is for the gateways' signed heartbeats, where the verifier trusts any. A leaf
+without a document must have its place in a strand too, or one that was deleted could stand for all the rest.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ __all__ = ["MAX_HOLE", "check_parts", "check_strands"]
 
 MAX_HOLE = 100_000
 """A wider gap is missing as a whole: a bundle has fewer leaves than that."""
+_WIRE_TYPES = frozenset(item.value for item in EventType)
 Uid = Callable[[int], str]
 _PARTS = uuid.UUID("0b7c52a4-7bd5-5f0a-8f8e-7f6d3a1c9e15")
 
@@ -50,21 +52,37 @@ def check_strands(
             key = (item.header.session, item.header.epoch)
             strands[key].setdefault(item.header.seq, _Link(item.header, item.canonical, item))
     holes: list[RecordState] = []
+    placed: set[str] = {link.document.uid for links in strands.values() for link in links.values()}
     for strand, links in strands.items():
         where, uid = f"strand {strand[1]}", strand_uids(*strand)
         _check_chain(where, links, findings)
-        missing = _holes(links, uid, lost)
+        missing = _holes(links, uid, lost, placed)
         if missing:
             findings.add(Verdict.RECORD_MISSING, where, f"{missing} places have no record")
             holes.append(RecordState(None, "unknown", State.MISSING, missing))
-        end = _end(links, uid, lost)
+        end = _end(links, uid, lost, placed)
         if heartbeats is not None:
             heartbeats.judge(strand, end)
         elif end.type != EventType.SESSION_CLOSE.value:
             findings.add(Verdict.TAIL_MISSING, where, f"it ends at seq {end.seq} without session.close")
     if heartbeats is not None and session is not None:
-        holes += heartbeats.absent(session, strands, lost)
+        holes += heartbeats.absent(session, strands, lost, placed)
+    stray = [kind for uid, kind in lost.items() if kind in _WIRE_TYPES and uid not in placed]
+    _check_stray(stray, findings, named=heartbeats is not None)
     return holes
+
+
+def _check_stray(kinds: Sequence[str], findings: Findings, *, named: bool) -> None:
+    """Leaves of strands of which nothing else is there. Where heartbeats must name each strand, none did;
+    else they must at least be whole strands by their types, which is all that is known of them."""
+    opens, closes = kinds.count(EventType.SESSION_OPEN.value), kinds.count(EventType.SESSION_CLOSE.value)
+    where = f"{len(kinds)} leaves without a document"
+    if kinds and named:
+        findings.add(Verdict.HEARTBEAT_MISSING, where, "they are of strands that no heartbeat names")
+    elif kinds and opens < max(closes, 1):
+        findings.add(Verdict.RECORD_MISSING, where, f"of strands with {opens} session.open among them")
+    elif opens > closes:
+        findings.add(Verdict.TAIL_MISSING, where, f"{opens} strands, and {closes} session.close")
 
 
 def _check_chain(where: str, links: Mapping[int, _Link], findings: Findings) -> None:
@@ -87,23 +105,27 @@ def _closes(link: _Link, end: int) -> bool:
     return (link.header.seq, said.get("records"), last) == (end, end + 1, link.header.prev)
 
 
-def _holes(links: Mapping[int, _Link], uid: Uid, lost: Mapping[str, str]) -> int:
+def _holes(links: Mapping[int, _Link], uid: Uid, lost: Mapping[str, str], placed: set[str]) -> int:
+    """How many places nothing stands for; leaves that stand for one are `placed`."""
     missing, expected = 0, 0
     for seq in sorted(links):
         width = seq - expected
         if width > MAX_HOLE:
             missing += width
         else:
-            missing += sum(uid(place) not in lost for place in range(expected, seq))
+            there = {name for place in range(expected, seq) if (name := uid(place)) in lost}
+            missing += width - len(there)
+            placed |= there
         expected = seq + 1
     return missing
 
 
-def _end(links: Mapping[int, _Link], uid: Uid, lost: Mapping[str, str]) -> End:
+def _end(links: Mapping[int, _Link], uid: Uid, lost: Mapping[str, str], placed: set[str]) -> End:
     """Where the strand ends; records that are only leaves count."""
     end = max(links)
     kind = links[end].header.type.value
     while (after := lost.get(uid(end + 1))) is not None:
+        placed.add(uid(end + 1))
         end, kind = end + 1, after
     return End(end, kind, {seq: header_hash(link.canonical) for seq, link in links.items()})
 
@@ -124,11 +146,16 @@ def check_parts(
         if type(count) is int and not _has_parts(item.uid, count, known):
             findings.add(Verdict.PART_MISSING, item.uid, f"of {count} parts of its body")
         talk = item.tacho.get("conversation")
-        if isinstance(talk, dict) and talk.get("head") not in hashes and not talk_gone:
+        if isinstance(talk, dict) and not _said(talk.get("head"), hashes) and not talk_gone:
             findings.add(Verdict.PART_MISSING, item.uid, "the last message of its conversation")
     for message in [] if talk_gone else messages:
-        if message.get("index") != 0 and message.get("parent") not in hashes:
+        if message.get("index") != 0 and not _said(message.get("parent"), hashes):
             findings.add(Verdict.PART_MISSING, f"message {message.get('index')}", "the message before it")
+
+
+def _said(named: object, hashes: set[object]) -> bool:
+    """Whether a message of this hash is there; what is no text names none."""
+    return isinstance(named, str) and named in hashes
 
 
 def _has_parts(uid: str, count: int, known: set[str]) -> bool:

@@ -157,7 +157,8 @@ class _Work:
         if leaf is None:  # the reader lets no such line through
             return
         uid = str(leaf.uid) if leaf.uid else f"{line.log}#{leaf.index}"
-        self.lost[uid] = leaf.type
+        if str(leaf.session) in {self.opened.session, "None"}:  # others have no place in its strands
+            self.lost[uid] = leaf.type
         state = self.deletions.state(line.log, leaf)
         self.states.append(RecordState(uid, leaf.type, state))
         if state is not State.MISSING:

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from attacks import Vector, vectors
 from deletions import deletion_vectors
 from heartbeats import heartbeat_vectors
+from leftovers import leftover_vectors
 from timestamps import timestamp_vectors
 
 from tachograph.forensics.verdict import Verdict
@@ -29,6 +30,7 @@ def all_vectors() -> Iterator[Vector]:
     yield from vectors()
     yield from deletion_vectors()
     yield from heartbeat_vectors()
+    yield from leftover_vectors()
     yield from timestamp_vectors()
 
 

@@ -13,6 +13,7 @@ import verifier
 from attacks import honest
 from deletions import deletion_vectors
 from heartbeats import heartbeat_vectors
+from leftovers import leftover_vectors
 from make_vectors import CODES, FOLDER, all_vectors, expected
 from timestamps import timestamp_vectors
 from world import bundle, policy, resigned, sealed, story
@@ -34,7 +35,8 @@ STRIDE = 5
 
 
 NOT_YET_IN_THE_SECOND = {
-    item.name for item in (*deletion_vectors(), *heartbeat_vectors(), *timestamp_vectors())
+    item.name
+    for item in (*deletion_vectors(), *heartbeat_vectors(), *leftover_vectors(), *timestamp_vectors())
 }
 """Vectors of what the second verifier does not know yet."""
 

@@ -95,17 +95,42 @@ def test_a_header_that_is_not_there_is_not_compared() -> None:
 def test_a_strand_of_which_only_leaves_are_left_is_not_missing() -> None:
     """Whether its documents may be gone is for the lines to say; but the last leaf must be there."""
     uid = strand_uids(SESSION, EPOCH)
+    opened, closed = {uid(0): "session.open"}, {uid(1): "session.close"}
     for lost, verdicts in (
         ({}, {Verdict.STRAND_MISSING}),
-        ({uid(0): "session.open", uid(1): "session.close"}, set()),
-        ({uid(0): "session.open"}, {Verdict.TAIL_MISSING}),
+        (opened | closed, set()),
+        (opened, {Verdict.TAIL_MISSING}),
     ):
-        findings = Findings()
+        findings, placed = Findings(), set[str]()
         heartbeats = Heartbeats(findings)
         heartbeats.add(beat(0))
-        states = heartbeats.absent(SESSION, [], lost)
+        states = heartbeats.absent(SESSION, [], lost, placed)
         assert set(findings.counts) == verdicts
         assert sum(state.count for state in states) == (0 if lost else 2)
+        assert placed == set(lost)
+
+
+@pytest.mark.parametrize(
+    ("records", "there", "verdicts", "missing"),
+    [
+        (5, {0, 1, 2, 3, 4}, set(), 0),
+        (5, {0, 4}, {Verdict.RECORD_MISSING}, 3),
+        (2, {0, 1, 2, 3, 4}, set(), 0),
+        (2, {0, 1}, {Verdict.SESSION_OPEN}, 0),
+        (1 << 50, {0, 1}, {Verdict.TAIL_MISSING}, 0),
+    ],
+)
+def test_each_place_of_a_strand_of_leaves_has_its_leaf(
+    records: int, there: set[int], verdicts: set[Verdict], missing: int
+) -> None:
+    """First and last do not vouch for what was between them, nor an early heartbeat for the end."""
+    uid, findings = strand_uids(SESSION, EPOCH), Findings()
+    heartbeats = Heartbeats(findings)
+    heartbeats.add(beat(0, records=records, is_open=True))
+    lost = {uid(place): "session.close" if place == 4 else "request" for place in there}
+    states = heartbeats.absent(SESSION, [], lost, set())
+    assert set(findings.counts) == verdicts
+    assert sum(state.count for state in states) == missing
 
 
 def test_strands_of_other_sessions_are_none_of_the_bundles() -> None:
@@ -113,8 +138,8 @@ def test_strands_of_other_sessions_are_none_of_the_bundles() -> None:
     findings = Findings()
     heartbeats = Heartbeats(findings)
     heartbeats.add(beat(0))
-    assert heartbeats.absent(BOOT, [], {}) == []
-    assert heartbeats.absent(SESSION, [STRAND], {}) == []
+    assert heartbeats.absent(BOOT, [], {}, set()) == []
+    assert heartbeats.absent(SESSION, [STRAND], {}, set()) == []
     assert findings.counts == {}
 
 
