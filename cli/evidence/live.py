@@ -21,6 +21,7 @@ from tachograph.forensics.live.records import Records, Window
 from tachograph.forensics.live.report import LiveReport, Unaudited
 from tachograph.forensics.published import Published
 from tachograph.forensics.verdict import Verdict
+from tachograph.forensics.verify.logs import seconds
 from tachograph.forensics.verify.policy import TrustPolicy
 from tachograph.schemas.deletion import DELETION_TYPES
 from tachograph.schemas.errors import MalformedRecord
@@ -85,11 +86,11 @@ class Audit:
     def run(self) -> LiveReport:
         """Everything, one after the other."""
         begun, marks = self.clock(), self.marks()
-        logs, until = self._logs(), marks.sealed_until
+        logs = self._logs()
         window = Window(
             self.asked.since,
             self.asked.session,
-            None if until is None else until - GRACE_SECONDS,
+            _horizon(marks, logs),
             whole=not self.asked.since and not self.report.unaudited[Unaudited.NO_LEAF],
         )
         records = Records(self.report, self._lawful(), self.policy.gateways, window)
@@ -182,7 +183,7 @@ class Audit:
         """The index by uid of every document of an index that has another number of them than leaves."""
         window = records.window
         if window.horizon is None:
-            self.report.uncounted = "masking or sealing is behind, or its position is unknown"
+            self.report.uncounted = "masking or sealing is behind, or has not begun"
             return {}
         if self.report.unaudited[Unaudited.NO_LEAF]:
             self.report.uncounted = "leaves are gone from the topic"
@@ -232,6 +233,13 @@ class Audit:
 
     def _index(self, leaf: Leaf) -> str:
         return index_of(self.store.prefix, leaf.type, leaf.day or "")
+
+
+def _horizon(marks: Marks, logs: Sequence[LogCheck]) -> float | None:
+    """Before this time (Unix seconds) everything must be covered by a checkpoint; None where nobody knows."""
+    times = [float(seconds(check.last.time or "")) if check.last else None for check in logs]
+    known = [time for time in (marks.sealed_until, *times) if time is not None]
+    return min(known) - GRACE_SECONDS if len(known) == len(times) + 1 else None
 
 
 def _why_not(leaf: Leaf, covered: int, stored: int) -> Unaudited | None:
