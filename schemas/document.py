@@ -114,7 +114,10 @@ def _scalar(node: yaml.Node) -> Any:
     kind = node.tag.rpartition(":")[2]
     if kind not in kinds:
         return node.value
-    return yaml.safe_load(node.value) if node.value else None
+    try:
+        return yaml.safe_load(node.value) if node.value else None
+    except ValueError:  # more digits than Python reads: as text it is what no schema wants
+        return node.value
 
 
 def _schema_problems(

@@ -1,25 +1,28 @@
 """The trust policy: the keys, witnesses and masking rules that a verifier believes; it believes nothing else.
 
 YAML, or JSON, which is YAML too. `tacho trust` prints the one of a deployment; it must reach the verifier by
-another way than the bundle.
+another way than the bundle. What could be read in two ways, such as a key both revoked and not, is refused.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
 
-import yaml
 from cryptography.x509 import Certificate, load_pem_x509_certificate
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from tachograph.forensics.errors import OperatorError
-from tachograph.schemas.errors import MalformedRecord
+from tachograph.schemas.document import load_model
+from tachograph.schemas.errors import ConfigurationError, MalformedRecord
 from tachograph.schemas.leaf import Hex64
 from tachograph.schemas.note import NoteKey, SignatureKind
 
 __all__ = ["MAX_POLICY_BYTES", "Seen", "Timestamps", "TrustPolicy", "Trusted", "Witnesses"]
 
 MAX_POLICY_BYTES = 1 << 20
+MAX_SAID = 500
+"""Characters of what is said to be wrong with a policy."""
 
 
 class _Policy(BaseModel):
@@ -109,8 +112,26 @@ class TrustPolicy(_Policy):
                     raise ValueError(f"{text[:40]!r}: {error}") from None
                 if found.kind is not kind:
                     raise ValueError(f"{found.name}: a key of kind {found.kind}, expected {kind}")
-        if self.witnesses.required > len(set(self.witnesses.keys)):
+        if self.witnesses.required > len(self.witnesses.keys):
             raise ValueError("witnesses.required: more than there are keys")
+        return self
+
+    @model_validator(mode="after")
+    def _each_key_once(self) -> Self:
+        for where, items in (
+            ("logs", self.logs),
+            ("exporters", self.exporters),
+            ("deletions", self.deletions),
+            ("gateways", self.gateways or ()),
+        ):
+            if _repeated([item.key for item in items]):
+                raise ValueError(f"{where}: a key stands there twice")
+        # A witness is a key, not a name: with two names it would be two, with a log's no witness at all.
+        publics = [NoteKey.parse(text).public for text in self.witnesses.keys]
+        if _repeated(publics):
+            raise ValueError("witnesses.keys: a key stands there twice, perhaps under two names")
+        if set(publics) & {item.parsed.public for item in self._signers}:
+            raise ValueError("witnesses.keys: the key of a log, exporter, gateway or deletion is no witness")
         return self
 
     @property
@@ -123,15 +144,11 @@ class TrustPolicy(_Policy):
         if len(text) > MAX_POLICY_BYTES:
             raise OperatorError(f"{file}: expected at most {MAX_POLICY_BYTES} bytes")
         try:
-            value: Any = yaml.safe_load(text)
-            return cls.model_validate(value)
-        except (yaml.YAMLError, RecursionError):
-            raise OperatorError(f"{file}: not YAML") from None
-        except ValidationError as error:
-            said = "; ".join(
-                f"{'.'.join(map(str, item['loc'])) or 'the policy'}: {item['msg']}"
-                for item in error.errors(include_input=False, include_url=False)
-            )
-            raise OperatorError(
-                f"{file}: {said[:500]}; `tacho trust` prints a policy to begin with"
-            ) from None
+            return load_model(text, cls, file=file)
+        except ConfigurationError as error:
+            said = str(error)[:MAX_SAID]
+            raise OperatorError(f"{said}; `tacho trust` prints a policy to begin with") from None
+
+
+def _repeated(items: Sequence[object]) -> bool:
+    return len(set(items)) < len(items)

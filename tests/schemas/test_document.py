@@ -112,6 +112,12 @@ def test_yaml_s_surprises_stay_text() -> None:
     assert load_configuration(text, file="x").connections[0].labels == {"since": "2026-01-01", "n": "7"}
 
 
+def test_a_number_beyond_what_is_read_is_no_defect() -> None:
+    """Python reads 4,300 digits at most; what has more is told as any other wrong value."""
+    with pytest.raises(ConfigurationError, match="text of 5000 characters"):
+        load_configuration(f"version: {'1' * 5000}", file="tacho.yaml")
+
+
 def test_an_anchor_is_one_value_in_two_places() -> None:
     """YAML's own way to repeat oneself works."""
     text = (
