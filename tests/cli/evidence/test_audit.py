@@ -10,7 +10,7 @@ import pytest
 from deletion_world import DeletionWorld, tale
 from deletion_world import run as tacho
 from typer.testing import CliRunner, Result
-from world import DAY
+from world import DAY, Strand
 
 from tachograph.cli.errors import WrongUse
 from tachograph.cli.evidence import audit as module
@@ -69,16 +69,20 @@ def test_a_person_is_told_what_is_wrong_and_what_was_not_looked_at(monkeypatch: 
 
 @pytest.mark.engines
 def test_what_was_erased_is_counted_and_what_was_deleted_is_named(deletion: DeletionWorld) -> None:
-    """The statement is sealed and signed; a document that goes without one is missing."""
+    """The statement is sealed and signed; a document that goes without one is missing; added, unsealed."""
     session = uuid.uuid4()
     docs = tale(session)
     deletion.publish(docs)
     assert tacho("erase", str(session), "--yes", "--config", deletion.file).exit_code == 0
     again = tale(other := uuid.uuid4())
     deletion.publish(again)
-    deletion.cluster.call("DELETE", f"/{deletion.prefix}-events-{DAY}/_doc/{again[2].uid}")
-    for whose, verdict, erased in ((session, "clean", 5), (other, "document-missing", 0)):
+    index = f"/{deletion.prefix}-events-{DAY}"
+    deletion.cluster.call("DELETE", f"{index}/_doc/{again[2].uid}")
+    extra = Strand(session=other, epoch=uuid.uuid4()).record("session.open")
+    deletion.cluster.call("PUT", f"{index}/_create/{extra.uid}", extra.value, params={"refresh": "true"})
+    named = {"document-missing": 1, "record-unsealed": 1}
+    for whose, findings, erased in ((session, {}, 5), (other, named, 0)):
         done = run("--live", "--session", str(whose), "--json", "--config", deletion.file)
         report = json.loads(done.stdout)
-        assert (report["verdict"], report["states"]["ERASED"]) == (verdict, erased), report
+        assert (report["findings"], report["states"]["ERASED"]) == (findings, erased), report
         assert done.exit_code == report["exit_code"]
