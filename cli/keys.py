@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from tachograph.cli import settings
+from tachograph.cli import data_keys, settings
 from tachograph.cli.api_keys import ApiKey, ApiKeys, NewKey, Scope
 from tachograph.cli.errors import WrongUse
 from tachograph.cli.output import console, note, print_json, table
@@ -34,13 +34,14 @@ def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(
         no_args_is_help=True,
-        help="Gateway API keys, which agents present instead of real ones; and pseudonyms.",
+        help="Gateway API keys, which agents present instead of real ones; pseudonyms; and data keys.",
     )
     group.command("create")(create)
     group.command("rotate")(rotate)
     group.command("list")(list_keys)
     group.command("revoke")(revoke)
     group.command("pseudonym")(pseudonym)
+    data_keys.register(group)
     app.add_typer(group, name="keys", rich_help_panel="Operate")
 
 

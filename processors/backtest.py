@@ -17,13 +17,12 @@ from tachograph.processors.backtest_tally import Tally
 from tachograph.processors.brokers import rdkafka_settings
 from tachograph.processors.errors import BrokerFault, KeyMissing, Poisoned
 from tachograph.processors.facts import content_of, meta_parts
-from tachograph.processors.keyfile import read_key
+from tachograph.processors.keyfile import read_kek, read_key
 from tachograph.processors.keys_cache import KeysReader, KeyTable
 from tachograph.processors.maskers import build_maskers
 from tachograph.processors.masking.masker import Part
 from tachograph.processors.unseal import open_piece, parse_record
 from tachograph.schemas.config import Configuration
-from tachograph.schemas.keys import KeyEncryptionKey
 from tachograph.schemas.payload import RequestMeta, ResponseMeta
 
 __all__ = ["backtest"]
@@ -65,7 +64,7 @@ def _parts(ready: Ready) -> list[Part]:
 
 def _window(config: Configuration, *, base: Path, since_s: float, tally: Tally) -> Iterator[Ready]:
     settings = rdkafka_settings(config.kafka, base=base)
-    kek = KeyEncryptionKey(read_key(base / config.keys.kek_file))
+    kek = read_kek(config.keys, base=base)
     keys = KeysReader(settings, config.kafka.topics.keys, KeyTable(kek))
     keys.start()
     try:

@@ -7,8 +7,10 @@ from pathlib import Path
 from tachograph.credentials.errors import KeyUnreadable
 from tachograph.credentials.private_file import read_key as read_private_key
 from tachograph.processors.errors import OperatorError
+from tachograph.schemas.config import Keys
+from tachograph.schemas.keys import KeyEncryptionKey
 
-__all__ = ["read_key"]
+__all__ = ["read_kek", "read_key"]
 
 
 def read_key(path: Path) -> bytes:
@@ -18,3 +20,10 @@ def read_key(path: Path) -> bytes:
     except KeyUnreadable as error:
         remedy = "" if path.exists() else "; `tacho up` makes the keys of a new home"
         raise OperatorError(f"{error.detail}{remedy}") from None
+
+
+def read_kek(keys: Keys, *, base: Path) -> KeyEncryptionKey:
+    """The key-encryption key, which opens what the earlier ones have wrapped too. Raises `OperatorError`."""
+    return KeyEncryptionKey(
+        read_key(base / keys.kek_file), [read_key(base / name) for name in keys.kek_previous]
+    )

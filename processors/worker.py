@@ -37,7 +37,7 @@ from tachograph.processors.faults import Faults
 from tachograph.processors.faust_marks import MarkedTransport, QuietMonitor
 from tachograph.processors.flow import Flow, FlowParts
 from tachograph.processors.gaps import look_into
-from tachograph.processors.keyfile import read_key
+from tachograph.processors.keyfile import read_kek, read_key
 from tachograph.processors.keys_cache import KeysReader, KeyTable
 from tachograph.processors.lanes import Lane, Lanes
 from tachograph.processors.logs import Alarm, log_to_stderr
@@ -54,7 +54,6 @@ from tachograph.processors.standstill import Standstill
 from tachograph.processors.stops import StopsReader
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.control import ControlBook, ControlKey
-from tachograph.schemas.keys import KeyEncryptionKey
 
 __all__ = ["run"]
 
@@ -108,7 +107,7 @@ class Worker:
         self._settings = rdkafka_settings(config.kafka, base=base)
         self._data = base / config.processor.data_dir
         self._stop = asyncio.Event()
-        kek = KeyEncryptionKey(read_key(base / config.keys.kek_file))
+        kek = read_kek(config.keys, base=base)
         pseudonym_key = read_key(base / config.keys.pseudonym_file)
         self.metrics = Metrics()
         self._control: ControlReader | None = None

@@ -161,6 +161,8 @@ class Keys(_Config):
 
     kek_file: str = "keys/kek"
     """The key-encryption key of the raw records; the ingress and the processor hold it."""
+    kek_previous: tuple[str, ...] = ()
+    """Earlier key-encryption keys: what they wrapped is read until `tacho keys rewrap` has run."""
     pseudonym_file: str = "keys/pseudonym"
     """The key of the pseudonyms; only the processor holds it."""
     log_file: str = "keys/log"

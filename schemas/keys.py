@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import uuid
+from collections.abc import Iterable
 from typing import Literal
 
 from cryptography.hazmat.primitives import hashes
@@ -53,13 +54,17 @@ class WrappedKey(BaseModel):
 
 
 class KeyEncryptionKey:
-    """Wraps and unwraps data keys; derives the gateway's other keys. `repr` shows the key's id only."""
+    """Wraps and unwraps data keys; derives the gateway's other keys. `repr` shows the key's id only.
 
-    def __init__(self, secret: bytes) -> None:
+    What earlier ones have wrapped, `previous`, it unwraps too, until it is rewrapped.
+    """
+
+    def __init__(self, secret: bytes, previous: Iterable[bytes] = ()) -> None:
         if len(secret) != KEK_BYTES:
             raise ValueError(f"key-encryption key: expected {KEK_BYTES} bytes, got {len(secret)}")
         self._secret = secret
         self.id = sha256_hex(b"tachograph kek id" + secret)[:16]
+        self._previous = {key.id: key for key in map(KeyEncryptionKey, previous)}
 
     def __repr__(self) -> str:
         return f"KeyEncryptionKey(id={self.id!r})"
@@ -70,6 +75,15 @@ class KeyEncryptionKey:
 
     def unwrap(self, key: WrappedKey) -> AESGCM:
         """The strand's cipher; refuses a key wrapped by another key-encryption key or for another strand."""
+        return AESGCM(self._data_key(key))
+
+    def rewrap(self, key: WrappedKey) -> WrappedKey:
+        """The same data key, wrapped by this one. Raises `SealBroken` as `unwrap` does."""
+        return self.wrap(key.strand, self._data_key(key))
+
+    def _data_key(self, key: WrappedKey) -> bytes:
+        if key.kek in self._previous:
+            return self._previous[key.kek]._data_key(key)  # noqa: SLF001  of its own class
         if key.kek != self.id:
             raise SealBroken(f"strand {key.strand}: wrapped by key {key.kek}, this process holds {self.id}")
         try:
@@ -80,7 +94,7 @@ class KeyEncryptionKey:
             raise SealBroken(f"strand {key.strand}: the wrapped key does not open") from None
         if len(data_key) != DATA_KEY_BYTES:
             raise SealBroken(f"strand {key.strand}: expected a key of {DATA_KEY_BYTES} bytes")
-        return AESGCM(data_key)
+        return data_key
 
     def derive(self, purpose: str) -> bytes:
         """32 bytes for one named purpose (HKDF-SHA-256); the same bytes for the same name and key."""

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from tachograph.processors.errors import OperatorError
-from tachograph.processors.keyfile import read_key
+from tachograph.processors.keyfile import read_kek, read_key
+from tachograph.schemas.config import Keys
+from tachograph.schemas.keys import KeyEncryptionKey
 
 KEY = bytes(range(32))
 
@@ -40,3 +42,15 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
     """An operator learns the command."""
     with pytest.raises(OperatorError, match="tacho up"):
         read_key(tmp_path / "none")
+
+
+def test_the_key_of_keys_opens_what_earlier_ones_wrapped(tmp_path: Path) -> None:
+    """As many as are named; each has to be there."""
+    write(tmp_path / "new", base64.b64encode(KEY).decode())
+    write(tmp_path / "old", base64.b64encode(bytes(32)).decode())
+    wrapped = KeyEncryptionKey(bytes(32)).wrap("s/e", b"d" * 32)
+    kek = read_kek(Keys(kek_file="new", kek_previous=("old",)), base=tmp_path)
+    kek.unwrap(wrapped)
+    assert (kek.id, kek.rewrap(wrapped).kek) == (KeyEncryptionKey(KEY).id, kek.id)
+    with pytest.raises(OperatorError, match="gone"):
+        read_kek(Keys(kek_file="new", kek_previous=("gone",)), base=tmp_path)

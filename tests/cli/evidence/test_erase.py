@@ -10,6 +10,8 @@ import pytest
 from deletion_world import DeletionWorld, run, tale, talk
 from world import DAY
 
+from tachograph.cli.errors import Refused
+
 
 def erase(deletion: DeletionWorld, *arguments: str) -> tuple[int, dict[str, object]]:
     done = run("erase", *arguments, "--json", "--config", deletion.file)
@@ -78,3 +80,26 @@ def test_a_session_that_is_being_recorded_is_refused(deletion: DeletionWorld) ->
     done = run("erase", str(session), "--yes", "--config", deletion.file)
     assert "still being recorded" in str(done.exception)
     assert len(deletion.there(fresh)) == 4
+
+
+@pytest.mark.engines
+def test_shredding_takes_the_raw_records_alone(deletion: DeletionWorld) -> None:
+    """The documents stay and verify; a second time there is nothing left; an open session is refused."""
+    session, other = uuid.uuid4(), uuid.uuid4()
+    docs, recording = tale(session), [doc.edited(_now) for doc in tale(other, closed=False)]
+    deletion.publish([*docs, *recording])
+    shred = ("keys", "shred", "--config", deletion.file)
+    assert run(*shred, str(session)).exit_code == 1  # no answer is a no
+    assert deletion.keys(session) == [True]
+    assert run(*shred, str(session), "--yes").exit_code == 0
+    assert (deletion.keys(session), len(deletion.there(docs))) == ([True, False], 5)
+    assert deletion.verdict(session)["verdict"] == "complete"
+    for name, why in ((session, "no data keys"), (other, "still being recorded")):
+        refused = run(*shred, str(name), "--yes").exception
+        assert isinstance(refused, Refused)
+        assert why in str(refused)
+    assert deletion.keys(other) == [True]
+
+
+def _now(value: dict[str, object]) -> None:
+    value["time"] = int(time.time() * 1000)

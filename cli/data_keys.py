@@ -1,0 +1,106 @@
+"""`tacho keys rewrap|shred`: the wrapped data keys of the raw records, under a new key or gone."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Annotated
+
+import typer
+
+from tachograph.cli import settings
+from tachograph.cli.errors import PartDown, Refused
+from tachograph.cli.output import note, print_json
+from tachograph.cli.settings import ConfigOption, JsonOption
+
+__all__ = ["register"]
+
+PASSES = 5
+"""Readings of the topic: two are enough unless keys are shredded, or made under an old key, meanwhile."""
+SETTLED_SECONDS = 3_600
+"""A session without a close is taken for ended after this long without a record."""
+
+
+def register(group: typer.Typer) -> None:
+    """Add the commands to the group of keys."""
+    group.command("rewrap")(rewrap)
+    group.command("shred")(shred)
+
+
+def rewrap(config: ConfigOption = None, json_output: JsonOption = False) -> None:
+    """Wrap every data key anew by `keys.kek_file`, opening what `keys.kek_previous` wrapped.
+
+    Run it again after it was interrupted. When it has ended well, the previous keys can go.
+    """
+    told = settings.load(config)
+    from tachograph.forensics.key_topic import KeyTopic, rewrapping
+    from tachograph.processors.brokers import rdkafka_settings
+    from tachograph.processors.keyfile import read_kek
+
+    kafka = told.configuration.kafka
+    kek = read_kek(told.configuration.keys, base=told.base)
+    topic = KeyTopic(rdkafka_settings(kafka, base=told.base), kafka.topics.keys)
+    written: set[bytes] = set()
+    try:
+        for _ in range(PASSES):
+            found = rewrapping(topic.read(), kek)
+            if not found.writes:
+                break
+            topic.write(found.writes)
+            written |= {name for name, value in found.writes.items() if value is not None}
+        else:
+            raise PartDown(
+                "keys are still made under a previous key: restart every gateway, then run it again"
+            )
+    finally:
+        topic.close()
+    if json_output:
+        print_json(
+            {"kek": kek.id, "rewrapped": len(written), "current": found.current, "unknown": found.unknown}
+        )
+    note(f"{len(written)} data keys were rewrapped; {found.current} are wrapped by key {kek.id}.")
+    if found.unknown:
+        raise Refused(
+            f"{found.unknown} are wrapped by a key that is not here: name its file under `keys.kek_previous`"
+        )
+
+
+def shred(
+    session: Annotated[str, typer.Argument(help="The session's id, or how it begins.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Make a session's raw records unreadable for ever, wherever copies are; its documents stay.
+
+    `tacho erase` does that and takes the documents out, with a statement.
+    """
+    told = settings.load(config)
+    from tachograph.cli.documents import Documents
+    from tachograph.cli.evidence.store import Store
+    from tachograph.forensics.deletion.ledger import Ledger
+    from tachograph.processors.brokers import rdkafka_settings
+    from tachograph.sinks.client import Cluster
+
+    kafka, search = told.configuration.kafka, told.configuration.opensearch
+    documents = Documents.open(told)
+    store = Store(Cluster(search, base=told.base), prefix=search.index_prefix)
+    ledger = Ledger(rdkafka_settings(kafka, base=told.base), kafka.topics)
+    try:
+        documents.refresh()
+        name = documents.resolve(session)
+        newest = store.open_since(name)
+        if newest is not None and newest / 1000 > time.time() - SETTLED_SECONDS:
+            raise Refused(f"session {name} is still being recorded: shred it once it is closed")
+        names = ledger.keys_of([uuid.UUID(name)])
+        if not names:
+            raise Refused(f"session {name} has no data keys any more")
+        if not yes:
+            typer.confirm(
+                f"Shred {len(names)} data keys of {name}? This cannot be undone.", abort=True, err=True
+            )
+        ledger.shred(names)
+    finally:
+        ledger.close()
+        store.close()
+        documents.close()
+    note(f"{len(names)} data keys of session {name} are shredded.")

@@ -1,0 +1,120 @@
+"""The wrapped data keys as they lie on the keys topic: read whole, and written anew under another key.
+
+Nothing brings a shredded key back: where a value stands behind a tombstone of the same name, because the two
+were written at once, the next reading finds it, and a further tombstone follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from tachograph.forensics.errors import LogUnreachable
+from tachograph.schemas.errors import SchemaError
+from tachograph.schemas.keys import KeyEncryptionKey, WrappedKey
+
+__all__ = ["KeyTopic", "Rewrapping", "rewrapping"]
+
+ASK_SECONDS = 15.0
+TURN_SECONDS = 0.25
+FLUSH_SECONDS = 30.0
+BATCH = 1_000
+
+
+@dataclass(slots=True)
+class Rewrapping:
+    """What one reading of the topic asks for: a new value by name, None for a tombstone."""
+
+    writes: dict[bytes, bytes | None] = field(default_factory=dict)
+    current: int = 0
+    unknown: int = 0
+    """Wrapped by a key that is neither the current nor a previous one, or no wrapped key at all."""
+
+
+class KeyTopic:
+    """One keys topic, of one partition. Everything raises `LogUnreachable` where Kafka does not answer."""
+
+    def __init__(self, client: Mapping[str, Any], topic: str) -> None:
+        self._topic = topic
+        self._failed: KafkaError | None = None
+        common = dict(client) | {"log_level": 0}
+        self._consumer = Consumer(
+            common
+            | {
+                "group.id": f"{topic}.rewrap",  # librdkafka wants one; nothing is committed under it
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 20,  # the end of a topic is told only when a fetch comes back
+            }
+        )
+        limits = {"acks": "all", "enable.idempotence": True, "message.timeout.ms": int(FLUSH_SECONDS * 1000)}
+        self._producer = Producer(common | limits)
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def read(self) -> list[tuple[bytes, bytes | None]]:
+        """Name and value of every message in order; a tombstone has no value."""
+        self._consumer.assign([TopicPartition(self._topic, 0, 0)])
+        found: list[tuple[bytes, bytes | None]] = []
+        idle = 0.0
+        while True:
+            messages = self._consumer.consume(BATCH, timeout=TURN_SECONDS)
+            idle = 0.0 if messages else idle + TURN_SECONDS
+            if idle >= ASK_SECONDS:
+                raise LogUnreachable(f"{self._topic}: no answer within {ASK_SECONDS:g} s")
+            for message in messages:
+                error, key, value = message.error(), message.key(), message.value()
+                if error is None and isinstance(key, bytes):
+                    found.append((key, value if isinstance(value, bytes) else None))
+                elif error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  librdkafka's name for it
+                    return found
+                elif error is not None:
+                    raise LogUnreachable(f"{self._topic}: {error.name()}")
+
+    def write(self, values: Mapping[bytes, bytes | None]) -> None:
+        """Each under its name; returns when all are acknowledged."""
+        for name, value in values.items():
+            while True:
+                try:
+                    self._producer.produce(self._topic, value, name, partition=0, on_delivery=self._delivered)
+                except BufferError:
+                    self._producer.poll(0.1)
+                except KafkaException as error:
+                    raise LogUnreachable(f"{self._topic}: {error.args[0].name()}") from None
+                else:
+                    break
+        waiting = self._producer.flush(FLUSH_SECONDS)
+        if waiting or self._failed is not None:
+            why = self._failed.name() if self._failed else "no answer"
+            raise LogUnreachable(f"Kafka did not acknowledge ({why}): run the same command again")
+
+    def _delivered(self, error: KafkaError | None, _: Message) -> None:
+        self._failed = error or self._failed
+
+
+def rewrapping(messages: list[tuple[bytes, bytes | None]], kek: KeyEncryptionKey) -> Rewrapping:
+    """What is to be written so that the current key wraps all that is there, and all shredded stays so."""
+    newest = dict(messages)
+    shredded = {name for name, value in messages if value is None}
+    found = Rewrapping()
+    for name, value in newest.items():
+        if value is None:
+            continue
+        if name in shredded:
+            found.writes[name] = None
+            continue
+        try:
+            key = WrappedKey.decode(value)
+            again = None if key.kek == kek.id else kek.rewrap(key).encode()
+        except SchemaError:
+            found.unknown += 1
+            continue
+        if again is None:
+            found.current += 1
+        else:
+            found.writes[name] = again
+    return found
