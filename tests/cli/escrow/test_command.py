@@ -6,6 +6,7 @@ import base64
 import random
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from typer.testing import CliRunner, Result
 
 from tachograph.cli.errors import PartDown, Refused, WrongUse
-from tachograph.cli.escrow import lookup
+from tachograph.cli.escrow import command, lookup
 from tachograph.cli.main import app
 from tachograph.cli.replay import access
 from tachograph.schemas.commitments import removed_block
@@ -84,6 +85,15 @@ def test_a_value_goes_to_a_terminal_or_a_file(world: Path, monkeypatch: pytest.M
     assert ((world / "value").read_bytes(), "hunter2" in done.output) == (VALUE, False)
     (fact,) = recorded
     assert (fact["action"], UID in fact["how"], "hunter2" in fact["how"]) == ("reveal", True, False)
+
+
+def test_on_a_terminal_a_value_steers_nothing(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What hides or moves text is shown by its number, what is no text as bytes."""
+    monkeypatch.setattr(access, "record_access", lambda *_, **__: None)
+    terminal = SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(command, "sys", terminal)
+    done = run("reveal", UID, "0", *both(world))
+    assert done.stdout == "hunter2-⟨U+001B⟩[31m-\\xff\n"
 
 
 def test_files_that_are_there_stay(world: Path) -> None:
