@@ -131,9 +131,11 @@ def open_note(note: str, known: Iterable[NoteKey]) -> Signed:
     cosigned: list[tuple[NoteKey, int]] = []
     for name, number, signature in lines:
         key = keys.get((name, number))
-        if key is None or key in signers:
+        if key is None:
             continue
         at = _verify(key, text, signature)
+        if key in signers:
+            continue
         signers.append(key)
         if at is not None:
             cosigned.append((key, at))

@@ -155,6 +155,8 @@ def _cosigned(item: Note, keys: Sequence[NoteKey], where: str, findings: Finding
             findings.add(Verdict.CHECKPOINT_FORGED, where, f"the cosignature of {key.name} does not fit")
             continue
         seen += 1
-        if at + CLOCK_SKEW_SECONDS < seconds(item.said.time or ""):
-            findings.add(Verdict.CHECKPOINT_BACKDATED, where, f"{key.name} saw it before it was made")
+        if abs(at - seconds(item.said.time or "")) > CLOCK_SKEW_SECONDS:
+            findings.add(
+                Verdict.CHECKPOINT_BACKDATED, where, f"{key.name} saw it at another time than it says"
+            )
     return seen

@@ -122,8 +122,9 @@ class _Work:
                 self.findings.add(found, uid, f"it has {len(versions)} documents")
         for log, leaves in self.places.items():
             ordered = sorted(leaves, key=lambda leaf: leaf.index)
-            if any(one.offset >= two.offset for one, two in pairwise(ordered)):
-                self.findings.add(Verdict.LEAF_DISAGREES, log, "leaves are not in the order of their offsets")
+            if any(one.index >= two.index or one.offset >= two.offset for one, two in pairwise(ordered)):
+                text = "a leaf comes twice, or leaves are not in the order of their offsets"
+                self.findings.add(Verdict.LEAF_DISAGREES, log, text)
         ours = [item for item in self.documents if item.session == self.opened.session]
         trusted = self.policy.gateways
         beats = None
@@ -179,10 +180,10 @@ class _Work:
             self.findings.add(Verdict.LEAF_DISAGREES, where, "uid, session, type or day is another")
         if spliced:
             self.findings.add(Verdict.SESSION_SPLICED, where, "its session is another")
-        if document.header is None:
-            return
         if not self._ruled(document):
             self.findings.add(Verdict.RULESET_REFUSED, where, "its masking rules are none that are trusted")
+        if document.header is None:
+            return
         late = 0 if checkpoint is None else seconds(checkpoint.said.time or "") + CLOCK_SKEW_SECONDS
         if checkpoint is not None and seconds(document.header.ts) > late:
             self.findings.add(Verdict.CHECKPOINT_BACKDATED, where, "sealed before it was recorded")
@@ -190,7 +191,8 @@ class _Work:
     def _ruled(self, document: Document) -> bool:
         ruleset = document.tacho.get("ruleset")
         if ruleset is None:
-            return "body" not in document.tacho  # only the header could be told of it
+            # What is derived is of a record of the wire, which names them; of others only the header is told.
+            return document.header is None or "body" not in document.tacho
         known = self.policy.rulesets
         return isinstance(ruleset, str) and ruleset != "" and (known is None or ruleset in known)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from attacks import Vector, vectors
+from contradictions import contradiction_vectors
 from deletions import deletion_vectors
 from heartbeats import heartbeat_vectors
 from leftovers import leftover_vectors
@@ -28,6 +29,7 @@ CODES = {item.word: item.code for item in Verdict}
 def all_vectors() -> Iterator[Vector]:
     """Of every part of the format; names are unique."""
     yield from vectors()
+    yield from contradiction_vectors()
     yield from deletion_vectors()
     yield from heartbeat_vectors()
     yield from leftover_vectors()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import verifier
 from attacks import honest
+from contradictions import contradiction_vectors
 from deletions import deletion_vectors
 from heartbeats import heartbeat_vectors
 from leftovers import leftover_vectors
@@ -36,7 +37,14 @@ STRIDE = 5
 
 NOT_YET_IN_THE_SECOND = {
     item.name
-    for item in (*deletion_vectors(), *heartbeat_vectors(), *leftover_vectors(), *timestamp_vectors())
+    for part in (
+        contradiction_vectors,
+        deletion_vectors,
+        heartbeat_vectors,
+        leftover_vectors,
+        timestamp_vectors,
+    )
+    for item in part()
 }
 """Vectors of what the second verifier does not know yet."""
 

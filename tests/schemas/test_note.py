@@ -69,6 +69,17 @@ def test_every_flipped_byte_is_noticed() -> None:
                 open_note(altered.decode("utf-8", "replace"), [LOG.key])
 
 
+def test_a_second_line_of_one_key_must_hold_too() -> None:
+    """A good line does not cover for a bad one by the same key, whichever comes first."""
+    good = LOG.sign("a\n")
+    text, _, line = good.partition("\n\n")
+    bad = LOG.line("a\n", b"x" * 64)
+    for note in (good + bad, f"{text}\n\n{bad}{line}"):
+        with pytest.raises(SignatureBroken):
+            open_note(note, [LOG.key])
+    assert open_note(good + line, [LOG.key]).signers == (LOG.key,)
+
+
 def test_a_known_key_that_signed_something_else_spoils_the_note() -> None:
     """One bad signature of a known key is enough, whoever else has signed."""
     note = LOG.sign(TEXT) + NoteSigner.line(WITNESS, TEXT, b"\0" * 72)
