@@ -194,6 +194,8 @@ def _show(report: Report) -> None:
         out.print(f"sealed in {name}: {size} leaves at {time}", markup=False)
     for name, size, time in report.stamped:
         out.print(f"time-stamped in {name}: {size} leaves at {time}", markup=False)
+    for text in report.unchecked:
+        out.print(f"not checked: {text}", markup=False)
     for word, count in report.counts.items():
         out.print(f"  {word}: {count}", markup=False)
     for item in report.findings[:MAX_LINES]:

@@ -64,7 +64,8 @@ class Findings:
 @dataclass(frozen=True, slots=True)
 class Report:
     """The answer to an auditor. `sealed` are (origin, size, time) of each log's last checkpoint; `stamped`
-    are those of every checkpoint that a believed authority stamped, with the authority's time."""
+    are those of every checkpoint that a believed authority stamped, with the authority's time; `unchecked` is
+    what the policy did not ask for, or this bundle does not allow."""
 
     verdict: Verdict
     session: str | None = None
@@ -73,6 +74,7 @@ class Report:
     counts: dict[str, int] = field(default_factory=dict)
     sealed: tuple[tuple[str, int, str], ...] = ()
     stamped: tuple[tuple[str, int, str], ...] = ()
+    unchecked: tuple[str, ...] = ()
 
     @property
     def states(self) -> dict[str, int]:
@@ -101,6 +103,7 @@ class Report:
             ],
             "sealed": [{"log": name, "size": size, "time": time} for name, size, time in self.sealed],
             "stamped": [{"log": name, "size": size, "time": time} for name, size, time in self.stamped],
+            "unchecked": list(self.unchecked),
         }
 
 

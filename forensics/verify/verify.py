@@ -24,6 +24,7 @@ from tachograph.forensics.verify.policy import TrustPolicy
 from tachograph.forensics.verify.report import Findings, RecordState, Report, State, refused
 from tachograph.forensics.verify.strands import check_parts, check_strands
 from tachograph.forensics.verify.timestamps import check_timestamps
+from tachograph.forensics.verify.unasked import unasked
 from tachograph.schemas.errors import ProofBroken
 from tachograph.schemas.leaf import Leaf
 from tachograph.schemas.merkle import check_inclusion, leaf_hash
@@ -52,6 +53,7 @@ def verify_bundle(data: bytes, policy: TrustPolicy) -> Report:
         counts={item.word: findings.counts[item] for item in Verdict if findings.counts[item]},
         sealed=tuple((name, item.said.size, item.said.time or "") for name, item in last.items()),
         stamped=tuple(_stamp(opened.checkpoints[number], at) for number, at in sorted(stamped.items())),
+        unchecked=tuple(unasked(opened, policy, talk_gone=work.talk_gone)),
     )
 
 

@@ -57,6 +57,13 @@ def test_a_good_bundle_is_complete_without_colours_in_a_pipe(bundle_file: tuple[
     assert json.loads(run("verify", file, "--trust", trust, "--json").stdout)["states"]["PRESENT"] == 7
 
 
+def test_what_was_not_checked_is_said(bundle_file: tuple[Path, Path]) -> None:
+    """Beside the verdict stands what it does not rest on."""
+    file, trust = bundle_file
+    done = run("verify", file, "--trust", trust)
+    assert "not checked: heartbeats: the policy names no gateways" in done.stdout
+
+
 def test_a_bad_one_ends_with_its_own_code(bundle_file: tuple[Path, Path]) -> None:
     """The verdict's, not a general 1."""
     file, trust = bundle_file
