@@ -1,300 +1,300 @@
 # fmt: off
 # ruff: noqa: E401, E501, I001  a page of rules is a page of code here: 300 lines in all
-"""A second verifier of bundles, from the pages beside it alone: `python verifier.py BUNDLE POLICY.json`.
-It shares no line with Tachograph's own and needs only Python and `cryptography`; its exit code is the verdict's."""
-
-import base64, datetime, hashlib, json, re, struct, sys, unicodedata, uuid, zlib
-from itertools import accumulate, pairwise
-from pathlib import Path
-
+"""A second verifier of bundles, from the pages beside it alone: `python verifier.py BUNDLE POLICY.json`; its exit code is the verdict's.
+It shares no line with Tachograph's own. It needs Python, `cryptography`, `jsonschema` and, for time stamps, `rfc3161-client`."""
+import base64, calendar, collections, datetime, hashlib, json, pathlib, re, struct, sys, unicodedata, uuid, zlib
+from itertools import accumulate, count, pairwise
+from types import SimpleNamespace as Facts
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.x509 import load_pem_x509_certificate
+from jsonschema import Draft202012Validator, ValidationError, validators
+from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
 
-WORDS = """complete bundle-malformed bundle-too-large version-unknown exporter-unknown bundle-altered content-malformed key-unknown
-    key-revoked algorithm-refused checkpoint-forged log-fork log-rollback checkpoint-backdated witness-missing leaf-node-confusion
-    record-altered proof-broken record-unsealed leaf-disagrees json-ambiguous header-malformed uid-forged session-spliced session-forked
-    same-id-other-body chain-broken ruleset-refused session-missing record-missing tail-missing document-missing part-missing"""
-CODES = dict(zip(WORDS.split(), (0, *range(10, 16), *range(20, 28), *range(30, 35), *range(40, 48), *range(50, 55)), strict=True))
-NAMES = r"manifest\.(json|note)|(leaves|proofs|custody)\.jsonl|keys\.json|records/[0-9]{8}\.json|checkpoints/[0-9]{8}\.note"
-HEX, GUID, SECOND = r"[0-9a-f]{64}", r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}"
-TIME, VKEY = SECOND + r"(\.[0-9]{1,9})?Z", r"[^\s+]{1,255}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{4,}={0,2}"
+PAGE, SHAPES = pathlib.Path(__file__).with_name("bundle.md").read_text(), json.loads(pathlib.Path(__file__).with_name("shapes.json").read_text())
+CODES = {word: int(code) for code, word in re.findall(r"^\| (\d+) \| `([a-z0-9-]+)` \|", PAGE, re.MULTILINE)}
 WIRE = {"session.open", "request", "chunk", "response", "decision", "session.close", "heartbeat"}
-# A rule is a regular expression or a type; in a tuple, null is good as well.
-LEAF = {"v": "1", "index": int, "offset": int, "leaf": HEX, "type": ".{0,64}", "uid": (GUID,), "session": (GUID,), "day": (r"[0-9]{4}\.[0-9]{2}\.[0-9]{2}",)}
-CUSTODY = {"action": str, "at": TIME, "by": str, "found": dict, "query": str, "tool": str}
-MANIFEST = {"v": "1", "bundle": "tachograph", "created": TIME, "files": list, "session": GUID, "tool": str}
-HEADER = {
-    "v": "1", "uid": GUID, "type": "|".join(WIRE), "ts": SECOND + r"\.[0-9]{9}Z", "session": GUID, "epoch": GUID,
-    "seq": int, "prev": HEX, "exchange": (GUID,), "connection": ("[a-z0-9_.-]{1,64}",), "protocol": ("http|llm|mcp",),
-    "direction": "request|response|none", "principal": dict, "agent": dict, "trace": (dict,), "raw_commit": HEX,
-    "raw_len": int, "incomplete": bool, "registry": "[0-9a-f]{16}"}
+KINDS, ALONE, SKEW, SHA256 = {"record", "deletion", "heartbeat"}, {"custody", "keys", "leaves", "proofs"}, 300, "2.16.840.1.101.3.4.2.1"
+UIDS, PARTS = uuid.UUID("6f0c3b5e-5a53-5d0e-9a35-0d9a6f1c8a11"), uuid.UUID("0b7c52a4-7bd5-5f0a-8f8e-7f6d3a1c9e15")
+DELETIONS, BOOTS = uuid.UUID("5d1c6e0b-0d0f-5c8b-9a55-3c0f4b7e2a90"), uuid.UUID("d8c5f0a2-0c0b-5b6e-9d53-4f1f4f1a7c52")
+NAME, BASE64, TIME = r"[^\s+\x00-\x1f\x7f]{1,255}", *(SHAPES["$defs"][name]["pattern"][1:-1] for name in ("base64", "time"))
+SIGNED = rf"((?:[^\x00-\x1f\x7f\ufffd]*\n)+)\n((?:\u2014 {NAME} (?=\S{{8}})(?!\S{{6}}==\n){BASE64}\n){{1,100}})"
+TREE = rf"(?P<origin>{NAME})\n(?P<size>0|[1-9]\d{{0,18}})\n(?P<root>{BASE64})\n((?!time ).+\n)*time (?P<time>{TIME})\n((?!time ).+\n)*"
 TOKENS = re.compile(r'("([^"\\\x00-\x1f]|\\["\\bfnrt]|\\u00[01][0-9a-f])*+"|[-+.0-9eE]++|[\[\]{}:,]|true|false|null)*+')
-SKEW, UIDS, PARTS = 300, uuid.UUID("6f0c3b5e-5a53-5d0e-9a35-0d9a6f1c8a11"), uuid.UUID("0b7c52a4-7bd5-5f0a-8f8e-7f6d3a1c9e15")
-
 class Verdict(Exception):
     """Ends the reading; its text is the verdict."""
 def need(holds, verdict="content-malformed"):
     if not holds:
         raise Verdict(verdict)
-def sha(*parts): return hashlib.sha256(b"".join(parts)).digest()
-def fits(rule, value):
-    if isinstance(rule, tuple) or rule in {"1", int}:
-        return value is None or fits(rule[0], value) if isinstance(rule, tuple) else type(value) is int and (value == 1 if rule == "1" else 0 <= value < 2**53)
-    return type(value) is rule if isinstance(rule, type) else isinstance(value, str) and bool(re.fullmatch(rule, value))
-def shaped(value, rules):
-    return type(value) is dict and set(value) == set(rules) and all(fits(rules[name], value[name]) for name in rules)
-def canonical(value): return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-def parsed(data, rules=None, verdict="content-malformed"):
+def tried(errors, function, *given):  # what a function says, or null where it raises one of these
     try:
-        value = json.loads(data)
-        need(type(value) is dict and canonical(value) == data and (rules is None or shaped(value, rules)), verdict)
-    except (ValueError, RecursionError):
-        raise Verdict(verdict) from None
+        return function(*given)
+    except errors:
+        return None
+def heard(words, verdict, function, *given):  # what a function says, or null and its verdict among the words
+    try:
+        return function(*given)
+    except Verdict as error:
+        words.add(verdict or str(error))
+def wrong(**found): return {word.replace("_", "-") for word, is_so in found.items() if is_so}
+STRICT = validators.extend(  # patterns as in ECMA-262: no digits but 0 to 9, no line end behind the end; and 1.0 is no integer
+    Draft202012Validator, {"pattern": lambda _, rule, value, __: [ValidationError(rule)] * (not re.fullmatch(rule, str(value or "x"), re.ASCII))},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int))
+CHECKS = {name: STRICT(SHAPES | {"$ref": f"#/$defs/{name}"}) for name in SHAPES["$defs"]}
+def fits(shape, value): return CHECKS[shape].is_valid(value)
+def sha(*parts): return hashlib.sha256(b"".join(parts)).digest()
+def canonical(value): return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+def parsed(data, shape="object", verdict="content-malformed"):
+    value = tried((ValueError, RecursionError), json.loads, data)
+    need(tried(ValueError, canonical, value) == data and fits(shape, value), verdict)
     return value
-def lines(data, rules=None):
-    need(not data or data.endswith(b"\n"))
-    return [parsed(line, rules) for line in data.split(b"\n")[:-1]]
+def lines(data, shape="object"):
+    need(data[-1:] in {b"", b"\n"})
+    return [parsed(line, shape) for line in data.split(b"\n")[:-1]]
 def unzip(data):
     need(len(data) <= 1 << 30, "bundle-too-large")
-    files, directory, at, order = {}, b"", 0, []
-    while data[at : at + 4] == b"PK\3\4":
-        need(at + 30 <= len(data), "bundle-malformed")
-        crc, size, _, length = struct.unpack_from("<IIIH", data, at + 14)
+    files, directory, at = {}, b"", 0
+    while data[at : at + 4] == b"PK\3\4" and at + 30 <= len(data):
+        size, length = struct.unpack_from("<IH", data, at + 22)
         start, name = at + 30 + length, data[at + 30 : at + 30 + length].decode("latin-1")
-        need(fits(NAMES, name), "bundle-malformed")
+        need(fits("file name", name) and name not in files, "bundle-malformed")
         need(size <= 256 << 20 and len(files) < 65_534, "bundle-too-large")
-        same = struct.pack("<HHHIIIHH", 0, 0, 0x21, crc, size, size, length, 0)
-        content, header = data[start : start + size], b"PK\3\4" + struct.pack("<HH", 20, 0) + same + name.encode()
-        need(data[at:start] == header and len(content) == size and zlib.crc32(content) == crc, "bundle-malformed")
-        directory += b"PK\1\2" + struct.pack("<HHH", 20, 20, 0) + same + struct.pack("<HHHII", 0, 0, 0, 0, at) + name.encode()
-        order.append((not name.startswith("manifest."), name))
-        files[name], at = content, start + size
-    end = directory + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, len(order), len(order), len(directory), at, 0)
-    need(order == sorted(set(order)) and data[at:] == end, "bundle-malformed")
+        files[name] = data[start : start + size]
+        same = struct.pack("<HHHHHIIIHH", 20, 0, 0, 0, 0x21, zlib.crc32(files[name]), size, size, length, 0)
+        need(data[at:start] == b"PK\3\4" + same + name.encode() and len(files[name]) == size, "bundle-malformed")
+        directory, at = directory + b"PK\1\2\24\0" + same + struct.pack("<HHHII", 0, 0, 0, 0, at) + name.encode(), start + size
+    end = directory + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, len(files), len(files), len(directory), at, 0)
+    ordered = sorted(files, key=lambda name: (not name.startswith("manifest."), name))
+    need([*files] == ordered and data[at:] == end and {"manifest.json", "manifest.note"} <= {*files}, "bundle-malformed")
     return files
-def unbase64(text, verdict="content-malformed"):
-    need(fits(r"([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", text) and base64.b64encode(base64.b64decode(text)).decode() == text, verdict)
-    return base64.b64decode(text)
-def note(data, verdict="content-malformed"):
-    """The text, and (name, id, signature) of each line."""
-    text, blank, tail = data.decode("utf-8", "replace").replace("\ufffd", "\0").rpartition("\n\n")
-    need(blank and tail.endswith("\n") and not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text + tail), verdict)
-    found = [line.split(" ") for line in tail[:-1].split("\n")]
-    need(len(found) <= 100 and all(len(line) == 3 and line[0] == "\u2014" and fits(r"[^\s+]{1,255}", line[1]) for line in found), verdict)
-    need(all(len(unbase64(line[2], verdict)) > 4 for line in found), verdict)
-    return text + "\n", [(name, unbase64(blob)[:4].hex(), unbase64(blob)[4:]) for _, name, blob in found]
-def vkey(text):
-    name, number, encoded = text.split("+", 2)
-    return name, number, base64.b64decode(encoded)
-def signed(text, signatures, key):
-    """None where the key has no line, False where it is bad; else true, and of a cosignature its time + 1."""
+def note(data, verdict="content-malformed"):  # the text, and (name, id, signature) of each line
+    need(found := re.fullmatch(SIGNED, data.decode("utf-8", "replace")), verdict)
+    said = (line.split(" ") for line in found[2][:-1].split("\n"))
+    return Facts(text=found[1], lines=[(name, base64.b64decode(blob)[:4].hex(), base64.b64decode(blob)[4:]) for _, name, blob in said])
+def vkey(text): return (*text.split("+", 2)[:2], base64.b64decode(text.split("+", 2)[2]))
+def ed25519(key, signature, message):
+    return tried((InvalidSignature, ValueError), lambda: Ed25519PublicKey.from_public_bytes(key).verify(signature, message) is None)
+def signed(said, key):  # of each line of this key: null where it is not valid, else the time that a cosignature names, or 0
     name, number, blob = vkey(key)
-    for who, which, signature in signatures:
-        if (who, which) == (name, number):
-            at = int.from_bytes(signature[:8], "big") if blob[0] == 4 else 0
-            message, own = (f"cosignature/v1\ntime {at}\n{text}", signature[8:]) if blob[0] == 4 else (text, signature)
-            try:
-                return Ed25519PublicKey.from_public_bytes(blob[1:]).verify(own, message.encode()) or at + 1
-            except InvalidSignature:
-                return False
-    return None
-def unix(time):
-    try:
-        return int(datetime.datetime.fromisoformat(time[:19] + "+00:00").timestamp())
-    except ValueError:
-        return 0
-def checkpoint(data):
-    text, signatures = note(data)
-    said = text[:-1].split("\n")
-    need(4 <= len(said) <= 19 and fits(r"[^\s+]{1,255}", said[0]) and fits(r"0|[1-9][0-9]{0,18}", said[1]) and "" not in said)
-    times, root = [line[5:] for line in said[3:] if line.startswith("time ")], unbase64(said[2])
-    need(len(times) == 1 and fits(TIME, times[0]) and len(root) == 32)
-    return {"text": text, "lines": signatures, "origin": said[0], "size": int(said[1]), "root": root, "time": unix(times[0])}
-def climb(at, last, old, new, path):
-    """RFC 9162, 2.1.3.2 and 2.1.4.2: where a path leads from two nodes; nowhere if its length does not fit."""
-    for item in path:
-        if last == 0:
-            return None
-        if at & 1 or at == last:
-            old, new = sha(b"\1", item, old), sha(b"\1", item, new)
-            while at and not at & 1:
-                at, last = at >> 1, last >> 1
-        else:
-            new = sha(b"\1", new, item)
-        at, last = at >> 1, last >> 1
-    return None if last else (old, new)
+    mine, timed = [line[2] for line in said.lines if line[:2] == (name, number)], blob[0] == 4
+    parts = [(int.from_bytes(one[:8], "big"), one[8:]) if timed else (0, one) for one in mine]
+    texts = [(f"cosignature/v1\ntime {at}\n" if timed else "") + said.text for at, _ in parts]
+    return [at if ed25519(blob[1:], own, text.encode()) else None for (at, own), text in zip(parts, texts, strict=True)]
+def vouched(data, kind, about, keys, verdict):  # `data` is a note about these bytes by a key that the policy does not revoke
+    said = note(data, verdict)
+    by = [key for key in keys if (found := signed(said, key["key"])) and None not in found]
+    need(by and said.text == f"tachograph/{kind}/v1\n{sha(about).hex()}\n", verdict)
+    need(not all(key.get("revoked") for key in by), "key-revoked")
+def unix(time): return calendar.timegm(tuple(map(int, re.findall(r"\d+", time)[:6])))
+def checkpoint(number, data, stamp):
+    found = re.fullmatch(TREE, (said := note(data)).text, re.ASCII)
+    need(found and len(root := base64.b64decode(found["root"])) == 32 and said.text.count("\n") < 20)
+    return Facts(number=number, stamp=stamp, origin=found["origin"], size=int(found["size"]), root=root, time=unix(found["time"]), **vars(said))
+def climb(one, two, known, path, *, leaf=False):  # RFC 9162, 2.1.3 and 2.1.4; nowhere where the length of a path does not fit
+    # the roots of `one` and `two` leaves; `known` is that of `one`, where the path leaves it out, or the last of these leaves itself
+    ends, there = [known] * bool(known) + path, two == 1 if leaf else one == two
+    if there or not path:
+        return ends * 2 if there and len(ends) == 1 else [b"", b""]
+    left, last = 1 << (two - 1).bit_length() - 1, path[-1]
+    if one > left:
+        return [sha(b"\1", last, each) for each in climb(one - left, two - left, known if leaf else b"", path[:-1], leaf=leaf)]
+    before, after = climb(one, left, known, path[:-1], leaf=leaf)
+    return [before, sha(b"\1", after, last)]
 def consistent(one, two, path):
-    if one["size"] in {0, two["size"]}:
-        return not path and one["root"] == (two["root"] if one["size"] else sha())
-    path, at, last = list(path), one["size"] - 1, two["size"] - 1
-    while at & 1:
-        at, last = at >> 1, last >> 1
-    start = one["root"] if one["size"] & (one["size"] - 1) == 0 else path.pop(0) if path else b""
-    return climb(at, last, start, start, path) == (one["root"], two["root"])
-def opened(data, policy):
-    """The bundle's session, lines, checkpoints, steps and keys; raises a verdict that ends the reading."""
+    same = one.size in {0, two.size} and not path and one.root == (two.root if one.size else sha())
+    return same if one.size in {0, two.size} else climb(one.size, two.size, one.root, path) == [one.root, two.root]
+def opened(data, policy):  # what a bundle holds; any breach of its form ends the reading
     files = unzip(data)
-    need({"manifest.json", "manifest.note"} <= set(files), "bundle-malformed")
-    raw, sign = files.pop("manifest.json"), files.pop("manifest.note")
-    manifest = parsed(raw, verdict="bundle-malformed")
-    need(fits("1", manifest.get("v")) and manifest.get("bundle") == "tachograph", "version-unknown")
-    text, signatures = note(sign, "exporter-unknown")
-    good = [item for item in policy["exporters"] if signed(text, signatures, item["key"])]
-    need(good and len(signatures) == 1 and text == f"tachograph/bundle/v1\n{sha(raw).hex()}\n", "exporter-unknown")
-    need(not good[0].get("revoked"), "key-revoked")
-    need(shaped(manifest, MANIFEST))
-    need(manifest["files"] == [{"name": name, "sha256": sha(files[name]).hex(), "size": len(files[name])} for name in sorted(files)], "bundle-altered")
-    records, notes = ([files[name] for name in sorted(files) if name.startswith(kind)] for kind in ("records/", "checkpoints/"))
-    need({"custody.jsonl", "keys.json", "leaves.jsonl", "proofs.jsonl"} <= set(files) and all(f"records/{n:08}.json" in files for n in range(len(records))) and all(f"checkpoints/{n:08}.note" in files for n in range(len(notes))))
-    points = [checkpoint(item) for item in notes]
-    rows, proofs, used = lines(files["leaves.jsonl"], {"leaf": (dict,), "log": (str,), "record": (int,)}), lines(files["proofs.jsonl"]), 0
-    for item in proofs:
-        need(fits(list, item.get("path")) and len(item["path"]) <= 64 and all(fits(HEX, hash_) for hash_ in item["path"]))
-        item["path"] = [bytes.fromhex(hash_) for hash_ in item["path"]]
-    steps = proofs[len(rows) :]
-    need(len(proofs) >= len(rows) and all(shaped(item, {"first": int, "path": list, "second": int}) for item in steps))
-    for row, proof in zip(rows, proofs, strict=False):
-        need(row["record"] is None or (row["record"] == used and used < len(records)))
-        row["document"], used = (None, used) if row["record"] is None else (records[used], used + 1)
-        need((row["leaf"] or row["document"] is not None) and (row["leaf"] is None) == (row["log"] is None) and (row["leaf"] is None or shaped(row["leaf"], LEAF)))
-        need(shaped(proof, {"checkpoint": (int,), "path": list}) and (not proof["path"] if proof["checkpoint"] is None else row["leaf"] and proof["checkpoint"] < len(points)))
-        row.update(proof)
-    need(used == len(records))
-    before = [max((n for n in range(number) if points[n]["origin"] == point["origin"]), default=None) for number, point in enumerate(points)]
-    need([(item["first"], item["second"]) for item in steps] == [(n, number) for number, n in enumerate(before) if n is not None])
-    keys, custody = parsed(files["keys.json"], {"keys": list, "v": "1"})["keys"], lines(files["custody.jsonl"], CUSTODY)
-    need(all(fits(VKEY, key) for key in keys) and custody and all(type(n) is int for item in custody for n in item["found"].values()))
-    return manifest["session"], rows, points, steps, keys
-def logs(points, steps, keys, policy):
-    mine = {point["origin"]: [log for log in policy["logs"] if vkey(log["key"])[0] == point["origin"]] for point in points}
+    manifest, sign = parsed(raw := files.pop("manifest.json"), verdict="bundle-malformed"), files.pop("manifest.note")
+    need(fits("one", manifest.get("v")) and manifest.get("bundle") == "tachograph", "version-unknown")
+    need(len(note(sign, "exporter-unknown").lines) == 1, "exporter-unknown")
+    vouched(sign, "bundle", raw, policy["exporters"], "exporter-unknown")
+    need(fits("manifest", manifest))
+    need(manifest["files"] == [{"name": name, "sha256": sha(files[name]).hex(), "size": len(files[name])} for name in files], "bundle-altered")
+    files = {name.partition(".")[0]: content for name, content in files.items()}
+    many = collections.Counter(name.partition("/")[0] for name in files)
+    need({*files} >= ALONE and files["custody"] and all(f"{kind}/{n:08}" in files for kind in many.keys() - {"timestamps", *ALONE} for n in range(many[kind])))
+    need(all("checkpoints" + name[10:] in files and len(files[name]) <= 64 << 10 for name in files if name.startswith("timestamps/")))
+    points = [checkpoint(n, files[f"checkpoints/{n:08}"], files.get(f"timestamps/{n:08}")) for n in range(many["checkpoints"])]
+    keys, _ = parsed(files["keys"], "keys")["keys"], lines(files["custody"], "custody")
+    leaves, proofs, rows, logs = lines(files["leaves"], "line"), lines(files["proofs"]), [], {}
+    need(len(proofs) >= len(leaves) and all(fits("proof" if n < len(leaves) else "step", proof) for n, proof in enumerate(proofs)))
+    need(all([leaf[kind] for leaf in leaves if leaf.get(kind) is not None] == [*range(many[kind + "s"])] for kind in KINDS))
+    for leaf, proof in zip(leaves, proofs, strict=False):
+        kind, number, path = ({*leaf} & KINDS).pop(), proof["checkpoint"], [*map(bytes.fromhex, proof["path"])]
+        body = None if leaf[kind] is None else files[f"{kind}s/{leaf[kind]:08}"]
+        need((leaf["leaf"] is None) == (leaf["log"] is None) and (leaf["leaf"] or body is not None))
+        need(not path if number is None else leaf["leaf"] and number < len(points))
+        rows.append(Facts(leaf=leaf["leaf"], log=leaf["log"], kind=kind, document=body, path=path, point=number if number is None else points[number]))
     for point in points:
-        said = [(signed(point["text"], point["lines"], log["key"]), log.get("revoked", False)) for log in mine[point["origin"]]]
-        good = [result for result, revoked in said if not revoked and result is not None]
-        if not good or not all(good):
-            other = any(vkey(key)[:2] == line[:2] and vkey(key)[2][0] != 1 for key in keys for line in point["lines"])
-            revoked = any(result is not None for result, _ in said)
-            yield "checkpoint-forged" if good else "key-revoked" if revoked else "algorithm-refused" if other else "key-unknown"
-    for one, two, path in ((points[step["first"]], points[step["second"]], step["path"]) for step in steps):
-        if two["size"] < one["size"] or not consistent(one, two, path):
-            yield "log-rollback" if two["size"] < one["size"] else "log-fork"
-        yield from ["checkpoint-backdated"] * (two["time"] < one["time"])
-    for origin, point in {point["origin"]: point for point in points}.items():
-        for seen in (log["seen"] for log in mine[origin] if "seen" in log):
-            yield from ["log-rollback"] * (point["size"] < seen["size"])
-            yield from ["log-fork" for item in points if item["origin"] == origin and item["size"] == seen["size"] and item["root"].hex() != seen["root"]]
-        rule = policy.get("witnesses", {})
-        times = [signed(point["text"], point["lines"], key) for key in dict.fromkeys(rule.get("keys", ()))]
-        yield from ["checkpoint-forged"] * any(at is False for at in times)
-        yield from ["checkpoint-backdated"] * any(at and at - 1 + SKEW < point["time"] for at in times)
-        yield from ["witness-missing"] * (len([at for at in times if at]) < rule.get("required", 0))
+        logs.setdefault(point.origin, []).append(point)
+    need([(step["second"], step["first"]) for step in proofs[len(leaves) :]] == sorted(
+        (two.number, one.number) for log in logs.values() for one, two in pairwise(log)))
+    return Facts(session=manifest["session"], rows=rows, points=points, logs=logs, steps=proofs[len(leaves) :], keys=keys)
+def checkpoints(bundle, policy):  # what is wrong with logs, their witnesses and their time stamps
+    words, rule, stamping = set(), policy.get("witnesses", {}), policy.get("timestamps", {})
+    mine = {origin: [key for key in policy["logs"] if vkey(key["key"])[0] == origin] for origin in bundle.logs}
+    for point in bundle.points:
+        good = [at for key in mine[point.origin] if not key.get("revoked") for at in signed(point, key["key"])]
+        revoked = not good and any(signed(point, key["key"]) for key in mine[point.origin])
+        other = not good and not revoked and any(vkey(key)[:2] == line[:2] and vkey(key)[2][0] != 1 for key in bundle.keys for line in point.lines)
+        words |= wrong(checkpoint_forged=None in good, key_revoked=revoked, algorithm_refused=other, key_unknown=not (good or revoked or other))
+    for one, two, path in ((bundle.points[step["first"]], bundle.points[step["second"]], [*map(bytes.fromhex, step["path"])]) for step in bundle.steps):
+        words |= wrong(log_rollback=two.size < one.size, log_fork=two.size >= one.size and not consistent(one, two, path), checkpoint_backdated=two.time < one.time)
+    roots = [load_pem_x509_certificate(pem.encode()) for pem in stamping.get("roots", ())]
+    stamps = {point.number: stamp_time(point, roots) for point in bundle.points if roots and point.stamp is not None}
+    used = {row.point.number for row in bundle.rows if row.point}
+    for origin, log in bundle.logs.items():
+        end = log[max((n for n, point in enumerate(log) if point.number in used), default=0) :]
+        cosigned = [(point, key, at) for point in end for key in {*rule.get("keys", ())} for at in signed(point, key)]
+        most = max(collections.Counter(point.number for point, _, at in cosigned if at is not None).values(), default=0)
+        seen = [key["seen"] for key in mine[origin] if "seen" in key]
+        words |= wrong(
+            log_rollback=any(log[-1].size < old["size"] for old in seen), log_fork=any(point.size == old["size"] and point.root.hex() != old["root"] for old in seen for point in log),
+            checkpoint_forged=any(at is None for _, _, at in cosigned), witness_missing=most < rule.get("required", 0),
+            checkpoint_backdated=any(at is not None and abs(at - point.time) > SKEW for point, _, at in cosigned),
+            timestamp_missing=stamping.get("required") and not any(stamps.get(point.number) for point in end))
+    late = (at and abs(at - bundle.points[number].time) > SKEW for number, at in stamps.items())
+    return words | wrong(timestamp_forged=None in stamps.values(), checkpoint_backdated=any(late))
+def stamp_time(point, roots):  # when an authority saw the checkpoint, if its time stamp is good
+    answer = tried(ValueError, decode_timestamp_response, point.stamp)
+    good = answer and tried((VerificationError, ValueError), VerifierBuilder(roots=roots).build().verify, answer, sha(point.text.encode()))
+    return int(answer.tst_info.gen_time.timestamp()) if good and answer.tst_info.message_imprint.hash_algorithm.dotted_string == SHA256 else None
 def distinct(pairs):
     need(len({unicodedata.normalize("NFC", name) for name, _ in pairs}) == len(pairs), "json-ambiguous")
     return dict(pairs)
-def document(data):
-    """What stands under `unmapped.tacho`, the time, and, of the wire, the canonical header."""
-    try:
-        text = data.decode()
-        bare = re.sub(r'"(?:[^"\\]|\\.)*+"', "", text, flags=re.DOTALL)
-        need(TOKENS.fullmatch(text) and max(accumulate((c in "[{") - (c in "]}") for c in bare), default=0) <= 64, "json-ambiguous")
-        value = json.loads(text, object_pairs_hook=distinct)
-    except ValueError:
-        raise Verdict("json-ambiguous") from None
+def document(data):  # what stands under `unmapped.tacho`, the time, and, of the wire, the canonical header
+    text = tried(ValueError, data.decode)
+    bare = re.sub(r'"(?:[^"\\]|\\.)*+"', "", text or "", flags=re.DOTALL)
+    need(text and TOKENS.fullmatch(text) and max(accumulate((c in "[{") - (c in "]}") for c in bare), default=0) <= 64, "json-ambiguous")
+    value = tried(ValueError, lambda: json.loads(text, object_pairs_hook=distinct))
     need(type(value) is dict, "json-ambiguous")
-    try:
-        tacho, named, time = value["unmapped"]["tacho"], value["metadata"]["uid"], value["time"]
-        need(all(fits(str, tacho[name]) for name in ("uid", "type", "session")) and tacho["uid"] == named and type(time) is int, "header-malformed")
-    except (KeyError, TypeError):
-        raise Verdict("header-malformed") from None
+    need(fits("document", value) and value["unmapped"]["tacho"]["uid"] == value["metadata"]["uid"], "header-malformed")
+    tacho, time = value["unmapped"]["tacho"], value["time"]
     if tacho["type"] not in WIRE:
         return tacho, time, None
     need(float not in {type(tacho.get(name)) for name in ("v", "seq", "raw_len")}, "json-ambiguous")
-    header = {name: tacho[name] for name in HEADER if name in tacho}
-    need(shaped({"registry": "0" * 16} | header, HEADER), "header-malformed")
-    need(tacho["uid"] == uid(tacho, tacho["seq"]), "uid-forged")
+    header = {name: tacho[name] for name in SHAPES["$defs"]["header"]["properties"] if name in tacho}
+    need(fits("header", header), "header-malformed")
+    need(tacho["uid"] == place(tacho, tacho["seq"]), "uid-forged")
     return tacho, time, canonical(header)
-def uid(tacho, seq): return str(uuid.uuid5(UIDS, f"{tacho['session']}/{tacho['epoch']}/{seq}"))
+def place(strand, seq): return str(uuid.uuid5(UIDS, f"{strand['session']}/{strand['epoch']}/{seq}"))
 def day(millis): return f"{datetime.datetime.fromtimestamp(millis // 1000, datetime.UTC):%Y.%m.%d}" if 0 <= millis < 253402300800000 else ""
-def strand(links, lost):
-    """`links`: facts and canonical header by seq; `lost`: types of leaves without a document by uid."""
-    end, expected = max(links), 0
-    for seq, (tacho, _) in sorted(links.items(), key=lambda item: item[0]):
-        before = links.get(seq - 1)
-        prev = "0" * 64 if seq == 0 else sha(before[1]).hex() if before else tacho["prev"]
-        closes = tacho["type"] != "session.close" or (seq == end and tacho.get("records") == seq + 1)
-        yield from [("chain-broken", 0)] * ((seq == 0) != (tacho["type"] == "session.open") or not closes or tacho["prev"] != prev)
-        gone = seq - expected if seq - expected > 100_000 else sum(uid(tacho, n) not in lost for n in range(expected, seq))
-        yield from [("record-missing", gone)] * (gone > 0)
-        expected = seq + 1
-    kind = tacho["type"]
-    while uid(tacho, end + 1) in lost:
-        end, kind = end + 1, lost[uid(tacho, end + 1)]
-    yield from [("tail-missing", 0)] * (kind != "session.close")
-def several(versions):
-    """What it means that a uid has several hashes; `versions` are (facts, header) by hash, None where none is there."""
-    there = [item for item in versions.values() if item is not None]
-    if len({header for _, header in there}) > 1:
-        return ["session-forked"]
-    rules = {str(tacho.get("ruleset")) for tacho, _ in there if tacho.get("ruleset") is not None}
-    masked_twice = len(there) == len(versions) == len(rules) and all(header for _, header in there)
-    return [] if len(versions) == 1 or masked_twice else ["same-id-other-body"]
-def line(row, points, policy, session):
-    """(verdict words, facts, header, whether it is PRESENT) of one line."""
-    words, leaf, body = {"record-unsealed"} if row["checkpoint"] is None else set(), row["leaf"], row["document"]
-    point = None if row["checkpoint"] is None else points[row["checkpoint"]]
-    if point is not None:
-        node, fit = bytes.fromhex(leaf["leaf"]), point["origin"] == row["log"] and leaf["index"] < point["size"]
-        path = climb(leaf["index"], point["size"] - 1, node, node, row["path"]) if fit else None
-        words |= {"proof-broken"} if path is None or path[1] != point["root"] else set()
-    if body is None:
-        return words | {"document-missing"}, None, None, False
-    genuine = leaf is None or sha(b"\0", body).hex() == leaf["leaf"]
-    if not genuine:
-        words.add("leaf-node-confusion" if sha(b"\1", body).hex() == leaf["leaf"] else "record-altered")
-    try:
-        tacho, time, header = document(body)
-    except Verdict as error:
-        return words | {str(error)}, None, None, genuine
-    said, rules, known = [tacho["uid"], tacho["session"], tacho["type"], day(time)], tacho.get("ruleset"), policy.get("rulesets")
-    ruled = "body" not in tacho if rules is None else fits("(?s).+", rules) and (known is None or rules in known)
-    wrong = {"leaf-disagrees": leaf and said != [leaf[name] for name in ("uid", "session", "type", "day")],
-             "session-spliced": tacho["session"] != session, "ruleset-refused": header and not ruled,
-             "checkpoint-backdated": header and point and unix(tacho["ts"]) > point["time"] + SKEW}
-    return words | {word for word, is_so in wrong.items() if is_so}, tacho, header, genuine
-def judge(data, policy):
-    """The verdict, and how many records are PRESENT and MISSING."""
-    try:
-        session, rows, points, steps, keys = opened(data, policy)
-    except Verdict as error:
-        return str(error), 0, 0
-    words, present, missing, lost, versions, places, strands, ours = set(logs(points, steps, keys, policy)), 0, 0, {}, {}, {}, {}, []
-    wired = any(row["leaf"] and row["leaf"]["type"] in WIRE for row in rows)
-    for row in rows:
-        found, tacho, header, genuine = line(row, points, policy, session)
-        words, leaf, present, missing = words | found, row["leaf"], present + genuine, missing + (not genuine)
-        if row["checkpoint"] is not None:
-            places.setdefault(row["log"], []).append((leaf["index"], leaf["offset"]))
-        name = tacho["uid"] if tacho else leaf and (leaf["uid"] or f"{row['log']}#{leaf['index']}")
-        lost |= {name: leaf["type"]} if row["document"] is None else {}
-        if tacho or row["document"] is None:
-            digest = leaf["leaf"] if leaf else sha(b"\0", row["document"]).hex()
-            versions.setdefault(name, {}).setdefault(digest, (tacho, header) if tacho else None)
-        if tacho and tacho["session"] == session:
-            ours.append(tacho)
-            if header:
-                wired = strands.setdefault(tacho["epoch"], {}).setdefault(tacho["seq"], (tacho, header)) is not None
-    words |= {word for item in versions.values() for word in several(item)}
-    words |= {"leaf-disagrees" for item in places.values() for one, two in pairwise(sorted(item)) if one[1] >= two[1]}
-    for word, gone in (item for links in strands.values() for item in strand(links, lost)):
-        missing, words = missing + gone, words | {word}
+def line(row, bundle, policy):  # what is wrong with one line by itself; notes beside it what its document says
+    leaf, point, data, words = row.leaf, row.point, row.document, set()
+    inside = point and point.origin == row.log and leaf["index"] < point.size
+    row.proven = inside and climb(leaf["index"] + 1, point.size, bytes.fromhex(leaf["leaf"]), row.path, leaf=True)[1] == point.root
+    row.genuine = data is not None and (leaf is None or sha(b"\0", data).hex() == leaf["leaf"])
+    inner, bad = data is not None and leaf and sha(b"\1", data).hex() == leaf["leaf"], data is not None and not row.genuine
+    row.tacho, time, row.header = (data is not None and heard(words, None, document, data)) or (None, 0, None)
+    row.uid, tacho, ours = leaf and leaf["uid"], row.tacho, row.tacho and row.tacho["session"] == bundle.session
+    words |= wrong(record_unsealed=not point, proof_broken=point and not row.proven, leaf_node_confusion=inner, record_altered=bad and not inner)
+    if not tacho:
+        return words
+    row.uid, rules, known = tacho["uid"], tacho.get("ruleset"), policy.get("rulesets")
+    said = {"uid": row.uid, "session": tacho["session"], "type": tacho["type"], "day": day(time)}
+    ruled = not row.header or "body" not in tacho if rules is None else type(rules) is str and rules and (known is None or rules in known)
+    stray = ours or tacho["type"] not in {"session.open", "heartbeat"} if row.kind == "heartbeat" else not ours
+    return words | wrong(leaf_disagrees=leaf and not said.items() <= leaf.items(), session_spliced=stray, ruleset_refused=not ruled,
+                         checkpoint_backdated=row.header and point and unix(tacho["ts"]) > point.time + SKEW)
+def statement(tacho, bundle, policy):  # what a deletion states
+    said, sign = tacho.get("deletion"), tacho.get("deletion_note")
+    need(fits("deletion", said) and type(sign) is str and said["type"] == tacho["type"] and said["session"] == bundle.session)
+    need(all(one[0] < two[0] for one, two in pairwise(said["records"])) and tacho["uid"] == str(uuid.uuid5(DELETIONS, sha(canonical(said)).hex())))
+    vouched(sign.encode(), "deletion", canonical(said), policy.get("deletions", ()), "content-malformed")
+    return said
+def deletions(bundle, policy):  # what is wrong with what was deleted; notes beside each line its state
+    words, named, there = set(), {}, set()
+    for row in (row for row in bundle.rows if row.kind == "deletion" and row.tacho):
+        said = heard(words, "deletion-unauthorised", statement, row.tacho, bundle, policy)
+        for item in said["records"] if said and row.genuine and row.proven and row.log == said["log"] else ():
+            named.setdefault((row.log, said["session"], *item), []).append((row.leaf["index"], said["type"]))
+    for row in bundle.rows:
+        stands = (row.log, *(row.leaf[name] for name in ("session", "index", "day", "type", "uid"))) if row.leaf else None
+        why = {kind for index, kind in named.get(stands, ()) if row.document is None and index > row.leaf["index"]}
+        row.state = "PRESENT" if row.genuine else "ERASED" if "erasure" in why else "EXPIRED" if why else "MISSING"
+        words |= wrong(document_missing=row.document is None and not why)
+        there.add(stands)
+    return words | wrong(record_missing=not {*named} <= there)
+def attested(tacho, boots, beats, gateways):  # notes the key of a boot, or a heartbeat that proves something
+    said, bad = tacho.get(name := "heartbeat" if tacho["type"] == "heartbeat" else "boot"), "heartbeat-forged"
+    need(fits(name, said) and tacho["session"] == str(uuid.uuid5(BOOTS, said["boot"])), bad)
+    if name == "boot":
+        vouched(str(tacho.get("boot_note")).encode(), "boot", canonical(said), gateways, bad)
+        return boots.setdefault(said["boot"], []).append(base64.b64decode(said["key"]))
+    message, signature = b"tachograph/heartbeat/v1\n" + canonical(said), tacho.get("signature")
+    need(fits("base64", signature) and any(ed25519(key, base64.b64decode(signature), message) for key in boots.get(said["boot"], ())), bad)
+    return beats.append(said)
+def strand(name, links, leaves, told, beats):  # what is wrong with a strand, what is MISSING of it beside lines, and its places
+    # `links`: lines by seq; `leaves`: types by uid; `told`: what heartbeats say of it, null where nobody asks
+    def at(seq): return links[seq].tacho["type"] if seq in links else leaves.get(place(name, seq))
+    most = max((item["records"] for _, item in told or ()), default=0)
+    if not links and at(0) is None:
+        return {"strand-missing"}, most, set()
+    end = next(seq for seq in count(max(links, default=most - 1 if at(most - 1) else 0)) if not at(seq + 1))
+    gaps = [(one + 1, two) for one, two in pairwise([-1, *sorted({*links, end})])]
+    gone = sum(two - one if two - one > 100_000 else sum(at(seq) is None for seq in range(one, two)) for one, two in gaps)
+    places = {place(name, seq) for one, two in gaps for seq in range(max(one, two - 100_000), two + 1)}
+    broken, is_open, cut, closed = False, False, most > end + 1, at(end) == "session.close"
+    for seq, row in links.items():
+        tacho, before = row.tacho, links.get(seq - 1)
+        prev = "0" * 64 if seq == 0 else sha(before.header).hex() if before else tacho["prev"]
+        last = (seq, tacho.get("records"), tacho.get("last", prev)) == (end, seq + 1, prev) or tacho["type"] != "session.close"
+        broken |= (tacho["type"] == "session.open") != (seq == 0) or tacho["prev"] != prev or not last
+    for item, row in ((item, links.get(item["records"] - 1)) for _, item in told or ()):
+        broken |= bool(row and sha(row.header).hex() != item["head"]) or (end >= item["records"] and not item["open"])
+    if told:
+        beat, item = max(told, key=lambda pair: pair[0]["number"])
+        later = [other for other in beats if other["boot"] == beat["boot"] and other["number"] > beat["number"]]
+        is_open = item["open"] and all(other["at"] == beat["at"] for other in later)
+    return wrong(record_missing=gone, chain_broken=broken, heartbeat_missing=told == [], tail_missing=cut or not (closed or is_open),
+                 session_open=is_open and not cut and not closed), gone, places
+def several(versions):  # what it means that a uid has several hashes; `versions` are lines by hash
+    there = [row for row in versions.values() if row.tacho]
+    rules, forked = {str(row.tacho.get("ruleset")) for row in there}, len({row.header for row in there}) > 1
+    masked_twice = len(there) == len(versions) == len(rules - {"None"}) and all(row.header for row in there)
+    return wrong(session_forked=forked, same_id_other_body=not forked and len(versions) > 1 and not masked_twice)
+def whole(bundle, ours, leaves):  # whether all parts of bodies and all messages of conversations are there
+    known = {tacho["uid"] for tacho in ours} | {*leaves}
+    parts = [(tacho["uid"], tacho["body_parts"]) for tacho in ours if type(tacho.get("body_parts")) is int]
     said = [tacho["message"] for tacho in ours if tacho["type"] == "message" and type(tacho.get("message")) is dict]
-    hashes, known = {item.get("hash") for item in said}, {tacho["uid"] for tacho in ours} | set(lost)
-    parts = [(str(tacho["uid"]), tacho["body_parts"]) for tacho in ours if type(tacho.get("body_parts")) is int]
-    whole = all(n <= len(known) and all(str(uuid.uuid5(PARTS, f"{of}/{i + 1}")) in known for i in range(n)) for of, n in parts)
-    wanted = [tacho["conversation"].get("head") for tacho in ours if type(tacho.get("conversation")) is dict]
-    wanted += [item.get("parent") for item in said if item.get("index") != 0]
-    words |= {"session-missing"} if not wired else set() if whole and hashes.issuperset(wanted) else {"part-missing"}
-    return min(words, key=CODES.get, default="complete"), present, missing
-
+    wanted = [item.get("parent") for item in said if item.get("index") != 0] + [
+        tacho["conversation"].get("head") for tacho in ours if type(tacho.get("conversation")) is dict]
+    told = any(row.leaf["type"] == "message" and row.state in {"ERASED", "EXPIRED"} for row in bundle.rows if row.leaf)
+    told = told or {repr(item.get("hash")) for item in said}.issuperset(map(repr, wanted))
+    return told and all(n <= len(known) and all(str(uuid.uuid5(PARTS, f"{of}/{i + 1}")) in known for i in range(n)) for of, n in parts)
+def judge(data, policy):
+    """The verdict, and how many records are in which state."""
+    states, early = dict.fromkeys(("PRESENT", "EXPIRED", "ERASED", "MISSING"), 0), set()
+    if not (bundle := heard(early, None, opened, data, policy)):
+        return early.pop(), states
+    words = checkpoints(bundle, policy).union(*(line(row, bundle, policy) for row in bundle.rows)) | deletions(bundle, policy)
+    asked, boots, beats, versions, strands, told = "gateways" in policy, {}, [], {}, {}, {}
+    facts = sorted((row.tacho for row in bundle.rows if row.tacho and asked), key=lambda tacho: tacho["type"] == "heartbeat")
+    for tacho in (tacho for tacho in facts if tacho["type"] == "heartbeat" or (tacho["type"] == "session.open" and "boot" in tacho)):
+        heard(words, None, attested, tacho, boots, beats, policy["gateways"])
+    for row in (row for row in bundle.rows if row.uid and (row.tacho or row.state == "MISSING")):
+        versions.setdefault(row.uid, {}).setdefault(row.leaf["leaf"] if row.leaf else sha(b"\0", row.document).hex(), row)
+    order = sorted((row.log, row.leaf["index"], row.leaf["offset"]) for row in bundle.rows if row.leaf)
+    records = [row for row in bundle.rows if row.kind != "heartbeat"]
+    gone = [row.leaf for row in records if row.document is None]
+    leaves, lost = {leaf["uid"]: leaf["type"] for leaf in gone}, {leaf["uid"]: leaf["type"] for leaf in gone if leaf["session"] == bundle.session}
+    ours = [row for row in records if row.tacho and row.tacho["session"] == bundle.session]
+    for row in (row for row in ours if row.header):
+        strands.setdefault(row.tacho["epoch"], {}).setdefault(row.tacho["seq"], row)
+    for beat, item in ((one, item) for one in beats for item in one["strands"] if item["session"] == bundle.session):
+        told.setdefault(item["epoch"], []).append((beat, item))
+    states |= collections.Counter(row.state for row in records)
+    for epoch in {*strands, *told}:
+        name, said = {"session": bundle.session, "epoch": epoch}, told.get(epoch, []) if asked else None
+        found, gone, places = strand(name, strands.get(epoch, {}), leaves, said, beats)
+        words, states["MISSING"], lost = words | found, states["MISSING"] + gone, {uid: lost[uid] for uid in lost if uid not in places}
+    stray = [kind for kind in lost.values() if kind in WIRE]
+    words |= wrong(heartbeat_missing=asked and stray, record_missing=not asked and stray and stray.count("session.open") < max(1, stray.count("session.close")),
+                   tail_missing=not asked and stray.count("session.open") > stray.count("session.close"), part_missing=not whole(bundle, [row.tacho for row in ours], leaves),
+                   session_missing=not any(row.header or (row.leaf and row.leaf["type"] in WIRE) for row in records),
+                   leaf_disagrees=any(one[0] == two[0] and (one[1] == two[1] or one[2] >= two[2]) for one, two in pairwise(order)))
+    return min(words.union(*map(several, versions.values())), key=CODES.get, default="reduced" if states["EXPIRED"] + states["ERASED"] else "complete"), states
 if __name__ == "__main__":
-    answer = judge(Path(sys.argv[1]).read_bytes(), json.loads(Path(sys.argv[2]).read_text()))
-    sys.exit(print("{}: {} PRESENT, {} MISSING".format(*answer)) or CODES[answer[0]])
+    answer, counts = judge(pathlib.Path(sys.argv[1]).read_bytes(), json.loads(pathlib.Path(sys.argv[2]).read_text()))
+    sys.exit(print(f"{answer}: " + ", ".join(f"{count} {state}" for state, count in counts.items())) or CODES[answer])
