@@ -18,6 +18,9 @@ from tachograph.forensics.verify.report import Findings
 
 __all__ = ["check_timestamps", "stamped_at"]
 
+SHA256 = "2.16.840.1.101.3.4.2.1"
+"""The only digest of a message imprint (docs/spec/log.md)."""
+
 
 def check_timestamps(
     opened: Opened, rules: Timestamps, ends: Mapping[str, Sequence[int]], findings: Findings
@@ -53,6 +56,9 @@ def stamped_at(token: bytes, item: Note, verifier: Verifier) -> datetime | None:
     try:
         answer = decode_timestamp_response(token)
         verifier.verify_message(answer, text.encode())
+        said = answer.tst_info
+        imprint, at = said.message_imprint.hash_algorithm.dotted_string, said.gen_time
     except (ValueError, VerificationError):
         return None
-    return answer.tst_info.gen_time
+    # The library takes longer digests too; the format has one, so that nobody chooses another.
+    return at if imprint == SHA256 else None

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 CURVE = ec.SECP256R1()
 SHA256 = "2.16.840.1.101.3.4.2.1"
+IMPRINTS = {"sha1": "1.3.14.3.2.26", "sha256": SHA256, "sha512": "2.16.840.1.101.3.4.2.3"}
 ECDSA_SHA256 = "1.2.840.10045.4.3.2"
 SIGNED_DATA, TST_INFO = "1.2.840.113549.1.7.2", "1.2.840.113549.1.9.16.1.4"
 CONTENT_TYPE, MESSAGE_DIGEST = "1.2.840.113549.1.9.3", "1.2.840.113549.1.9.4"
@@ -81,9 +82,10 @@ class Authority:
         """The root, as a trust policy has it."""
         return self.root.public_bytes(Encoding.PEM).decode()
 
-    def stamp(self, text: str, *, at: datetime, granted: int = 0) -> bytes:
+    def stamp(self, text: str, *, at: datetime, granted: int = 0, imprint_by: str = "sha256") -> bytes:
         """The answer (TimeStampResp, RFC 3161 2.4.2) that says: `text` was there at this time."""
-        imprint = der(SEQUENCE, self._sha256(), der(OCTETS, hashlib.sha256(text.encode()).digest()))
+        digest = hashlib.new(imprint_by, text.encode()).digest()
+        imprint = der(SEQUENCE, der(SEQUENCE, oid(IMPRINTS[imprint_by])), der(OCTETS, digest))
         time = der(0x18, f"{at:%Y%m%d%H%M%SZ}".encode())
         info = der(SEQUENCE, number(1), oid(STAMPING_POLICY), imprint, number(7), time)
         token = der(SEQUENCE, oid(SIGNED_DATA), der(0xA0, self._signed(info)))

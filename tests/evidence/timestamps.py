@@ -63,6 +63,9 @@ def timestamp_vectors() -> Iterator[Vector]:
     yield Vector("timestamp-edited", _stamped(log, (1, _later(good))), "timestamp-forged", stamping())
     refused = TRUSTED.stamp(log.note(1).rpartition("\n\n")[0] + "\n", at=time_of(1), granted=2)
     yield Vector("timestamp-refused", _stamped(log, (1, refused)), "timestamp-forged", stamping())
+    for other in ("sha1", "sha512"):
+        weak = TRUSTED.stamp(log.note(1).rpartition("\n\n")[0] + "\n", at=time_of(1), imprint_by=other)
+        yield Vector(f"timestamp-over-{other}", _stamped(log, (1, weak)), "timestamp-forged", stamping())
     yield Vector("timestamp-no-der", _stamped(log, (1, b"")), "timestamp-forged", stamping(required=False))
     after = _stamped(log, (1, token(log, 1, later=LATE)))
     yield Vector("stamped-later-than-it-says", after, "checkpoint-backdated", stamping())
