@@ -28,8 +28,10 @@ __all__ = [
 MAX_SHOWN = 200_000
 """Characters of one text; what is longer is cut, and the page says so."""
 MAX_LINE = 200
-MAX_DIGITS = 18
-"""Of a whole number; a longer one is a float to some readers."""
+MAX_WHOLE = 2**53 - 1
+"""A larger whole number is rounded by some readers (RFC 7493, 2.2)."""
+MAX_DIGITS = 17
+"""With its sign; a longer one is not even read."""
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
 _ARROWS = {"request": "asked", "response": "answered", "decision": "decided"}
 
@@ -208,7 +210,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _whole(text: str) -> int:
     value = int(text) if len(text) <= MAX_DIGITS else 0
-    if str(value) != text:
+    if str(value) != text or abs(value) > MAX_WHOLE:
         raise ValueError("a number that is not written so again")
     return value
 

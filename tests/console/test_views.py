@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from typing import Any
 
@@ -15,7 +14,7 @@ from tachograph.console import views
 from tachograph.console.views import event_view, request_view, span, visible
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
@@ -54,6 +53,7 @@ def test_a_body_is_put_together_and_made_readable() -> None:
         '{"amount":0.10000000000000000001}',
         '{"amount":1e400}',
         '{"amount":12345678901234567890123}',
+        '{"amount":9007199254740992}',
         '{"amount":-0}',
     ],
 )
@@ -73,18 +73,10 @@ def test_a_number_written_in_another_way_is_the_same(body: str, shown: str) -> N
 @given(JSON)
 def test_json_with_one_reading_loses_nothing(value: object) -> None:
     """What stands on lines of its own says the same."""
-    body = orjson.dumps([value]).decode() if _small(value) else "[]"
+    body = orjson.dumps([value]).decode()
     view = request_view({"unmapped": {"tacho": {"body": body}}})
     assert orjson.loads(view.body) == orjson.loads(body)
     assert view.notes == ()
-
-
-def _small(value: object) -> bool:
-    try:
-        text = orjson.dumps(value).decode()
-    except (orjson.JSONEncodeError, UnicodeEncodeError):
-        return False
-    return not re.search(r"\d{19}", text)
 
 
 def test_what_is_cut_is_said() -> None:
