@@ -11,7 +11,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from jsonschema import Draft202012Validator, ValidationError, validators
 from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
 
-PAGE, SHAPES = pathlib.Path(__file__).with_name("bundle.md").read_text(), json.loads(pathlib.Path(__file__).with_name("shapes.json").read_text())
+PAGE, SHAPES = pathlib.Path(__file__).with_name("bundle.md").read_text("utf-8"), json.loads(pathlib.Path(__file__).with_name("shapes.json").read_text("utf-8"))
 CODES = {word: int(code) for code, word in re.findall(r"^\| (\d+) \| `([a-z0-9-]+)` \|", PAGE, re.MULTILINE)}
 WIRE = {"session.open", "request", "chunk", "response", "decision", "session.close", "heartbeat"}
 KINDS, ALONE, SKEW, SHA256 = {"record", "deletion", "heartbeat"}, {"custody", "keys", "leaves", "proofs"}, 300, "2.16.840.1.101.3.4.2.1"
@@ -38,7 +38,7 @@ def heard(words, verdict, function, *given):  # what a function says, or null an
         words.add(verdict or str(error))
 def wrong(**found): return {word.replace("_", "-") for word, is_so in found.items() if is_so}
 STRICT = validators.extend(  # patterns as in ECMA-262: no digits but 0 to 9, no line end behind the end; and 1.0 is no integer
-    Draft202012Validator, {"pattern": lambda _, rule, value, __: [ValidationError(rule)] * (not re.fullmatch(rule, str(value or "x"), re.ASCII))},
+    Draft202012Validator, {"pattern": lambda _, rule, value, __: [ValidationError(rule)] * (type(value) is str and not re.fullmatch(rule, value, re.ASCII))},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int))
 CHECKS = {name: STRICT(SHAPES | {"$ref": f"#/$defs/{name}"}) for name in SHAPES["$defs"]}
 def fits(shape, value): return CHECKS[shape].is_valid(value)
@@ -296,5 +296,5 @@ def judge(data, policy):
                    leaf_disagrees=any(one[0] == two[0] and (one[1] == two[1] or one[2] >= two[2]) for one, two in pairwise(order)))
     return min(words.union(*map(several, versions.values())), key=CODES.get, default="reduced" if states["EXPIRED"] + states["ERASED"] else "complete"), states
 if __name__ == "__main__":
-    answer, counts = judge(pathlib.Path(sys.argv[1]).read_bytes(), json.loads(pathlib.Path(sys.argv[2]).read_text()))
+    answer, counts = judge(pathlib.Path(sys.argv[1]).read_bytes(), json.loads(pathlib.Path(sys.argv[2]).read_text("utf-8")))
     sys.exit(print(f"{answer}: " + ", ".join(f"{count} {state}" for state, count in counts.items())) or CODES[answer])
