@@ -42,6 +42,8 @@ from tachograph.sinks.topic_admin import TopicAdmin
 
 BODY = b"x" * 4096
 CAPTURED, VERIFIED, SEALED = 20_000, 5_000, 20_000
+REPEATED = 3
+"""Verifications; the first also loads what all later ones have."""
 DAY, ORIGIN = "2026.11.23", "tachograph/bench/0"
 LOG = NoteSigner(ORIGIN, Ed25519PrivateKey.from_private_bytes(b"\1" * 32))
 EXPORTER = NoteSigner("tachograph/bench/export", Ed25519PrivateKey.from_private_bytes(b"\2" * 32))
