@@ -8,6 +8,8 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 STAMP := $(VENV)/.installed
 TACHO := $(VENV)/bin/tacho
 ARGS ?=
+# That share the tests, file by file, and the engines; a part of the tests needs no second.
+PROCESSES ?= $(if $(ARGS),,2)
 
 .PHONY: help install demo test check format bench docs lock schemas clean browser
 
@@ -35,7 +37,6 @@ browser:  ## Install Chromium for the console's tests, where that can be done.
 			$$get >/dev/null 2>&1 || { apt-get update -qq && $$get; } >/dev/null 2>&1'; } || \
 		echo "No Chromium here: the console's tests in a browser will skip." >&2
 
-# With PROCESSES=2 two processes share the engines, and each takes whole files.
 test: $(STAMP) browser  ## Run every test, the end-to-end ones against real Kafka and OpenSearch.
 	$(VENV)/bin/pytest $(if $(PROCESSES),-n $(PROCESSES) --dist loadfile --no-loadscope-reorder) $(ARGS)
 
