@@ -6,7 +6,8 @@ WrongUse; an index that is not there yet is simply empty.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,13 +17,16 @@ import orjson
 from tachograph.cli.errors import PartDown, Refused, WrongUse
 from tachograph.cli.settings import Settings
 from tachograph.sinks.client import Cluster
-from tachograph.sinks.errors import CallRefused, Unavailable
+from tachograph.sinks.errors import Busy, CallRefused, Unavailable
 
 __all__ = ["FULL_TEXT", "MAX_HITS", "Documents", "SessionSummary"]
 
 PAGE = 500
 MAX_HITS = 10_000
 """The most documents that one command reads."""
+BUSY_SECONDS = 10.0
+"""How long a question is put again to a cluster that is there and cannot just now."""
+AGAIN_SECONDS = 0.1
 TACHO = "unmapped.tacho"
 FULL_TEXT = (
     "message",
@@ -69,8 +73,18 @@ class Documents:
 
     max_hits = MAX_HITS
 
-    def __init__(self, cluster: Cluster, *, index_prefix: str, url: str) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        index_prefix: str,
+        url: str,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._cluster = cluster
+        self._clock = clock
+        self._sleep = sleep
         self._url = url
         self.events = f"{index_prefix}-events-*"
         self.statements = f"{index_prefix}-deletions"
@@ -176,9 +190,7 @@ class Documents:
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         params = {"ignore_unavailable": "true", "allow_no_indices": "true"}
         try:
-            answer = self._cluster.call(
-                method, path, None if body is None else orjson.dumps(body), params=params
-            )
+            answer = self._answer(method, path, None if body is None else orjson.dumps(body), params)
         except CallRefused as refusal:
             if refusal.status == 404:
                 return None
@@ -191,6 +203,16 @@ class Documents:
         except Unavailable as fault:
             raise self._down(fault) from None
         return orjson.loads(answer) if answer else None
+
+    def _answer(self, method: str, path: str, body: bytes | None, params: Mapping[str, str]) -> bytes:
+        until = self._clock() + BUSY_SECONDS
+        while True:
+            try:
+                return self._cluster.call(method, path, body, params=params)
+            except Busy:
+                if self._clock() >= until:
+                    raise
+                self._sleep(AGAIN_SECONDS)
 
     def _down(self, fault: Exception) -> PartDown:
         return PartDown(

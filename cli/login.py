@@ -201,7 +201,7 @@ def _run(work: Coroutine[object, object, T]) -> T:
     # Standard output is the answer alone; what goes wrong on the way is for the person.
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
     try:
         return asyncio.run(work)

@@ -36,7 +36,7 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     structlog.configure(
         processors=[*_STEPS, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(stream),
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(

@@ -21,7 +21,7 @@ from opensearchpy.serializer import Serializer
 from tachograph.schemas.config import OpenSearch as Settings
 from tachograph.sinks.access import read_secret
 from tachograph.sinks.bulk import FILTER_PATH
-from tachograph.sinks.errors import CallRefused, Unavailable
+from tachograph.sinks.errors import Busy, CallRefused, Unavailable
 
 __all__ = ["CALL_SECONDS", "Cluster"]
 
@@ -29,7 +29,7 @@ CALL_SECONDS = 30.0
 """The longest that one call may take; a cluster that hangs costs this much and not for ever."""
 ASK_SECONDS = 5.0
 """The same for a small question."""
-_LATER = frozenset({408, 429})
+_LATER = frozenset({408, 429, 503})
 _NDJSON = {"content-type": "application/x-ndjson"}
 
 # The library logs bodies at DEBUG and every failed call with its traceback; our own log says what matters.
@@ -137,7 +137,9 @@ class Cluster:
 
 def _mapped(error: TransportError) -> Unavailable | CallRefused:
     status = error.status_code
-    if not isinstance(status, int) or status in _LATER or status >= 500:
+    if status in _LATER:
+        return Busy(f"OpenSearch answered {status}")
+    if not isinstance(status, int) or status >= 500:
         return Unavailable(f"OpenSearch answered {status}")
     # `error.error` is the type of a JSON error, or else the whole answer: only the first may be shown.
     known = isinstance(error.info, dict)

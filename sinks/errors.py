@@ -8,6 +8,7 @@ SinkError
 |-- DependencyDown         Kafka or OpenSearch did not answer within the named bound at start; exit 3
 |-- ClusterError           OpenSearch's answer to one call; handled by the loop, never the process's end
 |   |-- Unavailable        no answer, a torn one, 429 or 5xx: the same call may succeed later
+|   |   `-- Busy           503, 429 or 408: it is there, and cannot just now
 |   `-- CallRefused        4xx for the call as a whole
 `-- Stopping               asked to stop while waiting; nothing is lost, the offsets stay uncommitted
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = [
+    "Busy",
     "CallRefused",
     "ClusterError",
     "DeadLetterFlood",
@@ -66,6 +68,10 @@ class ClusterError(SinkError):
 
 class Unavailable(ClusterError):
     """No answer, a torn one, or one that says: later."""
+
+
+class Busy(Unavailable):
+    """It is there and cannot just now: too much to do, or an index whose first shard is only being made."""
 
 
 class CallRefused(ClusterError):

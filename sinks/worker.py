@@ -125,7 +125,7 @@ def run(config: Configuration, *, base: Path) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -14,6 +14,7 @@ from tachograph.cli.evidence.heartbeats import heartbeats_wanted
 from tachograph.cli.stack.config import Endpoints
 from tachograph.schemas.config import OpenSearch
 from tachograph.sinks.client import Cluster
+from tachograph.sinks.errors import Busy
 from tachograph.sinks.index_templates import templates
 
 pytestmark = pytest.mark.engines
@@ -157,3 +158,37 @@ def test_a_cluster_that_does_not_answer_is_a_part_that_is_down() -> None:
     with pytest.raises(PartDown, match="tacho doctor"):
         Documents(cluster, index_prefix="cli", url="http://127.0.0.1:9").sessions(1)
     cluster.close()
+
+
+class BusyCluster:
+    """One that answers after so many times of 503."""
+
+    def __init__(self, refusals: int) -> None:
+        self.refusals, self.calls = refusals, 0
+
+    def call(self, *_: object, **__: object) -> bytes:
+        self.calls += 1
+        if self.calls <= self.refusals:
+            raise Busy("OpenSearch answered 503")
+        return b'{"hits": {"total": {"value": 7}, "hits": []}}'
+
+
+def test_a_cluster_that_is_busy_is_asked_again_within_a_bound() -> None:
+    """A new day's index refuses questions until its first shard is there; nobody should hear of it."""
+    now = [0.0]
+
+    def documents(cluster: BusyCluster) -> Documents:
+        told: Any = cluster
+        return Documents(
+            told,
+            index_prefix="x",
+            url="x",
+            clock=lambda: now[0],
+            sleep=lambda s: now.__setitem__(0, now[0] + s),
+        )
+
+    assert documents(BusyCluster(3)).search("x", 5) == (7, [])
+    never = BusyCluster(10**6)
+    with pytest.raises(PartDown, match="503"):
+        documents(never).search("x", 5)
+    assert 90 <= never.calls <= 110

@@ -14,7 +14,7 @@ import pytest
 from tachograph.schemas.config import OpenSearch
 from tachograph.schemas.connection import SecretSource
 from tachograph.sinks.client import Cluster
-from tachograph.sinks.errors import CallRefused, SecretUnreadable, Unavailable
+from tachograph.sinks.errors import Busy, CallRefused, SecretUnreadable, Unavailable
 
 
 class Canned:
@@ -70,12 +70,22 @@ def response(status: str, body: bytes, kind: str = "application/json", length: i
     return f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {size}\r\n\r\n".encode() + body
 
 
-@pytest.mark.parametrize("status", ["429 Too Many", "500 Oops", "502 Bad", "503 Later", "408 Slow"])
-def test_later_is_unavailable(canned: Callable[[bytes], Canned], status: str) -> None:
-    """The same call may succeed another time."""
+@pytest.mark.parametrize(
+    ("status", "busy"),
+    [
+        ("429 Too Many", True),
+        ("503 Later", True),
+        ("408 Slow", True),
+        ("500 Oops", False),
+        ("502 Bad", False),
+    ],
+)
+def test_later_is_unavailable(canned: Callable[[bytes], Canned], status: str, busy: bool) -> None:
+    """The same call may succeed another time; of who only has too much to do, that is said."""
     cluster = Cluster(OpenSearch(url=canned(response(status, b"{}")).url), base=Path())
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable) as caught:
         cluster.bulk(b"{}\n{}\n")
+    assert isinstance(caught.value, Busy) is busy
 
 
 def test_a_refusal_keeps_the_errors_type_and_none_of_its_text(canned: Callable[[bytes], Canned]) -> None:
