@@ -64,7 +64,8 @@ def write(site: Any, *, effect: str, headers: list[str]) -> Path:
 
 def in_force(site: Any, version: int) -> list[datetime]:
     """When each worker of the ingress took this version, by its log."""
-    lines = (Path(site.folder) / "logs" / "ingress.log").read_text().splitlines()
+    text = (Path(site.folder) / "logs" / "ingress.log").read_text()
+    lines = text[: text.rfind("\n") + 1].splitlines()  # the last may be on its way
     found = [orjson.loads(line) for line in lines if '"registry_in_force"' in line]
     return [datetime.fromisoformat(one["timestamp"]) for one in found if one["version"] == version]
 

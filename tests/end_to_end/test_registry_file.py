@@ -25,7 +25,8 @@ def status(answer: bytes) -> int:
 
 
 def logged(site: Any, event: str) -> list[dict[str, Any]]:
-    lines = (Path(site.folder) / "logs" / "ingress.log").read_text().splitlines()
+    text = (Path(site.folder) / "logs" / "ingress.log").read_text()
+    lines = text[: text.rfind("\n") + 1].splitlines()  # the last may be on its way
     return [orjson.loads(line) for line in lines if f'"{event}"' in line]
 
 
