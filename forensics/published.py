@@ -14,7 +14,7 @@ from rfc3161_client import decode_timestamp_response
 
 from tachograph.schemas.checkpoint import STAMPED, Checkpoint
 from tachograph.schemas.errors import MalformedRecord
-from tachograph.schemas.note import MAX_SIGNATURES
+from tachograph.schemas.note import merged
 
 __all__ = ["Published", "collect", "text_of"]
 
@@ -47,19 +47,12 @@ def collect(messages: Iterable[tuple[bytes, bytes]]) -> Mapping[str, list[Publis
             before = found.get(text) or Published(text + "\n", Checkpoint.parse(text))
         except MalformedRecord:
             continue  # no sealing worker wrote it; the verifier will miss what it should have been
-        found[text] = replace(before, note=_merged(before.note, note))
+        found[text] = replace(before, note=merged(before.note, note))
     by_origin: dict[str, list[Published]] = {}
     for text, item in found.items():
         token = tokens.get(hashlib.sha256(text.encode()).digest())
         by_origin.setdefault(item.said.origin, []).append(replace(item, token=token))
     return by_origin
-
-
-def _merged(one: str, other: str) -> str:
-    head, _, lines = one.rpartition("\n\n")
-    _, _, more = other.rpartition("\n\n")
-    kept = list(dict.fromkeys((*lines.splitlines(), *more.splitlines())))[:MAX_SIGNATURES]
-    return head + "\n\n" + "".join(f"{line}\n" for line in kept)
 
 
 def _imprint(token: bytes) -> bytes:

@@ -133,7 +133,8 @@ class OpenSearch(_Config):
     dashboards_url: str | None = None
     """OpenSearch Dashboards, where `tacho provision` imports the dashboards."""
     index_prefix: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")] = "tacho"
-    """Indices are `<prefix>-events-YYYY.MM.DD`, `<prefix>-messages-YYYY.MM.DD` and `<prefix>-deletions`."""
+    """Indices are `<prefix>-events-YYYY.MM.DD`, `<prefix>-messages-YYYY.MM.DD`, `<prefix>-deletions`
+    and `<prefix>-checkpoints`."""
     username: str | None = None
     """The sink's user, where the security plugin is on."""
     password: PlainSource | None = None

@@ -27,6 +27,8 @@ __all__ = [
     "NoteSigner",
     "SignatureKind",
     "Signed",
+    "merged",
+    "named",
     "open_note",
 ]
 
@@ -142,6 +144,20 @@ def open_note(note: str, known: Iterable[NoteKey]) -> Signed:
     if not signers:
         raise SignatureBroken("the note is signed by none of the known keys")
     return Signed(text, tuple(signers), tuple(cosigned))
+
+
+def named(note: str) -> tuple[str, tuple[str, ...]]:
+    """The text, and each name that a signature line gives; nothing is verified. Raises `MalformedRecord`."""
+    text, lines = _split(note)
+    return text, tuple(dict.fromkeys(name for name, _, _ in lines))
+
+
+def merged(one: str, other: str) -> str:
+    """The first of two notes of one text, with the signature lines of both; `MAX_SIGNATURES` at most."""
+    head, _, lines = one.rpartition("\n\n")
+    _, _, more = other.rpartition("\n\n")
+    kept = list(dict.fromkeys((*lines.splitlines(), *more.splitlines())))[:MAX_SIGNATURES]
+    return head + "\n\n" + "".join(f"{line}\n" for line in kept)
 
 
 def _split(note: str) -> tuple[str, list[tuple[str, int, bytes]]]:

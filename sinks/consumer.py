@@ -1,6 +1,6 @@
-"""The masked topic: reads messages, commits only contiguous acknowledged offsets, survives rebalances.
+"""A topic of the sink's: reads messages, commits only contiguous acknowledged offsets, survives rebalances.
 
-The one file of Kafka consumer I/O. All of it runs in the main thread, callbacks included: they run inside
+The one file of Kafka consumer I/O. All of it runs in one thread, callbacks included: they run inside
 `read`. A partition that is taken away takes its uncommitted records with it; its next owner reads them again
 and finds the documents there.
 """
@@ -46,12 +46,18 @@ def settings(client: Mapping[str, Any], *, group: str) -> dict[str, Any]:
 
 
 class Source:
-    """One member of the sink's consumer group."""
+    """One member of a consumer group of the sink; `transactional` where transactions write the topic."""
 
     def __init__(
-        self, consumer: Mapping[str, Any], topic: str, *, dropped: Callable[[set[Partition]], None]
+        self,
+        consumer: Mapping[str, Any],
+        topic: str,
+        *,
+        dropped: Callable[[set[Partition]], None],
+        transactional: bool = False,
     ) -> None:
         self._topic = topic
+        self._transactional = transactional
         self._dropped = dropped
         self._offsets = Offsets()
         self._expected: dict[Partition, int] = {}
@@ -145,13 +151,14 @@ class Source:
         if not self._offsets.received(partition, message.offset):
             return None
         expected = self._expected.get(partition)
-        if expected is not None and message.offset > expected:
+        if expected is not None and message.offset > expected and not self._transactional:
             self._missed(partition, message.offset - expected)
         self._expected[partition] = message.offset + 1
         return message
 
     def _missed(self, partition: Partition, count: int) -> None:
-        # The topic has no compaction and no transactions, so a gap is what retention took away unread.
+        # Without compaction and transactions a gap is what retention took away unread. Where transactions
+        # write, their markers have offsets too, and a gap says nothing.
         self.skipped += count
         log.error("records were deleted before they were read", partition=partition[1], count=count)
 

@@ -1,4 +1,4 @@
-"""Index templates: two components, two daily patterns, one index that stays; from the JSON in `templates/`.
+"""Index templates: two components, two daily patterns, two indices that stay; from the JSON in `templates/`.
 
 The root is `dynamic: false`: what analysts filter on is mapped by hand, and a hostile body maps nothing. A
 malformed value of a mapped field is ignored rather than refused: a document is worth more than its one field.
@@ -16,11 +16,24 @@ import orjson
 
 from tachograph.schemas.canonical import canonical_json, sha256_hex
 
-__all__ = ["FAMILIES", "KEPT", "Template", "effective", "fields", "mappings", "settings", "templates"]
+__all__ = [
+    "CHECKPOINTS",
+    "FAMILIES",
+    "KEPT",
+    "Template",
+    "checkpoint_mappings",
+    "effective",
+    "fields",
+    "mappings",
+    "settings",
+    "templates",
+]
 
 FAMILIES = ("events", "messages")
 KEPT = "deletions"
 """The index of what says that others were deleted; it has no day and no end."""
+CHECKPOINTS = "checkpoints"
+"""The index of what was published of the logs; no events, and it stays too."""
 PRIORITY = 300
 """Above the templates that clusters ship with."""
 
@@ -39,6 +52,12 @@ class Template:
 def mappings() -> dict[str, Any]:
     """The mapping, in the form in which OpenSearch gives it back."""
     return _load("mappings.json")
+
+
+@cache
+def checkpoint_mappings() -> dict[str, Any]:
+    """The same for the index of checkpoints."""
+    return _load("checkpoints.json")
 
 
 @cache
@@ -71,10 +90,23 @@ def templates(prefix: str, *, shards: int, replicas: int) -> tuple[Template, ...
         for family in FAMILIES
     )
     kept = {"index_patterns": [f"{prefix}-{KEPT}"], "composed_of": list(parts), "priority": PRIORITY}
-    return (*components, *patterns, _template(f"{prefix}-{KEPT}", "_index_template", kept))
+    published = {
+        "index_patterns": [f"{prefix}-{CHECKPOINTS}"],
+        "composed_of": [parts[0]],
+        "priority": PRIORITY,
+        "template": {"mappings": checkpoint_mappings()},
+    }
+    stay = ((KEPT, kept), (CHECKPOINTS, published))
+    return (
+        *components,
+        *patterns,
+        *(_template(f"{prefix}-{name}", "_index_template", body) for name, body in stay),
+    )
 
 
-def effective(simulated: Mapping[str, Any], *, shards: int, replicas: int) -> tuple[str, ...]:
+def effective(
+    simulated: Mapping[str, Any], *, shards: int, replicas: int, mapped: Mapping[str, Any] | None = None
+) -> tuple[str, ...]:
     """What differs between an index that OpenSearch would create now and ours; empty when nothing does."""
     template = simulated.get("template", {})
     wanted = dict(_flat(settings())) | {
@@ -83,7 +115,7 @@ def effective(simulated: Mapping[str, Any], *, shards: int, replicas: int) -> tu
     }
     given = dict(_flat(template.get("settings", {})))
     differing = [name for name, value in wanted.items() if given.get(name) != value]
-    if template.get("mappings") != mappings():
+    if template.get("mappings") != (mapped or mappings()):
         differing.append("mappings")
     return tuple(sorted(differing))
 

@@ -1,7 +1,8 @@
 """What a sink tells about itself: counts and readiness, over HTTP where the configuration names an address.
 
 No label holds anything of a record. The names are one list, here:
-  tacho_sink_documents_total{result}   created equal stub refused buried: where each record ended
+  tacho_sink_documents_total{result}   created equal stub refused buried: where each record ended;
+                                       checkpoint: messages of the checkpoints topic
   tacho_sink_equivocations_total       two contents under one identity; alert on any
   tacho_sink_retries_total{reason}     calls or items tried again
   tacho_sink_skipped_total             records that retention deleted before they were read; alert on any

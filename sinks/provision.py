@@ -21,7 +21,16 @@ from tachograph.sinks.access import kafka_client, read_secret
 from tachograph.sinks.client import Cluster
 from tachograph.sinks.dashboards.importer import Importer
 from tachograph.sinks.errors import CallRefused, DependencyDown, OperatorError, Unavailable
-from tachograph.sinks.index_templates import FAMILIES, KEPT, Template, effective, templates
+from tachograph.sinks.index_templates import (
+    CHECKPOINTS,
+    FAMILIES,
+    KEPT,
+    Template,
+    checkpoint_mappings,
+    effective,
+    mappings,
+    templates,
+)
 from tachograph.sinks.topic_admin import TopicAdmin
 
 __all__ = ["ENGINE_SECONDS", "Report", "Step", "provision"]
@@ -120,9 +129,13 @@ def _templates(settings: Settings, cluster: Cluster, done: Callable[[Step], None
     prefix = settings.index_prefix
     for template in templates(prefix, shards=settings.shards, replicas=settings.replicas):
         done(_template(template, cluster))
-    for name in (*(f"{prefix}-{family}-2000.01.01" for family in FAMILIES), f"{prefix}-{KEPT}"):
+    expected = {f"{prefix}-{family}-2000.01.01": mappings() for family in FAMILIES}
+    expected |= {f"{prefix}-{KEPT}": mappings(), f"{prefix}-{CHECKPOINTS}": checkpoint_mappings()}
+    for name, mapped in expected.items():
         simulated = orjson.loads(cluster.call("POST", f"/_index_template/_simulate_index/{name}"))
-        if differing := effective(simulated, shards=settings.shards, replicas=settings.replicas):
+        if differing := effective(
+            simulated, shards=settings.shards, replicas=settings.replicas, mapped=mapped
+        ):
             raise OperatorError(
                 f"indices like {name} would differ from our templates in {', '.join(differing)}:"
                 " another template of the cluster overrides them; remove it or lower its priority"

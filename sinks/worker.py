@@ -1,7 +1,8 @@
-"""The sink's process: masked topic in, OpenSearch documents out, until it is told to stop.
+"""The sink's process: masked topic and checkpoints in, OpenSearch documents out, until it is told to stop.
 
 At start both engines must answer within `START_SECONDS`; afterwards each may go away for as long as it likes.
 The main thread reads, hands out, collects and commits; two lanes talk to OpenSearch.
+The few checkpoints have a thread and a consumer of their own.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import structlog
 from tachograph.schemas.config import Configuration
 from tachograph.sinks.access import kafka_client
 from tachograph.sinks.batch import Batch, Batcher
+from tachograph.sinks.checkpoint_copy import CheckpointCopy, Copying, checkpoint_source
 from tachograph.sinks.client import Cluster
 from tachograph.sinks.consumer import COMMIT_SECONDS, Source, settings
 from tachograph.sinks.deadletter import DeadLetterTopic
@@ -31,7 +33,8 @@ from tachograph.sinks.errors import (
     Stopping,
     Unavailable,
 )
-from tachograph.sinks.lanes import Lanes
+from tachograph.sinks.index_templates import CHECKPOINTS
+from tachograph.sinks.lanes import LANES, Lanes
 from tachograph.sinks.metrics import Metrics, serve
 from tachograph.sinks.offsets import Partition
 
@@ -141,19 +144,19 @@ def _serve(config: Configuration, base: Path, stop: threading.Event) -> None:
     metrics, batcher = Metrics(clock), Batcher()
     wait = _waiter(stop)
     client = kafka_client(config.kafka, base=base)
-    cluster = Cluster(config.opensearch, base=base)
-    group = f"{config.kafka.topic_prefix}.sink.opensearch.{config.opensearch.index_prefix}"
+    prefix = config.opensearch.index_prefix
+    cluster = Cluster(config.opensearch, base=base, lanes=LANES + 1)
+    group = f"{config.kafka.topic_prefix}.sink.opensearch.{prefix}"
 
     def dropped(partitions: set[Partition]) -> None:
         batcher.drop(partitions)
 
     source = Source(settings(client, group=group), config.kafka.topics.masked, dropped=dropped)
-    _within(START_SECONDS, source.check, wait=wait, clock=clock)
-    _within(
-        START_SECONDS, lambda: _provisioned(cluster, config.opensearch.index_prefix), wait=wait, clock=clock
-    )
+    checkpoints = checkpoint_source(config, client, group=group)
+    for ask in (source.check, checkpoints.check, lambda: _provisioned(cluster, prefix)):
+        _within(START_SECONDS, ask, wait=wait, clock=clock)
     delivery = Delivery(
-        index_prefix=config.opensearch.index_prefix,
+        index_prefix=prefix,
         documents=cluster,
         dead_letters=DeadLetterTopic(client, config.kafka.topics.deadletter, clock=clock, wait=wait),
         observer=metrics,
@@ -167,7 +170,10 @@ def _serve(config: Configuration, base: Path, stop: threading.Event) -> None:
 
     lanes = Lanes(deliver)
     url = None if config.sink.metrics is None else serve(config.sink.metrics, metrics)
+    copy = CheckpointCopy(f"{prefix}-{CHECKPOINTS}", cluster, metrics, wait, random.SystemRandom())
+    copying = Copying(checkpoints, copy, stop)
     source.subscribe()
+    copying.start()
     metrics.started()
     print("ready", json.dumps({"part": "sink", "group": group, "metrics": url}), flush=True)
     loop = Loop(source, lanes, batcher, metrics, clock)
@@ -178,6 +184,7 @@ def _serve(config: Configuration, base: Path, stop: threading.Event) -> None:
     finally:
         lanes.close(0.1)
         source.close()
+        copying.close()
 
 
 def _waiter(stop: threading.Event) -> Callable[[float], None]:
@@ -205,5 +212,6 @@ def _within(
 
 
 def _provisioned(cluster: Cluster, prefix: str) -> None:
-    if cluster.get(f"/_index_template/{prefix}-events") is None:
-        raise NotProvisioned(f"index template {prefix}-events does not exist; run `tacho provision` first")
+    for name in (f"{prefix}-events", f"{prefix}-{CHECKPOINTS}"):
+        if cluster.get(f"/_index_template/{name}") is None:
+            raise NotProvisioned(f"index template {name} does not exist; run `tacho provision` first")

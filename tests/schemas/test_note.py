@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tachograph.schemas.errors import MalformedRecord, SignatureBroken
-from tachograph.schemas.note import MAX_SIGNATURES, NoteKey, NoteSigner, SignatureKind, open_note
+from tachograph.schemas.note import (
+    MAX_SIGNATURES,
+    NoteKey,
+    NoteSigner,
+    SignatureKind,
+    merged,
+    named,
+    open_note,
+)
 
 LOG = NoteSigner("log.example/1", Ed25519PrivateKey.from_private_bytes(b"\x01" * 32))
 STRANGER = NoteSigner("log.example/1", Ed25519PrivateKey.from_private_bytes(b"\x02" * 32))
@@ -56,6 +64,22 @@ def test_strangers_say_nothing() -> None:
     assert open_note(both, [LOG.key]).signers == (LOG.key,)
     with pytest.raises(SignatureBroken, match="none of the known"):
         open_note(STRANGER.sign(TEXT), [LOG.key])
+
+
+def test_who_is_named_needs_no_key() -> None:
+    """The names of the lines, once each and in their order; what is no note is refused."""
+    note = LOG.sign(TEXT) + STRANGER.line(TEXT, b"\0" * 64) + WITNESS.cosignature(TEXT, at=1_700_000_000)
+    assert named(note) == (TEXT, ("log.example/1", "witness.example"))
+    with pytest.raises(MalformedRecord):
+        named(TEXT)
+
+
+def test_two_notes_of_one_text_become_one() -> None:
+    """Each line once, those of the first before those of the second, never more than a note may have."""
+    one, line = LOG.sign(TEXT), WITNESS.cosignature(TEXT, at=1_700_000_000)
+    assert merged(one, one + line) == merged(one + line, one) == one + line
+    many = one + "".join(f"\u2014 w{number} AAAAAAA=\n" for number in range(2 * MAX_SIGNATURES))
+    assert len(merged(one + line, many).splitlines()) == len(TEXT.splitlines()) + 1 + MAX_SIGNATURES
 
 
 def test_every_flipped_byte_is_noticed() -> None:

@@ -26,6 +26,8 @@ from tachograph.sinks.errors import ClusterError, Unavailable
 from tachograph.sinks.provision import provision
 from tachograph.sinks.record import Message
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "evidence"))  # its time-stamp authority
+
 DAY = "2026.11.20"
 LONGEST_WAIT = 60.0
 

@@ -9,7 +9,14 @@ import orjson
 import pytest
 
 from tachograph.schemas.masked import masked_event_adapter
-from tachograph.sinks.index_templates import effective, fields, mappings, settings, templates
+from tachograph.sinks.index_templates import (
+    checkpoint_mappings,
+    effective,
+    fields,
+    mappings,
+    settings,
+    templates,
+)
 from tachograph.sinks.record import Message, Record
 from tachograph.sinks.stub import stub
 
@@ -102,3 +109,16 @@ def test_what_another_template_overrides_is_named() -> None:
     index["codec"] = "default"
     assert effective(given, shards=1, replicas=0) == ("index.codec",)
     assert effective({}, shards=1, replicas=0)[-1] == "mappings"
+
+
+def test_checkpoints_have_an_index_of_their_own() -> None:
+    """It stays, it has our settings, and none of the mapping of events; a note in it maps nothing."""
+    made = {item.name: item.body for item in templates("tacho", shards=1, replicas=0)}
+    found = made["tacho-checkpoints"]
+    assert found["index_patterns"] == ["tacho-checkpoints"]
+    assert found["composed_of"] == ["tacho-settings"]
+    assert found["template"]["mappings"] == checkpoint_mappings()
+    assert checkpoint_mappings()["dynamic"] == "false"
+    given = {"template": {"mappings": checkpoint_mappings()}}
+    assert "mappings" not in effective(given, shards=1, replicas=0, mapped=checkpoint_mappings())
+    assert "mappings" in effective(given, shards=1, replicas=0)
