@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -98,6 +98,7 @@ def test_a_registry_has_a_bound() -> None:
 @given(st.binary(max_size=200))
 def test_other_bytes_are_refused(data: bytes) -> None:
     """And nothing of them is in the error."""
+    assume(b"".join(data.split()) != b"{")  # `{}` is the registry of nothing
     with pytest.raises(MalformedRecord):
         Registry.parse(data + b"}")
 
