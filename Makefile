@@ -11,7 +11,7 @@ ARGS ?=
 # That share the tests, file by file, and the engines; a part of the tests needs no second.
 PROCESSES ?= $(if $(ARGS),,2)
 
-.PHONY: help install demo test check format bench docs lock schemas clean browser
+.PHONY: help install demo test fuzz check format bench docs lock schemas clean browser
 
 help:  ## Show these targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -39,6 +39,9 @@ browser:  ## Install Chromium for the console's tests, where that can be done.
 
 test: $(STAMP) browser  ## Run every test, the end-to-end ones against real Kafka and OpenSearch.
 	$(VENV)/bin/pytest $(if $(PROCESSES),-n $(PROCESSES) --dist loadfile --no-loadscope-reorder) $(ARGS)
+
+fuzz: $(STAMP)  ## Look for new counter-examples of every law, 1,000 examples each (ARGS=tests/schemas).
+	$(VENV)/bin/pytest -m "hypothesis and not engines" --hypothesis-profile=fuzz $(ARGS)
 
 check: $(STAMP)  ## Lint, types, import contracts.
 	$(VENV)/bin/ruff check .

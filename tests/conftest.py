@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import structlog
 from confluent_kafka.admin import AdminClient
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tachograph.cli.stack.engines import Endpoints, Stack, StackConfig
 from tachograph.cli.stack.keycloak import Keycloak
@@ -43,8 +43,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(WATCH, "leak-watch")
 
 
-# A busy machine is no failing test: how long one example takes says nothing about the code.
-settings.register_profile("tachograph", deadline=None)
+# A busy machine is no failing test: how long an example takes says nothing about the code. A commit is judged
+# by the same examples each time; `make fuzz` looks for new ones, and what it finds becomes an `@example`.
+settings.register_profile(
+    "tachograph", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("fuzz", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tachograph")
 
 
