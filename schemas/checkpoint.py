@@ -22,7 +22,7 @@ STAMPED = "/tsa"
 """Behind the key of a checkpoint: that of the time stamp over its text."""
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 _ORIGIN = re.compile(r"[^\s\x00-\x1f\x7f+]{1,255}")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ _NAMESPACE = uuid.UUID("5d1c6e0b-0d0f-5c8b-9a55-3c0f4b7e2a90")
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 Stated = tuple[
     Number,
-    Annotated[str, StringConstraints(pattern=r"^\d{4}\.\d\d\.\d\d$")],
+    Annotated[str, StringConstraints(pattern=r"^[0-9]{4}(\.[0-9]{2}){2}$")],
     Annotated[str, StringConstraints(max_length=64)],
     uuid.UUID,
 ]
@@ -56,7 +56,7 @@ class Statement(BaseModel):
 
     v: Literal[1] = 1
     type: DeletionType
-    at: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    at: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z$")]
     by: Text
     rule: Text
     reason: Text | None = None

@@ -35,7 +35,7 @@ class Leaf(BaseModel):
     type: Annotated[str, StringConstraints(max_length=64)]
     uid: UUID | None = None
     session: UUID | None = None
-    day: Annotated[str, StringConstraints(pattern=r"^\d{4}\.\d\d\.\d\d$")] | None = None
+    day: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}(\.[0-9]{2}){2}$")] | None = None
 
     def canonical(self) -> bytes:
         """The one byte form that is stored."""

@@ -16,7 +16,7 @@ from tachograph.schemas.errors import MalformedRecord
 
 __all__ = ["Acknowledgement", "Stop", "key_of", "parse_stop", "standing"]
 
-Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$")]
+Time = Annotated[str, Field(pattern=r"^[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,9})?Z$")]
 
 
 class _Wire(BaseModel):

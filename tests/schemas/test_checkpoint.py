@@ -52,6 +52,7 @@ def test_what_is_written_is_read_back(
         ("Hh8=", "Hh9="),
         ("AAEC", ""),
         ("Z\n", "+00:00\n"),
+        ("05Z", "0\u0665Z"),
         ("time ", "offset 1\ntime "),
         ("offset 9", "offset 9\noffset 10"),
         ("offset 9", "offset x"),

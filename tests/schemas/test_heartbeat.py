@@ -44,6 +44,7 @@ def test_a_certificate_has_one_text() -> None:
         {"number": 1.0},
         {"boot": BOOT.upper().replace("0", "A")},
         {"at": "2026-11-23"},
+        {"at": AT.replace("0", "\u0660")},
         {"more": 1},
     ],
 )

@@ -45,11 +45,12 @@ def test_what_is_written_is_read_back(index: int, kind: str, ids: list[uuid.UUID
         (b'"index":3', b'"index":3,"index":4'),
         (b"abab", b"ABAB"),
         (b"2026.01.02", b"2026-01-02"),
+        (b"2026.01.02", "2026.01.0\uff12".encode()),
         (b"}", b""),
     ],
 )
 def test_any_other_form_is_refused(change: bytes, to: bytes) -> None:
-    """Another version, a key more, white space, floats, keys twice, upper case: malformed."""
+    """Another version, a key more, white space, floats, keys twice, upper case, other digits: malformed."""
     data = LEAF.canonical()
     assert change in data
     with pytest.raises(MalformedRecord):

@@ -37,6 +37,13 @@ def test_anything_else_is_malformed(value: bytes) -> None:
         parse_stop(value)
 
 
+def test_a_time_has_ascii_digits() -> None:
+    """Other scripts' digits are no time."""
+    value = stop(1).encode()
+    with pytest.raises(MalformedRecord, match="stop"):
+        parse_stop(value.replace(b"2026", "\uff12026".encode()))
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans())))
 def test_the_last_word_counts(words: list[tuple[int, bool]]) -> None:
     """A partition stands while its last word is not acknowledged."""
