@@ -14,6 +14,7 @@ RUN pip install --require-hashes --requirement /src/requirements.lock \
 COPY pyproject.toml README.md LICENSE /src/
 COPY src /src/src
 COPY schemas /src/schemas
+COPY operations /src/operations
 COPY approvals /src/approvals
 COPY credentials /src/credentials
 COPY identity /src/identity

@@ -154,9 +154,9 @@ def _try(agent: Canary, exchanges: int, wait_s: float, *, json_output: bool) -> 
 def _serve(metrics: CanaryMetrics, port: int | None) -> None:
     url: str | None = None
     if port is not None:
-        from tachograph.processors.operations import serve
-        from tachograph.processors.readiness import Verdict
+        from tachograph.operations.answers import Readiness
+        from tachograph.operations.thread import serve_if_free
         from tachograph.schemas.config import Listen
 
-        url = serve(Listen(port=port), metrics.registry, lambda: Verdict("", {}))
+        url = serve_if_free(Listen(port=port), metrics.registry, Readiness, setting="--metrics-port")
     ready({"part": "canary", "metrics": url})

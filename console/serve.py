@@ -20,7 +20,6 @@ import uvicorn
 
 from tachograph.approvals.pen import Pen
 from tachograph.approvals.tail import Tail
-from tachograph.console import metrics as operations
 from tachograph.console.api import Api
 from tachograph.console.app import Rooms, console_app
 from tachograph.console.bearer import Bearer
@@ -44,9 +43,12 @@ from tachograph.console.sessions import OneTime, Sessions
 from tachograph.console.templating import Templates
 from tachograph.console.webhook import Messenger, Target
 from tachograph.identity.errors import IssuerFailed
+from tachograph.operations.errors import CannotListen
+from tachograph.operations.thread import serve
 from tachograph.schemas.approval import ApprovalKey
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.console_settings import Console
+from tachograph.schemas.listen import Listen
 
 __all__ = ["MAX_ATTEMPTS", "opened", "public_url", "run"]
 
@@ -75,12 +77,19 @@ async def _serve(config: Configuration, base: Path, on_ready: Callable[[dict[str
             server = uvicorn.Server(_uvicorn(console.app))
             server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # ours are in place
             serving = asyncio.create_task(server.serve([sock]))
-            where = operations.serve(told.metrics, console.metrics) if told.metrics else None
+            where = _for_operators(told.metrics, console.metrics)
             on_ready({"console": url, "metrics": where})
             await stop.wait()
             console.live.close()
             server.should_exit = True
             await serving
+
+
+def _for_operators(listen: Listen | None, metrics: Metrics) -> str | None:
+    try:
+        return None if listen is None else serve(listen, metrics.registry, metrics.readiness)
+    except CannotListen as error:
+        raise OperatorError(f"console.metrics {error}: choose another port, or 0") from None
 
 
 def public_url(told: Console, port: int) -> str:

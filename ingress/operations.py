@@ -9,26 +9,15 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
-
-import orjson
 
 from tachograph.ingress.http.agent import AgentConnection, AgentLimits, Agents
 from tachograph.ingress.http.requests import IncomingRequest
 from tachograph.ingress.http.serialize import response_head
+from tachograph.operations.answers import Readiness, answer
 
-__all__ = ["METRICS_TYPE", "Operations", "Readiness"]
+__all__ = ["Operations"]
 
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _LIMITS = AgentLimits(max_connections=32, max_header_bytes=16 << 10, header_timeout=5, idle_timeout=30)
-
-
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """`refusing` is empty while requests are taken; `details` are states and counts."""
-
-    refusing: str
-    details: dict[str, object]
 
 
 class Operations:
@@ -64,14 +53,5 @@ class Operations:
     def _answer(self, incoming: IncomingRequest) -> tuple[int, str, str, bytes]:
         if incoming.fault is not None or incoming.method not in {"GET", "HEAD"}:
             return 400, "Bad Request", "text/plain", b"expected GET\n"
-        path = incoming.target.partition("?")[0]
-        if path == "/healthz":
-            return 200, "OK", "text/plain", b"ok\n"
-        if path == "/metrics":
-            return 200, "OK", METRICS_TYPE, self._metrics()
-        if path == "/readyz":
-            ready = self._readiness()
-            body = orjson.dumps({"ready": not ready.refusing, "refusing": ready.refusing, **ready.details})
-            status, reason = (503, "Service Unavailable") if ready.refusing else (200, "OK")
-            return status, reason, "application/json", body
-        return 404, "Not Found", "text/plain", b"expected /healthz, /readyz or /metrics\n"
+        found = answer(incoming.target, self._readiness, self._metrics)
+        return found.status, found.status.phrase, found.media, found.body

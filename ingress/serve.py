@@ -24,7 +24,7 @@ from tachograph.ingress.keyfile import read_key, read_signer
 from tachograph.ingress.listening import bind, join, server_context, url
 from tachograph.ingress.logs import log_to_stderr
 from tachograph.ingress.metrics import APPROVAL_GAUGES, REGISTRY_GAUGES, Metrics
-from tachograph.ingress.operations import Operations, Readiness
+from tachograph.ingress.operations import Operations
 from tachograph.ingress.policy.load import load_judge
 from tachograph.ingress.recording.recorder import Recorder
 from tachograph.ingress.registry.compiling import Compiler
@@ -32,6 +32,7 @@ from tachograph.ingress.registry.origin import Origin, serving_by
 from tachograph.ingress.registry.standing import Standing
 from tachograph.ingress.supervisor import Place, Supervisor
 from tachograph.ingress.worker import DataPlane, Services
+from tachograph.operations.answers import Readiness
 from tachograph.schemas.config import Configuration, Listen
 from tachograph.schemas.keys import KeyEncryptionKey
 

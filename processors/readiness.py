@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-__all__ = ["STUCK_S", "Readiness", "Verdict", "Vitals"]
+from tachograph.operations.answers import Readiness
+
+__all__ = ["STUCK_S", "Vitals", "Watch"]
 
 STUCK_S = 30.0
 """Longer than this without progress while records wait, or without a look at oneself, is not ready."""
@@ -31,15 +33,7 @@ class Vitals:
     """Partitions of its own that stand still until somebody acknowledges a leak."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """`refusing` is empty where the worker is ready; `details` are counts and seconds."""
-
-    refusing: str
-    details: dict[str, object]
-
-
-class Readiness:
+class Watch:
     """Remembers the last look; asked from another thread. `clock` is monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -55,11 +49,11 @@ class Readiness:
             self._moved = now
         self._vitals, self._looked = vitals, now
 
-    def verdict(self) -> Verdict:
+    def readiness(self) -> Readiness:
         """What to tell now."""
         vitals, now = self._vitals, self._clock()
         if vitals is None:
-            return Verdict("starting: Kafka, its topics or the keys are awaited", {})
+            return Readiness("starting: Kafka, its topics or the keys are awaited", {})
         details: dict[str, object] = {
             "partitions": vitals.partitions or 0,
             "kafka": "answers" if vitals.reachable else "does not answer",
@@ -67,7 +61,7 @@ class Readiness:
             "stopped": list(vitals.stopped),
             "seconds_since_progress": round(now - self._moved, 1) if vitals.waiting else 0.0,
         }
-        return Verdict(self._refusing(vitals, now), details)
+        return Readiness(self._refusing(vitals, now), details)
 
     def _refusing(self, vitals: Vitals, now: float) -> str:
         if now - self._looked > STUCK_S:

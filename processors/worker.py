@@ -26,6 +26,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from faust.types import TP
 
+from tachograph.operations.thread import serve_if_free
 from tachograph.processors.assemble import Assembler
 from tachograph.processors.attempts import Attempts
 from tachograph.processors.brokers import faust_settings, rdkafka_settings
@@ -43,10 +44,9 @@ from tachograph.processors.lanes import Lane, Lanes
 from tachograph.processors.logs import Alarm, log_to_stderr
 from tachograph.processors.maskers import Maskers, MaskerWorks
 from tachograph.processors.metrics import Metrics
-from tachograph.processors.operations import serve
 from tachograph.processors.pipeline import Pipeline
 from tachograph.processors.publish import Publisher
-from tachograph.processors.readiness import Readiness, Vitals
+from tachograph.processors.readiness import Vitals, Watch
 from tachograph.processors.recall import Recall
 from tachograph.processors.registries import ControlReader, Registries, follows, own_name
 from tachograph.processors.slots import Slot
@@ -130,7 +130,7 @@ class Worker:
         self._stops = StopsReader(self._settings, self._topics.stops)
         self._standstill = Standstill(self._lanes, self._stops.stopped)
         self._alarm = Alarm(ALARM_S, clock=time.monotonic)
-        self._readiness = Readiness(time.monotonic)
+        self._vitals = Watch(time.monotonic)
         self._url: str | None = None
 
     async def run(self) -> None:
@@ -139,7 +139,12 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         if self._config.processor.metrics is not None:
-            self._url = serve(self._config.processor.metrics, self.metrics.registry, self._readiness.verdict)
+            self._url = serve_if_free(
+                self._config.processor.metrics,
+                self.metrics.registry,
+                self._vitals.readiness,
+                setting="processor.metrics",
+            )
         await asyncio.to_thread(_wait_for_topics, self._settings, self._needed())
         self._keys.start()
         await self._until(lambda: self._keys.ready, "the keys topic could not be read")
@@ -274,7 +279,7 @@ class Worker:
             lag = self._look_at_lanes(app)
             reachable = await asyncio.to_thread(publisher.reachable, self._topics.masked)
             done = tuple(lane.ledger.done for lane in self._lanes)
-            self._readiness.observe(
+            self._vitals.observe(
                 Vitals(
                     partitions=self._lanes.assigned,
                     waiting=lag + publisher.in_flight,

@@ -16,17 +16,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from tachograph.schemas.config import Listen
+from tachograph.operations.answers import Readiness
 from tachograph.sinks.record import Record
 
-__all__ = ["STUCK_SECONDS", "Metrics", "serve"]
+__all__ = ["STUCK_SECONDS", "Metrics"]
 
 log = structlog.get_logger(__name__)
 
@@ -93,49 +90,13 @@ class Metrics:
         """Both dependencies answered and the group is joined."""
         self._started = True
 
-    @property
-    def ready(self) -> bool:
+    def readiness(self) -> Readiness:
         """Whether documents are getting through."""
         with self._lock:
             failing = self._failing_since
-        return self._started and (failing is None or self._clock() - failing < STUCK_SECONDS)
-
-
-def serve(listen: Listen, metrics: Metrics) -> str | None:
-    """Serve /metrics, /healthz and /readyz from a daemon thread; its URL, None where the port is taken."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, kind, text = _answer(self.path.partition("?")[0], metrics)
-            self.send_response(status)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
-            """Say nothing: a scrape is not an event."""
-
-    try:
-        server = ThreadingHTTPServer((listen.host, listen.port), Handler)
-    except OSError as error:
-        # Several sinks share one configuration on one machine; the first one has the port.
-        log.warning(
-            "no metrics: choose another sink.metrics port, or 0", port=listen.port, error=error.strerror
-        )
-        return None
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
-    return f"http://{listen.host}:{server.server_address[1]}"
-
-
-def _answer(path: str, metrics: Metrics) -> tuple[HTTPStatus, str, bytes]:
-    if path == "/metrics":
-        return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(metrics.registry)
-    if path == "/healthz":
-        return HTTPStatus.OK, "text/plain", b"alive\n"
-    if path == "/readyz":
-        if metrics.ready:
-            return HTTPStatus.OK, "text/plain", b"ready\n"
-        return HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", b"not ready: documents do not get through\n"
-    return HTTPStatus.NOT_FOUND, "text/plain", b"one of /metrics /healthz /readyz\n"
+        if not self._started:
+            return Readiness("starting: Kafka or OpenSearch is awaited")
+        failed = 0.0 if failing is None else self._clock() - failing
+        if failed >= STUCK_SECONDS:
+            return Readiness(f"OpenSearch has not taken a document for {failed:.0f} s")
+        return Readiness()

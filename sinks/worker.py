@@ -18,6 +18,7 @@ from pathlib import Path
 
 import structlog
 
+from tachograph.operations.thread import serve_if_free
 from tachograph.schemas.config import Configuration
 from tachograph.sinks.access import kafka_client
 from tachograph.sinks.batch import Batch, Batcher
@@ -35,7 +36,7 @@ from tachograph.sinks.errors import (
 )
 from tachograph.sinks.index_templates import CHECKPOINTS
 from tachograph.sinks.lanes import LANES, Lanes
-from tachograph.sinks.metrics import Metrics, serve
+from tachograph.sinks.metrics import Metrics
 from tachograph.sinks.offsets import Partition
 
 __all__ = ["START_SECONDS", "STOP_SECONDS", "Loop", "run"]
@@ -169,7 +170,12 @@ def _serve(config: Configuration, base: Path, stop: threading.Event) -> None:
             delivery.deliver(batch)
 
     lanes = Lanes(deliver)
-    url = None if config.sink.metrics is None else serve(config.sink.metrics, metrics)
+    listen = config.sink.metrics
+    url = (
+        None
+        if listen is None
+        else serve_if_free(listen, metrics.registry, metrics.readiness, setting="sink.metrics")
+    )
     copy = CheckpointCopy(f"{prefix}-{CHECKPOINTS}", cluster, metrics, wait, random.SystemRandom())
     copying = Copying(checkpoints, copy, stop)
     source.subscribe()

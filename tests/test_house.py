@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = (
-    *("schemas", "approvals", "credentials", "identity", "ingress", "processors", "sinks"),
+    *("schemas", "approvals", "credentials", "identity", "operations", "ingress", "processors", "sinks"),
     *("console", "forensics", "cli"),
 )
 MAX_FUNCTION_LINES = 60

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = (
-    *("schemas", "approvals", "credentials", "identity", "ingress", "processors", "sinks"),
+    *("schemas", "approvals", "credentials", "identity", "operations", "ingress", "processors", "sinks"),
     *("console", "forensics", "cli"),
 )
 BUILD_SECONDS = 180

@@ -21,12 +21,12 @@ import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from tachograph.operations.answers import Readiness
+from tachograph.operations.thread import serve_if_free
 from tachograph.processors.brokers import rdkafka_settings
 from tachograph.processors.errors import BrokerFault, OperatorError
 from tachograph.processors.keyfile import read_key
 from tachograph.processors.logs import log_to_stderr
-from tachograph.processors.operations import serve
-from tachograph.processors.readiness import Verdict
 from tachograph.processors.sealing.anchoring import Offer, anchors_of
 from tachograph.processors.sealing.log import LogState, Rhythm, checkpoint, grown
 from tachograph.processors.sealing.metrics import Metrics
@@ -79,7 +79,7 @@ class Watch:
         self._faults += 1
         return self._faults
 
-    def verdict(self) -> Verdict:
+    def readiness(self) -> Readiness:
         """Ready while turns go well."""
         refusing = ""
         if not self.begun:
@@ -88,7 +88,7 @@ class Watch:
             refusing = "Kafka fails"
         elif self._clock() - self._at > STUCK_SECONDS:
             refusing = "no turn was finished for a while"
-        return Verdict(refusing, {"partitions": self._held, "faults": self._faults})
+        return Readiness(refusing, {"partitions": self._held, "faults": self._faults})
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +247,11 @@ def run(config: Configuration, *, base: Path) -> None:
     client, signers = rdkafka_settings(config.kafka, base=base), signer_of(base / config.keys.log_file)
     metrics, watch = Metrics(), Watch(time.monotonic)
     listen = config.sealing.metrics
-    url = None if listen is None else serve(listen, metrics.registry, watch.verdict)
+    url = (
+        None
+        if listen is None
+        else serve_if_free(listen, metrics.registry, watch.readiness, setting="sealing.metrics")
+    )
     said = {"part": "seal", "origin": origin_of(config.sealing, config.kafka.topics, 0), "metrics": url}
 
     anchors = anchors_of(config.sealing, client, config.kafka.topics, metrics)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import os
+import socket
 from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import generate_latest
 
 from tachograph.console import serve
 from tachograph.console.errors import OperatorError
+from tachograph.console.metrics import Metrics
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.console_settings import Console
+from tachograph.schemas.listen import Listen
 
 
 def settings(folder: Path) -> Configuration:
@@ -30,8 +34,8 @@ async def test_it_opens_without_kafka_and_says_so(tmp_path: Path) -> None:
         transport = httpx.ASGITransport(console.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:9") as client:
             assert "--local-login" in (await client.get("/login")).text
-        assert console.metrics.answer("/readyz")[0] == 503
-        assert b"tacho_console_pending 0.0" in console.metrics.answer("/metrics")[2]
+        assert console.metrics.readiness().refusing
+        assert b"tacho_console_pending 0.0" in generate_latest(console.metrics.registry)
 
 
 async def test_a_missing_key_is_said(tmp_path: Path) -> None:
@@ -54,3 +58,11 @@ def test_a_taken_port_is_said() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(OperatorError, match=r"console\.listen"):
             serve._listening(Console(listen={"port": port}))
+
+
+def test_a_taken_metrics_port_is_said() -> None:
+    """Counts that nobody can read are no reason to guess: the setting is named."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = Listen(port=taken.getsockname()[1])
+        with pytest.raises(OperatorError, match=r"console\.metrics"):
+            serve._for_operators(listen, Metrics())

@@ -8,7 +8,8 @@ import socket
 
 import pytest
 
-from tachograph.ingress.operations import Operations, Readiness
+from tachograph.ingress.operations import Operations
+from tachograph.operations.answers import Readiness
 
 
 async def _ask(operations: Operations, text: str) -> tuple[str, bytes]:
