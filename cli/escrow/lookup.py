@@ -36,7 +36,7 @@ def stored(told: Settings, uid: str) -> Mapping[str, Any]:
 
 def bundled(file: Path, trust: Path | None, uid: str) -> tuple[Mapping[str, Any], Report]:
     """The document as a bundle has it, and what is to be thought of that bundle. Raises `Refused`."""
-    from tachograph.forensics.bundle.archive import MAX_BUNDLE_BYTES
+    from tachograph.cli.bundle_file import read_bundle_file
     from tachograph.forensics.bundle.reader import Exporters, read_bundle
     from tachograph.forensics.bundle.reader import Refused as BundleRefused
     from tachograph.forensics.verify.policy import MAX_POLICY_BYTES, TrustPolicy
@@ -45,7 +45,9 @@ def bundled(file: Path, trust: Path | None, uid: str) -> tuple[Mapping[str, Any]
     if trust is None:
         raise WrongUse("a bundle needs --trust FILE, the policy that says whose bundles are believed")
     text = read_file(trust, most=MAX_POLICY_BYTES).decode("utf-8", "replace")
-    policy, data = TrustPolicy.parse(text, file=str(trust)), read_file(file, most=MAX_BUNDLE_BYTES)
+    policy, data = TrustPolicy.parse(text, file=str(trust)), read_bundle_file(file)
+    if data is None:
+        raise Refused(f"{file}: bundle-too-large; `tacho verify` says more")
     keys = tuple(item.parsed for item in policy.exporters if not item.revoked)
     try:
         opened = read_bundle(data, Exporters(keys))

@@ -138,17 +138,13 @@ def verify(  # noqa: PLR0913, PLR0917  each is an option
 
 
 def _verify_bundle(file: Path, trust_file: Path, *, json_output: bool) -> None:
+    from tachograph.cli.bundle_file import read_bundle_file
     from tachograph.forensics.bundle.archive import MAX_BUNDLE_BYTES
     from tachograph.forensics.verdict import Verdict
     from tachograph.forensics.verify.report import refused
     from tachograph.forensics.verify.verify import verify_bundle
 
-    policy = read_policy(trust_file)
-    try:
-        with file.open("rb") as stream:
-            data = stream.read(MAX_BUNDLE_BYTES + 1) if file.stat().st_size <= MAX_BUNDLE_BYTES else None
-    except OSError as error:
-        raise WrongUse(f"{file}: cannot be read ({error.strerror})") from None
+    policy, data = read_policy(trust_file), read_bundle_file(file)
     if data is None:
         text = f"expected at most {MAX_BUNDLE_BYTES} bytes"
         report = refused(Verdict.BUNDLE_TOO_LARGE, "the file", text)

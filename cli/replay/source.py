@@ -52,15 +52,17 @@ def from_store(settings: Settings, name: str) -> Recording:
 
 def from_bundle(file: Path, trust: Path | None) -> Recording:
     """Read a bundle whose exporter the policy trusts. Raises `Refused`, `WrongUse`."""
-    from tachograph.forensics.bundle.archive import MAX_BUNDLE_BYTES
+    from tachograph.cli.bundle_file import read_bundle_file
     from tachograph.forensics.bundle.reader import Exporters, read_bundle
     from tachograph.forensics.bundle.reader import Refused as BundleRefused
     from tachograph.forensics.verify.policy import MAX_POLICY_BYTES, TrustPolicy
 
     if trust is None:
         raise WrongUse("a bundle needs --trust FILE, the policy that says whose bundles are believed")
-    data = _read(file, MAX_BUNDLE_BYTES)
     policy = TrustPolicy.parse(_read(trust, MAX_POLICY_BYTES).decode("utf-8", "replace"), file=str(trust))
+    data = read_bundle_file(file)
+    if data is None:
+        raise Refused(f"{file}: bundle-too-large; `tacho verify` says more")
     keys = tuple(item.parsed for item in policy.exporters if not item.revoked)
     try:
         opened = read_bundle(data, Exporters(keys))

@@ -17,6 +17,7 @@ from heartbeats import Boot, state
 from typer.testing import CliRunner, Result
 from world import DAY, SESSION, Doc, Strand, filler, policy, story
 
+from tachograph.cli.errors import WrongUse
 from tachograph.cli.home import make_home
 from tachograph.cli.main import app
 from tachograph.cli.settings import load
@@ -78,6 +79,15 @@ def test_ten_gigabytes_are_not_read(bundle_file: tuple[Path, Path]) -> None:
     with file.open("r+b") as stream:
         stream.truncate(10 << 30)
     assert run("verify", file, "--trust", trust).exit_code == 11
+
+
+def test_a_pipe_is_no_bundle(bundle_file: tuple[Path, Path], tmp_path: Path) -> None:
+    """Nobody waits for what may never come."""
+    _, trust = bundle_file
+    os.mkfifo(tmp_path / "pipe.tacho")
+    done = run("verify", tmp_path / "pipe.tacho", "--trust", trust)
+    assert isinstance(done.exception, WrongUse)
+    assert "expected a regular file" in str(done.exception)
 
 
 @pytest.mark.parametrize("text", [None, "version: 1", "\udcff"])
