@@ -56,9 +56,9 @@ def rewrap(config: ConfigOption = None, json_output: JsonOption = False) -> None
         topic.close()
     if json_output:
         print_json(
-            {"kek": kek.id, "rewrapped": len(written), "current": found.current, "unknown": found.unknown}
+            {"kek": found.kek, "rewrapped": len(written), "current": found.current, "unknown": found.unknown}
         )
-    note(f"{len(written)} data keys were rewrapped; {found.current} are wrapped by key {kek.id}.")
+    note(f"{len(written)} data keys were rewrapped; {found.current} are wrapped by key {found.kek}.")
     if found.unknown:
         raise Refused(
             f"{found.unknown} are wrapped by a key that is not here: name its file under `keys.kek_previous`"

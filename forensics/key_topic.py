@@ -14,7 +14,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from tachograph.forensics.errors import LogUnreachable
 from tachograph.schemas.errors import SchemaError
-from tachograph.schemas.keys import KeyEncryptionKey, WrappedKey
+from tachograph.schemas.key_ring import KeyRing
+from tachograph.schemas.keys import WrappedKey
 
 __all__ = ["KeyTopic", "Rewrapping", "rewrapping"]
 
@@ -28,6 +29,8 @@ BATCH = 1_000
 class Rewrapping:
     """What one reading of the topic asks for: a new value by name, None for a tombstone."""
 
+    kek: str
+    """What wraps now."""
     writes: dict[bytes, bytes | None] = field(default_factory=dict)
     current: int = 0
     unknown: int = 0
@@ -96,11 +99,11 @@ class KeyTopic:
         self._failed = error or self._failed
 
 
-def rewrapping(messages: list[tuple[bytes, bytes | None]], kek: KeyEncryptionKey) -> Rewrapping:
+def rewrapping(messages: list[tuple[bytes, bytes | None]], keys: KeyRing) -> Rewrapping:
     """What is to be written so that the current key wraps all that is there, and all shredded stays so."""
     newest = dict(messages)
     shredded = {name for name, value in messages if value is None}
-    found = Rewrapping()
+    found = Rewrapping(keys.current())
     for name, value in newest.items():
         if value is None:
             continue
@@ -109,7 +112,7 @@ def rewrapping(messages: list[tuple[bytes, bytes | None]], kek: KeyEncryptionKey
             continue
         try:
             key = WrappedKey.decode(value)
-            again = None if key.kek == kek.id else kek.rewrap(key).encode()
+            again = None if key.kek == found.kek else keys.rewrap(key).encode()
         except SchemaError:
             found.unknown += 1
             continue

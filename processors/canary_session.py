@@ -32,7 +32,8 @@ from tachograph.schemas.event import (
     header_hash,
     rfc3339_ns,
 )
-from tachograph.schemas.keys import KeyEncryptionKey, WrappedKey, strand_name
+from tachograph.schemas.key_ring import KeyProvider
+from tachograph.schemas.keys import WrappedKey, strand_name
 from tachograph.schemas.payload import (
     SALT_BYTES,
     BodyTotals,
@@ -73,7 +74,7 @@ class CanarySession:
 
 
 def plant_session(
-    seeds: Sequence[int], *, kek: KeyEncryptionKey, clock: Clock, randomness: Randomness
+    seeds: Sequence[int], *, kek: KeyProvider, clock: Clock, randomness: Randomness
 ) -> CanarySession:
     """One session with an exchange for each seed; `clock` gives Unix nanoseconds."""
     strand = _Strand(kek, clock, randomness)
@@ -101,7 +102,7 @@ def leaked(values: Iterable[bytes], plants: Sequence[Plant]) -> list[Plant]:
 class _Strand:
     """Seals the records of one session in order."""
 
-    def __init__(self, kek: KeyEncryptionKey, clock: Clock, randomness: Randomness) -> None:
+    def __init__(self, kek: KeyProvider, clock: Clock, randomness: Randomness) -> None:
         self._clock, self._randomness = clock, randomness
         self.session = uuid.UUID(bytes=randomness(16), version=4)
         self._epoch = uuid.UUID(bytes=randomness(16), version=4)

@@ -8,6 +8,7 @@ from tachograph.credentials.errors import KeyUnreadable
 from tachograph.credentials.private_file import read_key as read_private_key
 from tachograph.processors.errors import OperatorError
 from tachograph.schemas.config import Keys
+from tachograph.schemas.key_ring import KeyRing
 from tachograph.schemas.keys import KeyEncryptionKey
 
 __all__ = ["read_kek", "read_key"]
@@ -22,8 +23,9 @@ def read_key(path: Path) -> bytes:
         raise OperatorError(f"{error.detail}{remedy}") from None
 
 
-def read_kek(keys: Keys, *, base: Path) -> KeyEncryptionKey:
-    """The key-encryption key, which opens what the earlier ones have wrapped too. Raises `OperatorError`."""
-    return KeyEncryptionKey(
-        read_key(base / keys.kek_file), [read_key(base / name) for name in keys.kek_previous]
+def read_kek(keys: Keys, *, base: Path) -> KeyRing:
+    """The key-encryption key, with the earlier ones for what they have wrapped. Raises `OperatorError`."""
+    current, *previous = (
+        KeyEncryptionKey(read_key(base / name)) for name in (keys.kek_file, *keys.kek_previous)
     )
+    return KeyRing(current, previous)

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tachograph.processors.errors import KeyMissing, Poisoned
 from tachograph.schemas.errors import MalformedRecord
-from tachograph.schemas.keys import KeyEncryptionKey, WrappedKey
+from tachograph.schemas.key_ring import KeyProvider
+from tachograph.schemas.keys import WrappedKey
 
 __all__ = ["KeyTable", "KeysReader"]
 
@@ -36,9 +37,7 @@ _log = structlog.get_logger(__name__)
 class KeyTable:
     """Strand -> wrapped key, and the few ciphers in use; the reader's thread writes, the worker reads."""
 
-    def __init__(
-        self, kek: KeyEncryptionKey, *, max_keys: int = MAX_KEYS, max_ciphers: int = MAX_CIPHERS
-    ) -> None:
+    def __init__(self, kek: KeyProvider, *, max_keys: int = MAX_KEYS, max_ciphers: int = MAX_CIPHERS) -> None:
         self._kek = kek
         self._max_keys = max_keys
         self._max_ciphers = max_ciphers

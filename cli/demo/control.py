@@ -19,7 +19,8 @@ from tachograph.cli.demo.streams import joined_deltas
 from tachograph.schemas.envelope import open_sealed, parse_sealed
 from tachograph.schemas.errors import RecordError
 from tachograph.schemas.event import GENESIS, Header, header_hash
-from tachograph.schemas.keys import KeyEncryptionKey, WrappedKey, strand_name
+from tachograph.schemas.key_ring import KeyProvider
+from tachograph.schemas.keys import WrappedKey, strand_name
 from tachograph.schemas.payload import ChunkMeta, Payload, decode_payload
 
 __all__ = ["Control", "examine"]
@@ -46,9 +47,7 @@ class _Opened:
     broken: int = 0
 
 
-def examine(
-    raw: Sequence[Message], keys: Sequence[Message], search: Search, kek: KeyEncryptionKey
-) -> Control:
+def examine(raw: Sequence[Message], keys: Sequence[Message], search: Search, kek: KeyProvider) -> Control:
     """Open every raw record, look for the planted credentials in it, follow every strand's chain."""
     ciphers = _ciphers(keys, kek)
     opened = _Opened()
@@ -64,7 +63,7 @@ def examine(
     return Control(recorded, tuple(_problems(opened)))
 
 
-def _ciphers(keys: Sequence[Message], kek: KeyEncryptionKey) -> dict[str, AESGCM]:
+def _ciphers(keys: Sequence[Message], kek: KeyProvider) -> dict[str, AESGCM]:
     wrapped = (WrappedKey.decode(message.value) for message in keys if message.value)
     return {key.strand: kek.unwrap(key) for key in wrapped}
 

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from tachograph.forensics import key_topic as module
 from tachograph.forensics.errors import LogUnreachable
 from tachograph.forensics.key_topic import KeyTopic, rewrapping
+from tachograph.schemas.key_ring import KeyProvider, KeyRing
 from tachograph.schemas.keys import KeyEncryptionKey, WrappedKey
 
 OLD, OTHER = KeyEncryptionKey(b"o" * 32), KeyEncryptionKey(b"x" * 32)
-NEW = KeyEncryptionKey(b"n" * 32, [b"o" * 32])
+NEW = KeyRing(KeyEncryptionKey(b"n" * 32), [OLD])
 
 
-def wrapped(kek: KeyEncryptionKey, name: str, data_key: bytes = b"d" * 32) -> bytes:
+def wrapped(kek: KeyProvider, name: str, data_key: bytes = b"d" * 32) -> bytes:
     return kek.wrap(name, data_key).encode()
 
 

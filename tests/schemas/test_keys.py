@@ -99,16 +99,3 @@ def test_derived_keys_differ_by_purpose_and_key() -> None:
 def test_a_key_s_repr_is_its_id() -> None:
     """The secret is in no log."""
     assert repr(KEK) == f"KeyEncryptionKey(id='{KEK.id}')"
-
-
-def test_an_earlier_key_is_good_for_opening_only() -> None:
-    """New data keys, and all that is derived, are of the current one; a third key opens nothing."""
-    old, both = KeyEncryptionKey(bytes(32)), KeyEncryptionKey(SECRET, [bytes(32)])
-    wrapped = old.wrap("s/e", b"d" * 32)
-    sealed = AESGCM(b"d" * 32).encrypt(bytes(12), b"x", None)
-    assert both.unwrap(wrapped).decrypt(bytes(12), sealed, None) == b"x"
-    assert KEK.unwrap(both.rewrap(wrapped)).decrypt(bytes(12), sealed, None) == b"x"
-    assert (both.id, both.derive("a"), both.wrap("s/e", b"d" * 32).kek) == (KEK.id, KEK.derive("a"), KEK.id)
-    with pytest.raises(SealBroken, match="wrapped by key"):
-        both.unwrap(KeyEncryptionKey(b"t" * 32).wrap("s/e", b"d" * 32))
-    assert repr(both) == repr(KEK)
