@@ -226,6 +226,14 @@ def test_engines_are_reached_from_inside_only() -> None:
         assert "ports" not in SERVICES[name]
 
 
+def test_sealing_has_a_way_out_that_nobody_shares() -> None:
+    """Witnesses and time-stamp authorities are elsewhere; who reaches them needs no port, and no neighbour."""
+    assert not (COMPOSE["networks"]["anchors"] or {}).get("internal", False)
+    assert [name for name in SERVICES if "anchors" in SERVICES[name].get("networks", ())] == ["seal"]
+    assert set(SERVICES["seal"]["networks"]) == {"engines", "anchors"}
+    assert "ports" not in SERVICES["seal"]
+
+
 def test_key_files_are_seen_by_those_who_need_them() -> None:
     """The sink holds no key of the gateway; nobody but `setup` and the key tool writes there."""
     read = dict.fromkeys(("ingress", "processor", "seal", "canary", "console"), "ro")
