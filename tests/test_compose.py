@@ -227,7 +227,7 @@ def test_engines_are_reached_from_inside_only() -> None:
 
 
 def test_sealing_has_a_way_out_that_nobody_shares() -> None:
-    """Witnesses and time-stamp authorities are elsewhere; who reaches them needs no port, and no neighbour."""
+    """Witnesses and time-stamp authorities are elsewhere; who reaches them needs no port or neighbour."""
     assert not (COMPOSE["networks"]["anchors"] or {}).get("internal", False)
     assert [name for name in SERVICES if "anchors" in SERVICES[name].get("networks", ())] == ["seal"]
     assert set(SERVICES["seal"]["networks"]) == {"engines", "anchors"}
