@@ -1,6 +1,7 @@
 """`tacho`: every command by its name, and one place where errors become a message and an exit code.
 
-0 good, 1 a bad verdict or refused, 2 wrong use, 3 a part that is needed is down.
+0 good, 1 a bad verdict or refused, 2 wrong use, 3 a part that is needed is down, 130 interrupted. `verify`
+ends with its verdict's own: 4 and from 10 on.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 good, 1 bad verdict or refused, 2 wrong use, 3 a part that is needed is down.",
+    epilog="Exit codes: 0 good, 1 bad verdict or refused, 2 wrong use, 3 a part that is needed is down, "
+    "130 interrupted; `verify` ends with its verdict's own, 4 and from 10 on.",
 )
 
 

@@ -1,8 +1,8 @@
 """The verdicts: each with its name, its exit code and what it means, in one table.
 
-Of several findings the one with the lowest code is the verdict of the whole: first whether the file can be
-believed at all, then the log's keys, then leaves and proofs, then what the documents say, then what is
-missing.
+1, 2 and 3 are every command's own: refused, used wrongly, a part that it needs is down. Of several findings
+the one with the lowest code is the verdict of the whole: first whether the file can be believed at all, then
+the log's keys, then leaves and proofs, then what the documents say, then what is missing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class Verdict(Enum):
     """(exit code, meaning); docs/spec/bundle.md repeats this table, and a test compares the two."""
 
     COMPLETE = 0, "everything is there, unaltered and proven"
-    REDUCED = 3, "what is missing was lawfully deleted, the rest is there, unaltered and proven"
+    REDUCED = 4, "what is missing was lawfully deleted, the rest is there, unaltered and proven"
 
     BUNDLE_MALFORMED = 10, "the file is not a bundle in the one form that a bundle has"
     BUNDLE_TOO_LARGE = 11, "the file goes beyond a bound and was not read"

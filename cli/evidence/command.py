@@ -180,7 +180,7 @@ def _signer(told: Settings) -> NoteSigner:
 
 def _show(report: Report) -> None:
     out = console()
-    colour = {0: "green", 3: "yellow"}.get(report.verdict.code, "red")
+    colour = {"complete": "green", "reduced": "yellow"}.get(report.verdict.word, "red")
     out.print(f"[bold {colour}]{report.verdict.word}[/]: {report.verdict.meaning}")
     if report.session:
         out.print(f"session {report.session}", markup=False)

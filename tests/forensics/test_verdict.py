@@ -4,11 +4,11 @@ from tachograph.forensics.verdict import Verdict
 
 
 def test_codes_are_distinct_and_leave_the_commands_own_alone() -> None:
-    """0 is good; 1 and 2 every command says of itself. 3 is a part that is down: `verify` has none."""
+    """0 is good; 1, 2 and 3 every command says of itself: refused, used wrongly, a part is down."""
     codes = [item.code for item in Verdict]
     assert len(set(codes)) == len(codes)
-    assert (Verdict.COMPLETE.code, Verdict.REDUCED.code) == (0, 3)
-    assert all(10 <= code <= 63 for code in codes if code not in (0, 3))
+    assert (Verdict.COMPLETE.code, Verdict.REDUCED.code) == (0, 4)
+    assert all(10 <= code <= 63 for code in codes if code not in (0, 4))
 
 
 def test_words_are_what_vectors_say() -> None:

@@ -61,7 +61,7 @@ def test_it_finishes_what_a_kill_at_any_point_left(
         assert deletion.escrowed(session) == 0
     for session in (sessions["published"], sessions["deleted"]):
         report = deletion.verdict(session)
-        assert (report["verdict"], report["exit_code"]) == ("reduced", 3), report
+        assert (report["verdict"], report["exit_code"]) == ("reduced", 4), report
         assert (report["states"]["ERASED"], report["states"]["MISSING"]) == (5, 0)
 
 

@@ -33,9 +33,9 @@ def leaf(index: int) -> Leaf:
 
 
 def test_the_states_and_the_verdict() -> None:
-    """What is gone says why, the rest is PRESENT, and the whole is reduced with exit code 3."""
+    """What is gone says why, the rest is PRESENT, and the whole is reduced with exit code 4."""
     erased = verify_bundle(reduced((1, 4)), trust())
-    assert (erased.verdict, erased.verdict.code, erased.counts) == (Verdict.REDUCED, 3, {})
+    assert (erased.verdict, erased.verdict.code, erased.counts) == (Verdict.REDUCED, 4, {})
     assert erased.states == {"PRESENT": 6, "EXPIRED": 0, "ERASED": 2, "MISSING": 0}
     expired = verify_bundle(reduced((1, 4), type="retention.expired"), trust())
     assert expired.states == {"PRESENT": 6, "EXPIRED": 2, "ERASED": 0, "MISSING": 0}
