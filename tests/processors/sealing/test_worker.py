@@ -160,15 +160,15 @@ def test_it_is_ready_while_its_turns_go_well() -> None:
     """Not before the first, not after a fault, not when it is stuck; and ready again after the next."""
     now = [0.0]
     watch = Watch(lambda: now[0])
-    assert watch.verdict().refusing == "not yet in its group"
+    assert watch.readiness().refusing == "not yet in its group"
     watch.turned(2)
-    assert (watch.verdict().refusing, watch.verdict().details["partitions"]) == ("", 2)
+    assert (watch.readiness().refusing, watch.readiness().details["partitions"]) == ("", 2)
     assert watch.failed() == 1
     assert watch.failed() == 2
-    assert watch.verdict().refusing == "Kafka fails"
+    assert watch.readiness().refusing == "Kafka fails"
     watch.turned(2)
     now[0] = 61
-    assert "no turn" in watch.verdict().refusing
+    assert "no turn" in watch.readiness().refusing
 
 
 def test_a_missing_topic_is_the_operators(sea: Sea) -> None:
