@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
+from bench.access_hostile import BARS as HOSTILE_BARS
+from bench.access_hostile import hostile
 from bench.access_identity import BARS as IDENTITY_BARS
 from bench.access_identity import identity
 from bench.access_waiting import BARS as WAITING_BARS
@@ -31,7 +33,12 @@ from tachograph.schemas.payload import HeaderField
 CALLS = 20_000
 ROUNDS = 5
 UNCACHED = 4_000
-BARS = {"cached_decision_us": 5.0, "uncached_decision_p99_us": 500.0} | IDENTITY_BARS | WAITING_BARS
+BARS = (
+    {"cached_decision_us": 5.0, "uncached_decision_p99_us": 500.0}
+    | IDENTITY_BARS
+    | WAITING_BARS
+    | HOSTILE_BARS
+)
 HEADERS: tuple[HeaderField, ...] = (
     ("Host", "gateway:8080"),
     ("User-Agent", "python-httpx/0.28"),
@@ -182,7 +189,7 @@ def main() -> None:
     """Measure, show, and say which bars are missed."""
     argparse.ArgumentParser(prog="make bench-access", description=__doc__).parse_args()
     figures: dict[str, float] = {}
-    for part in (loading, cached, uncached, identity, waiting):
+    for part in (loading, cached, uncached, identity, waiting, hostile):
         found = part()
         figures |= found
         for name, value in found.items():

@@ -26,6 +26,10 @@ __all__ = ["Action", "Call", "Heads", "LlmCall", "RpcCall", "calls", "heads", "t
 
 MAX_BATCH = 64
 """Calls in one JSON-RPC batch."""
+MAX_OFFERED = 2048
+"""Tools that a call to a model may offer."""
+MAX_ARGUMENTS = 4096
+"""Arguments of tools in one body, all calls of a batch together; what is nested in one does not count."""
 MAX_NAME_CHARS = 256
 """Of a tool, a prompt or a model."""
 MAX_FIELD_CHARS = 512
@@ -240,6 +244,8 @@ def _offered(value: Json) -> tuple[str, ...]:
             continue
         if not isinstance(items, list):
             raise Unclear(f"expected `{key}` to be a list")
+        if len(items) > MAX_OFFERED:
+            raise Unclear(f"expected at most {MAX_OFFERED} tools")
         for item in items:
             found |= _tool_names(item)
     return tuple(sorted(found))
@@ -284,7 +290,9 @@ def _rpc(asked: Asked, found: Heads) -> tuple[RpcCall, ...]:
         return (_message(value, found, batch=False),)
     if not 1 <= len(value) <= MAX_BATCH:
         raise Unclear(f"expected 1 to {MAX_BATCH} messages in a batch")
-    return tuple(_message(item, found, batch=True) for item in value)
+    messages = tuple(_message(item, found, batch=True) for item in value)
+    _check_arguments(sum(len(one.arguments) for one in messages))
+    return messages
 
 
 def _message(value: Any, found: Heads, *, batch: bool) -> RpcCall:
@@ -325,7 +333,13 @@ def _arguments(value: Any) -> Json:
         return {}
     if not isinstance(value, dict):
         raise Unclear("expected a tool's arguments as an object")
+    _check_arguments(len(value))
     return value
+
+
+def _check_arguments(count: int) -> None:
+    if count > MAX_ARGUMENTS:
+        raise Unclear(f"expected at most {MAX_ARGUMENTS} arguments")
 
 
 def _uri(value: Any) -> str | None:

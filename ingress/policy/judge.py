@@ -23,7 +23,7 @@ from tachograph.ingress.admission import ApprovalNeed, Asked, Decision, Effect, 
 from tachograph.ingress.policy.calls import Action, Call, calls, tool_call
 from tachograph.ingress.policy.cedar_schema import CONTEXT
 from tachograph.ingress.policy.errors import Unclear
-from tachograph.ingress.policy.inputs import BODY_TOPS, Leaf, Plan, context_of, key_of, plan_of
+from tachograph.ingress.policy.inputs import BODY_TOPS, Leaf, Plan, context_of, key_of, plan_of, written
 from tachograph.ingress.policy.policies import Policy
 from tachograph.ingress.upstream.target import parse_target
 from tachograph.schemas.canonical import sha256_hex
@@ -206,7 +206,7 @@ class CedarJudge:
                 "principal": {"type": _type(asked.principal), "id": asked.principal.id},
                 "action": {"type": "Action", "id": call.action.value},
                 "resource": {"type": "Connection", "id": asked.connection.name},
-                "context": orjson.dumps(context).decode(),
+                "context": written(context),
             },
             policies,
             self._with(asked.principal, asked.groups & plan.groups),

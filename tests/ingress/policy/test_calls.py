@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tachograph.ingress.admission import Asked
-from tachograph.ingress.policy.calls import MAX_BATCH, Action, Call, calls, heads
+from tachograph.ingress.policy.calls import MAX_ARGUMENTS, MAX_BATCH, MAX_OFFERED, Action, Call, calls, heads
 from tachograph.ingress.policy.errors import Unclear
 from tachograph.ingress.upstream.target import parse_target
 from tachograph.schemas.connection import Connection
@@ -200,6 +200,21 @@ def test_a_tool_call(asked: Make, rpc: Make) -> None:
     assert call.action is Action.MCP_CALL
     assert call.rpc is not None
     assert (call.rpc.tool, call.rpc.arguments) == ("delete", {"path": "/tmp/x", "force": True})
+
+
+def test_what_holds_up_the_loop_is_bounded(asked: Make, rpc: Make) -> None:
+    """So many tools, and so many arguments in all calls of a body together."""
+    tools = [{"name": f"t{number}"} for number in range(MAX_OFFERED + 1)]
+    (call,) = read(asked("model", "POST", "/v1/messages", body={"tools": tools[1:]}))
+    assert call.llm is not None
+    assert len(call.llm.tools) == MAX_OFFERED
+    with pytest.raises(Unclear, match=f"{MAX_OFFERED} tools"):
+        read(asked("model", "POST", "/v1/messages", body={"tools": tools}))
+    halves = [rpc("read", **{f"a{number}": 1 for number in range(MAX_ARGUMENTS // 2)})] * 2
+    assert len(read(asked("files", "POST", body=halves))) == 2
+    for body in ([*halves, rpc("read", a=1)], rpc("read", **{f"a{n}": 1 for n in range(MAX_ARGUMENTS + 1)})):
+        with pytest.raises(Unclear, match=f"{MAX_ARGUMENTS} arguments"):
+            read(asked("files", "POST", body=body))
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from tachograph.ingress.policy.calls import Action, calls
 from tachograph.ingress.policy.cedar_schema import CONTEXT
 from tachograph.ingress.policy.errors import Unclear
-from tachograph.ingress.policy.inputs import MAX_KEY_CHARS, Plan, context_of, key_of, plan_of
+from tachograph.ingress.policy.inputs import (
+    MAX_CONTEXT_BYTES,
+    MAX_KEY_CHARS,
+    Plan,
+    context_of,
+    key_of,
+    plan_of,
+    written,
+)
 from tachograph.ingress.policy.reads import Reads
 from tachograph.ingress.upstream.target import parse_target
 
@@ -124,3 +132,11 @@ def test_different_inputs_have_different_keys(one: object, other: object) -> Non
     keys = [key_of(("t", (type(item).__name__, item))) for item in (one, other)]
     assert (keys[0] == keys[1]) == (one == other and type(one) is type(other))
     assert all(len(repr(key)) < MAX_KEY_CHARS + 120 for key in keys)
+
+
+def test_a_context_has_a_longest_length() -> None:
+    """In bytes of its JSON, whichever of its parts are long."""
+    longest = {"uri": "é" * ((MAX_CONTEXT_BYTES - len('{"uri":""}')) // 2)}
+    assert len(written(longest).encode()) == MAX_CONTEXT_BYTES
+    with pytest.raises(Unclear, match=str(MAX_CONTEXT_BYTES)):
+        written({"uri": longest["uri"] + "x"})

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tachograph.ingress.admission import Effect, ToolUse
 from tachograph.ingress.policy import judge as judging
 from tachograph.ingress.policy.calls import Action
+from tachograph.ingress.policy.inputs import MAX_CONTEXT_BYTES
 from tachograph.schemas.event import Principal, PrincipalKind
 
 Make = Callable[..., Any]
@@ -107,6 +108,22 @@ def test_a_value_that_cannot_be_read_is_not_below_a_bound(
         " when { context.arguments has n && context.arguments.n > 10 };",
     )
     assert made.decide(asked("files", "POST", body=rpc("pay", n=n))).effect is Effect.DENY
+
+
+def test_what_is_too_long_to_be_looked_at_is_denied(asked: Make, judge: Make, rpc: Make) -> None:
+    """Where a policy reads it, so that none holds up all others; and the agent is told what is too long."""
+    permit = '@id("all") permit(principal, action == Action::"mcp.call", resource);'
+    forbid = (
+        '@id("drop") forbid(principal, action == Action::"mcp.call", resource)'
+        ' when { context.arguments has sql && context.arguments.sql like "*DROP*" };'
+    )
+    long = rpc("query", sql="x" * MAX_CONTEXT_BYTES, other="y")
+    decision = judge(permit, forbid).decide(asked("files", "POST", body=long))
+    assert (decision.effect, decision.malformed) == (Effect.DENY, True)
+    assert str(MAX_CONTEXT_BYTES) in decision.reason
+    assert judge(permit).decide(asked("files", "POST", body=long)).effect is Effect.ALLOW
+    short = rpc("query", sql="x" * (MAX_CONTEXT_BYTES - 100))
+    assert judge(permit, forbid).decide(asked("files", "POST", body=short)).effect is Effect.ALLOW
 
 
 def test_a_defect_is_a_deny(asked: Make, judge: Make, monkeypatch: pytest.MonkeyPatch) -> None:
