@@ -31,6 +31,7 @@ IngressError
 |   `-- GatewayFault        a defect of ours
 `-- Overload                nobody's fault; try again later
     |-- JudgementFull       too many bodies are held in memory for a decision
+    |-- KeysAway            what wraps data keys does not answer, so no session can begin
     |-- RecorderFull        nothing can be recorded just now, so nothing is forwarded
     `-- TooManyConnections  `ingress.max_connections` is reached
 
@@ -57,6 +58,7 @@ __all__ = [
     "GatewayFault",
     "IngressError",
     "JudgementFull",
+    "KeysAway",
     "KeysUnreadable",
     "ListenFailed",
     "OperatorError",
@@ -277,6 +279,10 @@ class JudgementFull(Overload):
     """Too many bodies are held in memory for a decision."""
 
     code: ClassVar[ErrorCode] = "gateway-error"
+
+
+class KeysAway(Overload):
+    """What wraps data keys does not answer or refuses: sessions that are open go on, none can begin."""
 
 
 class RecorderFull(Overload):

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import orjson
 
-from tachograph.ingress.errors import Ambiguous, IngressError, Overload, PolicyDenied
+from tachograph.ingress.errors import Ambiguous, IngressError, KeysAway, Overload, PolicyDenied
 from tachograph.schemas.event import Protocol
 from tachograph.schemas.payload import ErrorCode, HeaderField
 
@@ -123,6 +123,8 @@ def _advice(error: IngressError) -> str:
         return "Write it so that every server reads it alike; then send it again."
     if isinstance(error, PolicyDenied) and error.ask:
         return f"Do not retry unchanged: ask {error.ask} whether a policy should permit it."
+    if isinstance(error, KeysAway):
+        return "Retry after the time in Retry-After; the operator should look at what wraps the data keys."
     return _NEXT[error.code]
 
 

@@ -25,7 +25,7 @@ from tachograph.schemas.heartbeat import (
     gateway_session,
     heartbeat_message,
 )
-from tachograph.schemas.keys import KeyEncryptionKey
+from tachograph.schemas.keys import WrappedKey
 from tachograph.schemas.note import NoteSigner
 from tachograph.schemas.payload import SessionOpenMeta
 
@@ -57,8 +57,8 @@ class Gateway:
         self.seed = b""
         self.strand = self.make(gateway_session(self.boot), GATEWAY)
 
-    def opening(self, kek: KeyEncryptionKey, *, version: str, config_digest: str) -> list[SpoolEntry]:
-        """The strand's wrapped key, and the record that certifies the boot."""
+    def opening(self, wrapped: WrappedKey, *, version: str, config_digest: str) -> list[SpoolEntry]:
+        """The strand's key as it was wrapped, and the record that certifies the boot."""
         certificate = BootCertificate(
             boot=str(self.boot),
             key=base64.b64encode(self._key.public_key().public_bytes_raw()).decode(),
@@ -72,7 +72,7 @@ class Gateway:
             boot=certificate,
             boot_note=self.signer.sign(certificate.text()),
         )
-        return [self.strand.wrapped_key(kek), self.strand.record(EventType.SESSION_OPEN, meta)]
+        return [self.strand.wrapped_key(wrapped), self.strand.record(EventType.SESSION_OPEN, meta)]
 
     def due(self, now: float, closed: int) -> bool:
         """Whether a heartbeat is to be made at this monotonic time, with so many strands newly closed."""

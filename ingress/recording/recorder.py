@@ -18,13 +18,14 @@ from pathlib import Path
 import structlog
 
 import tachograph
-from tachograph.ingress.errors import RecorderFull
+from tachograph.ingress.errors import KeysAway, RecorderFull
 from tachograph.ingress.metrics import Metrics
 from tachograph.ingress.recording.claims import ClaimReader
 from tachograph.ingress.recording.durability import Durability
 from tachograph.ingress.recording.exchange_record import MAX_PIECE_BYTES, ExchangeRecord, Opening, RequestHead
 from tachograph.ingress.recording.gateway import Gateway
 from tachograph.ingress.recording.kafka_settings import producer_settings
+from tachograph.ingress.recording.opening import Openings, Wrapping
 from tachograph.ingress.recording.publisher import Publisher, PublisherStatus
 from tachograph.ingress.recording.random_bytes import RandomPage
 from tachograph.ingress.recording.sessions import OpenStrand, SessionNamer, Strands
@@ -38,6 +39,7 @@ from tachograph.schemas.config import Configuration
 from tachograph.schemas.connection import Connection
 from tachograph.schemas.envelope import DATA_KEY_BYTES
 from tachograph.schemas.event import Principal
+from tachograph.schemas.key_ring import KeyProvider
 from tachograph.schemas.keys import KeyEncryptionKey
 from tachograph.schemas.note import NoteSigner
 
@@ -49,6 +51,7 @@ CALM_SECONDS = 60.0
 """The longest that a response is held up because nothing can be recorded."""
 SEED_BYTES = 32
 """Of an Ed25519 key (RFC 8032, 5.1.5)."""
+NOT_INTRODUCED = "no data key could be wrapped since the start"
 
 log = structlog.get_logger(__name__)
 
@@ -99,18 +102,18 @@ class _Calm:
 class Recorder:
     """Make it with `Recorder.start`, end it with `stop`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each by its name
         self,
         config: Configuration,
         *,
         base: Path,
         kek: KeyEncryptionKey,
+        keys: KeyProvider,
         metrics: Metrics,
         world: World,
         signer: NoteSigner | None,
     ) -> None:
         self._config = config
-        self._kek = kek
         self._world = world
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
@@ -133,39 +136,57 @@ class Recorder:
             deadletter=config.kafka.topics.deadletter,
         )
         self._strands = Strands(
-            self._make_strand,
-            kek=kek,
             version=tachograph.__version__,
             config_digest=config.digest,
             idle_seconds=config.ingress.session_idle,
             tell_closed=signer is not None,
         )
+        self._wrapping = Wrapping(keys)
+        self._openings = Openings(
+            self._wrapping,
+            self._strands,
+            make=self._make_strand,
+            append=self._append,
+            admit=self._admitted,
+        )
         self._gateway = None if signer is None else self._own_strand(signer, base / settings.path)
+        self._introduced = self._gateway is None
+        self._introducing: asyncio.Task[None] | None = None
         self._beats: Iterator[SpoolEntry] = iter(())
         self._ticker: asyncio.TimerHandle | None = None
 
     @classmethod
-    async def start(
+    async def start(  # noqa: PLR0913  each by its name
         cls,
         config: Configuration,
         *,
         base: Path,
         kek: KeyEncryptionKey,
+        keys: KeyProvider | None = None,
         metrics: Metrics | None = None,
         world: World | None = None,
         signer: NoteSigner | None = None,
     ) -> Recorder:
         """Claim a spool folder, adopt what dead workers left, begin to publish. Raises `SpoolBroken`.
 
-        Kafka need not be there: records wait in the spool. Without `signer`, the deployment's long-term key,
-        there are no heartbeats.
+        Kafka need not be there: records wait in the spool. `keys` wraps the data keys, `kek` does by default;
+        while it is away no session begins. Without `signer`, the deployment's long-term key, there are no
+        heartbeats.
         """
         metrics = metrics or Metrics()
-        recorder = cls(config, base=base, kek=kek, metrics=metrics, world=world or World(), signer=signer)
+        recorder = cls(
+            config,
+            base=base,
+            kek=kek,
+            keys=keys or kek,
+            metrics=metrics,
+            world=world or World(),
+            signer=signer,
+        )
         metrics.watch(recorder._gauges)
         recorder._spool.start()
         recorder._publisher.start()
-        recorder._append(recorder._introduction())
+        await recorder._introduce()
         recorder._tick()
         return recorder
 
@@ -176,6 +197,9 @@ class Recorder:
         """
         if self._ticker is not None:
             self._ticker.cancel()
+        if self._introducing is not None:
+            self._introducing.cancel()
+        self._openings.close()
         count = self._spool.append([*self._beats, *self._strands.close(), *self._farewell()])
         deadline = self._loop.time() + seconds
         try:
@@ -202,18 +226,20 @@ class Recorder:
         registry: str | None = None,
         injected: tuple[str, ...] = (),
     ) -> ExchangeRecord:
-        """Begin an exchange in its session. Raises `RecorderFull` when nothing can be recorded.
+        """Begin an exchange in its session. Raises `RecorderFull` or `KeysAway` where none can be recorded.
 
         `registry` is how the digest begins of what the exchange is decided by; `injected` are the values that
         must not show anywhere in it.
         """
         self._spool.check(reserve=True)
+        if not self._introduced:
+            raise KeysAway(NOT_INTRODUCED)
         await self._relieved()
         claims = self._claims.read(head.headers)
         session, basis = self._names.name(principal, claims, started_ns=started_ns)
-        held, ahead = self._strands.hold(session, principal, basis, now=self._loop.time(), registry=registry)
-        if ahead:
-            self._spool.append(ahead)
+        held = self._strands.hold(session, now=self._loop.time(), registry=registry)
+        if held is None:
+            held = await self._openings.held(session, principal, basis, registry=registry)
         opening = Opening(
             exchange=uuid.UUID(bytes=self._salts(16), version=4),
             connection=connection,
@@ -230,7 +256,7 @@ class Recorder:
     @property
     def status(self) -> RecorderStatus:
         return RecorderStatus(
-            self._refusing(reserve=True),
+            self._refusing(reserve=True) or ("" if self._introduced else NOT_INTRODUCED),
             self._spool.used_bytes,
             self._limits.max_bytes,
             len(self._strands),
@@ -284,6 +310,10 @@ class Recorder:
 
     # -- inside ------------------------------------------------------------------------------------
 
+    async def _admitted(self) -> None:
+        self._spool.check(reserve=True)
+        await self._relieved()
+
     async def _relieved(self) -> None:
         """A burst beyond what the disk takes at once waits for it; memory stays bounded."""
         if self._spool.pressed:
@@ -312,21 +342,27 @@ class Recorder:
             previous=follow(root, self._boot),
         )
 
-    def _introduction(self) -> list[SpoolEntry]:
+    async def _introduce(self) -> None:
+        """The boot's own strand comes before all others; until its key is wrapped, each tick tries again."""
         if self._gateway is None:
-            return []
+            return
+        try:
+            wrapped = await self._wrapping(self._gateway.strand)
+        except KeysAway:
+            return
         version, digest = tachograph.__version__, self._config.digest
-        return self._gateway.opening(self._kek, version=version, config_digest=digest)
+        self._append(self._gateway.opening(wrapped, version=version, config_digest=digest))
+        self._introduced = True
 
     def _farewell(self) -> list[SpoolEntry]:
         """The last heartbeat, which names what was closed just now, and the end of the boot."""
-        if self._gateway is None:
+        if self._gateway is None or not self._introduced:
             return []
         return [*self._gateway.beat(self._strands.heads()), self._gateway.close()]
 
     def _beat(self, now: float) -> None:
         # What is full keeps its room for exchanges; the next heartbeat names what this one would have.
-        if self._gateway is None or self._refusing(reserve=True):
+        if self._gateway is None or not self._introduced or self._refusing(reserve=True):
             return
         if self._gateway.due(now, self._strands.closed):
             self._beats = itertools.chain(self._beats, self._gateway.beat(self._strands.heads()))
@@ -361,6 +397,8 @@ class Recorder:
         now = self._loop.time()
         self._append(self._strands.sweep(now=now))
         self._beat(now)
+        if not self._introduced and (self._introducing is None or self._introducing.done()):
+            self._introducing = self._loop.create_task(self._introduce())
         self._durability.expire()
         refusing = self._refusing(reserve=False)
         if refusing:

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +20,7 @@ from tachograph.ingress.recording.strand import Scope, Strand
 from tachograph.ingress.spool.frames import SpoolEntry
 from tachograph.schemas.canonical import canonical_json
 from tachograph.schemas.event import EventType, Principal, PrincipalKind, rfc3339_ns
-from tachograph.schemas.keys import KeyEncryptionKey
+from tachograph.schemas.keys import KeyEncryptionKey, WrappedKey
 from tachograph.schemas.payload import SessionCloseMeta, SessionOpenMeta
 
 __all__ = ["MAX_STRANDS", "Basis", "OpenStrand", "SessionNamer", "StrandHead", "Strands", "closing"]
@@ -118,11 +118,9 @@ class StrandHead:
 class Strands:
     """The open strands of one worker. What it returns must be spooled in that order."""
 
-    def __init__(  # noqa: PLR0913  each by its name
+    def __init__(
         self,
-        make: Callable[[uuid.UUID, Principal], Strand],
         *,
-        kek: KeyEncryptionKey,
         version: str,
         config_digest: str,
         idle_seconds: float,
@@ -130,8 +128,6 @@ class Strands:
         tell_closed: bool = False,
     ) -> None:
         """With `tell_closed`, `heads` must be asked for now and then: until then closed strands are kept."""
-        self._make = make
-        self._kek = kek
         self._version = version
         self._digest = config_digest
         self._idle = idle_seconds
@@ -148,31 +144,26 @@ class Strands:
     def __len__(self) -> int:
         return len(self._open) + len(self._retired)
 
-    def hold(
-        self,
-        session: uuid.UUID,
-        principal: Principal,
-        basis: Basis,
-        *,
-        now: float,
-        registry: str | None = None,
-    ) -> tuple[OpenStrand, list[SpoolEntry]]:
-        """The session's strand for one more exchange, with the records that go ahead of it."""
-        entries: list[SpoolEntry] = []
+    def hold(self, session: uuid.UUID, *, now: float, registry: str | None = None) -> OpenStrand | None:
+        """The session's strand for one more exchange; None where one must begin first."""
         found = self._open.get(session)
-        if found is not None and self._worn(found, now):
-            entries += self._retire(session, found)
-            found = None
-        if found is None:
-            entries += self._make_room()
-            found = OpenStrand(self._make(session, principal), now, now)
-            self._open[session] = found
-            entries += self._opening(found.strand, basis, registry)
+        if found is None or self._worn(found, now):
+            return None
         found.registry = registry
         found.exchanges += 1
         found.touched = now
         self._open.move_to_end(session)
-        return found, entries
+        return found
+
+    def begin(
+        self, strand: Strand, wrapped: WrappedKey, basis: Basis, *, now: float, registry: str | None = None
+    ) -> list[SpoolEntry]:
+        """From now on this is its session's strand; one that is worn ends after its last exchange."""
+        worn = self._open.get(strand.session)
+        entries = self._retire(strand.session, worn) if worn is not None else []
+        entries += self._make_room()
+        self._open[strand.session] = OpenStrand(strand, now, now, registry=registry)
+        return entries + self._opening(strand, wrapped, basis, registry)
 
     def release(self, held: OpenStrand, *, now: float) -> list[SpoolEntry]:
         """One exchange is over; closes the strand if it was only waiting for that."""
@@ -206,10 +197,12 @@ class Strands:
         self._open.clear()
         self._retired.clear()
 
-    def _opening(self, strand: Strand, basis: Basis, registry: str | None) -> list[SpoolEntry]:
+    def _opening(
+        self, strand: Strand, wrapped: WrappedKey, basis: Basis, registry: str | None
+    ) -> list[SpoolEntry]:
         meta = SessionOpenMeta(version=self._version, config_digest=self._digest, basis=basis)
         opening = strand.record(EventType.SESSION_OPEN, meta, scope=Scope(registry=registry))
-        return [strand.wrapped_key(self._kek), opening]
+        return [strand.wrapped_key(wrapped), opening]
 
     def _make_room(self) -> list[SpoolEntry]:
         if len(self._open) < self._limit:

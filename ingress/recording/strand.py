@@ -28,7 +28,7 @@ from tachograph.schemas.event import (
     rfc3339_ns,
     strand_uids,
 )
-from tachograph.schemas.keys import KeyEncryptionKey, strand_name
+from tachograph.schemas.keys import WrappedKey, strand_name
 from tachograph.schemas.payload import SALT_BYTES, Meta, encode_payload, raw_commit
 from tachograph.schemas.topics import Topics
 
@@ -99,10 +99,14 @@ class Strand:
         self._session, self._epoch = str(self.session), str(self.epoch)
         self._topic, self._key = self.topics.raw, self._session.encode()
 
-    def wrapped_key(self, kek: KeyEncryptionKey) -> SpoolEntry:
+    @property
+    def name(self) -> str:
+        """What its key is called on the keys topic."""
+        return strand_name(self.session, self.epoch)
+
+    def wrapped_key(self, wrapped: WrappedKey) -> SpoolEntry:
         """The strand's key for the keys topic; it must lie before the first record."""
-        name = strand_name(self.session, self.epoch)
-        return SpoolEntry(self.topics.keys, name.encode(), kek.wrap(name, self.data_key).encode())
+        return SpoolEntry(self.topics.keys, self.name.encode(), wrapped.encode())
 
     def record(
         self,

@@ -31,6 +31,7 @@ def test_every_code_has_advice() -> None:
         (errors.Unauthenticated("x"), "authentication_error"),
         (errors.Forbidden("x"), "permission_error"),
         (errors.RecorderFull("x"), "overloaded_error"),
+        (errors.KeysAway("x"), "overloaded_error"),
         (errors.UpstreamTimeout("x"), "timeout_error"),
         (errors.UpstreamReset("x"), "api_error"),
     ],
@@ -125,3 +126,13 @@ def test_a_sentence_says_what_to_do_next() -> None:
     told = sentence(PolicyDenied("denied by the policy `no-rm`", policies=("no-rm",), ask="the owners"))
     assert told.startswith("Tachograph gateway: denied by the policy `no-rm`. ")
     assert "ask the owners" in told
+
+
+def test_an_operator_learns_which_part_is_away() -> None:
+    """Both are 503 and on no record but the answer; the advice tells the key provider from the spool."""
+    keys, spool = (
+        refuse(error, protocol=Protocol.HTTP, target="/").body.decode()
+        for error in (errors.KeysAway("x"), errors.RecorderFull("x"))
+    )
+    assert "what wraps the data keys" in keys
+    assert "Kafka and the spool" in spool

@@ -155,7 +155,8 @@ def test_what_a_gateway_writes_counts_once_it_is_masked() -> None:
         return made[-1]
 
     gateway = Gateway(BOOT, signer, make, lambda: 0, seed=b"b" * 32)
-    written = gateway.opening(KeyEncryptionKey(b"k" * 32), version="1", config_digest="c")[1:]
+    wrapped = KeyEncryptionKey(b"k" * 32).wrap(gateway.strand.name, b"d" * 32)
+    written = gateway.opening(wrapped, version="1", config_digest="c")[1:]
     written += gateway.beat([StrandHead(SESSION, EPOCH, 2, "b" * 64, open=True)])
     masker = Masker(Ruleset((), ()), PseudonymKey("k1", b"k" * 32), prefilter=False)
     pipeline = Pipeline(lambda _: masker, enrich, message_secret=b"m" * 32)

@@ -17,7 +17,7 @@ from tachograph.schemas.canonical import canonical_json
 from tachograph.schemas.envelope import open_sealed, parse_sealed
 from tachograph.schemas.event import Principal, PrincipalKind, header_hash
 from tachograph.schemas.heartbeat import MAX_NAMED, gateway_session, heartbeat_message, signed_by
-from tachograph.schemas.keys import KeyEncryptionKey
+from tachograph.schemas.keys import KeyEncryptionKey, WrappedKey
 from tachograph.schemas.note import NoteSigner, open_note
 from tachograph.schemas.payload import (
     HeartbeatMeta,
@@ -49,6 +49,10 @@ def gateway(previous: uuid.UUID | None = None) -> Gateway:
     return Gateway(BOOT, SIGNER, make, lambda: 0, seed=SEED, previous=previous)
 
 
+def wrapped(one: Gateway) -> WrappedKey:
+    return KEK.wrap(one.strand.name, one.strand.data_key)
+
+
 def told(one: Gateway, entry: SpoolEntry) -> Meta:
     return decode_payload(open_sealed(parse_sealed(entry.value), cipher=one.strand._cipher)).meta
 
@@ -66,7 +70,7 @@ def beats(one: Gateway, named: Sequence[StrandHead]) -> list[HeartbeatMeta]:
 
 
 def opened(one: Gateway) -> SessionOpenMeta:
-    key, first = one.opening(KEK, version="1", config_digest="c")
+    key, first = one.opening(wrapped(one), version="1", config_digest="c")
     assert key.topic == Topics().keys
     meta = told(one, first)
     assert isinstance(meta, SessionOpenMeta)
@@ -103,7 +107,7 @@ def test_a_heartbeat_is_signed_by_the_boot() -> None:
 def test_a_heartbeat_names_its_own_strand_and_all_others() -> None:
     """Its own with the records before it; the others as they were told, whether open or closed."""
     one = gateway()
-    _, first = one.opening(KEK, version="1", config_digest="c")
+    _, first = one.opening(wrapped(one), version="1", config_digest="c")
     (meta,) = beats(one, [*heads(1), *heads(1, is_open=False)])
     own, open_, closed = meta.heartbeat.strands
     assert (own.session, own.records, own.open) == (str(one.strand.session), 1, True)
@@ -131,7 +135,7 @@ def test_many_strands_are_more_records(strands: int, records: int) -> None:
 def test_the_end_counts_and_names_the_record_before_it() -> None:
     """As every strand's close."""
     one = gateway()
-    _, first = one.opening(KEK, version="1", config_digest="c")
+    _, first = one.opening(wrapped(one), version="1", config_digest="c")
     meta: Any = told(one, one.close())
     digest = header_hash(parse_sealed(first.value).header.canonical())
     assert meta == SessionCloseMeta(records=2, reason="shutdown", last=digest)

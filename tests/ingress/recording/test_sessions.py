@@ -77,6 +77,7 @@ class World:
         numbers = itertools.count(1)
         self.made: list[Strand] = []
         self.records: list[tuple[str, Any]] = []
+        self.registries: list[str | None] = []
 
         def make(session: uuid.UUID, principal: Principal) -> Strand:
             strand = Strand(
@@ -91,11 +92,18 @@ class World:
             return strand
 
         settings = {"version": "1", "config_digest": "c", "idle_seconds": 100.0} | changes
-        self.strands = Strands(make, kek=KEK, **settings)
+        self.make = make
+        self.strands = Strands(**settings)
 
-    def hold(self, session: int, now: float) -> Any:
-        held, entries = self.strands.hold(uuid.UUID(int=session), BOT, "claimed", now=now)
-        self.keep(entries)
+    def hold(self, session: int, now: float, registry: str | None = None) -> Any:
+        name = uuid.UUID(int=session)
+        held = self.strands.hold(name, now=now, registry=registry)
+        if held is None:
+            strand = self.make(name, BOT)
+            wrapped = KEK.wrap(strand.name, strand.data_key)
+            self.keep(self.strands.begin(strand, wrapped, "claimed", now=now, registry=registry))
+            held = self.strands.hold(name, now=now, registry=registry)
+        assert held is not None
         return held
 
     def keep(self, entries: Any) -> None:
@@ -105,6 +113,7 @@ class World:
         if entry.topic.endswith(".keys"):
             return "key", entry.key
         sealed = parse_sealed(entry.value)
+        self.registries.append(sealed.header.registry)
         strand = next(strand for strand in self.made if strand.epoch == sealed.header.epoch)
         return sealed.header.type.value, decode_payload(open_sealed(sealed, cipher=strand._cipher)).meta
 
@@ -139,11 +148,8 @@ def test_a_strand_names_the_registry_of_its_last_exchange() -> None:
     """Its own records are masked by the rules that were in force then."""
     world = World()
     for number, registry in enumerate(("a" * 16, "b" * 16)):
-        held, entries = world.strands.hold(uuid.UUID(int=1), BOT, "claimed", now=0, registry=registry)
-        if not number:
-            assert parse_sealed(entries[1].value).header.registry == registry
-        world.keep(entries)
-        world.strands.release(held, now=0)
+        world.strands.release(world.hold(1, now=0, registry=registry), now=0)
+        assert world.registries == ["a" * 16], number
     assert [parse_sealed(entry.value).header.registry for entry in world.strands.close()] == ["b" * 16]
 
 

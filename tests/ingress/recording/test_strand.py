@@ -54,7 +54,7 @@ def strand() -> Strand:
 def test_records_count_without_a_gap_and_hang_together(bodies: list[bytes]) -> None:
     """seq counts from 0, prev is the hash of the header before, each opens with the wrapped key alone."""
     made = strand()
-    wrapped = WrappedKey.decode(made.wrapped_key(KEK).value)
+    wrapped = WrappedKey.decode(made.wrapped_key(KEK.wrap(made.name, made.data_key)).value)
     cipher = KEK.unwrap(wrapped)
     previous = GENESIS
     for seq, body in enumerate(bodies):
@@ -122,7 +122,7 @@ def test_every_header_is_one_of_the_schema(
 def test_the_wrapped_key_has_the_strands_name() -> None:
     """A tombstone under that name shreds the strand."""
     made = strand()
-    entry = made.wrapped_key(KEK)
+    entry = made.wrapped_key(KEK.wrap(made.name, made.data_key))
     assert (entry.topic, entry.key) == ("t.keys", strand_name(made.session, made.epoch).encode())
     assert b"d" * 32 not in entry.value
 
