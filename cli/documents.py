@@ -24,6 +24,8 @@ __all__ = ["FULL_TEXT", "MAX_HITS", "Documents", "SessionSummary"]
 PAGE = 500
 MAX_HITS = 10_000
 """The most documents that one command reads."""
+MAX_STATEMENTS = 100
+"""Of one session: each names up to 5,000 records."""
 BUSY_SECONDS = 10.0
 """How long a question is put again to a cluster that is there and cannot just now."""
 AGAIN_SECONDS = 0.1
@@ -137,6 +139,13 @@ class Documents:
             }
         }
         return (hit["_source"] for hit in self.scan(self.events, query))
+
+    def deletions(self, session: str) -> list[dict[str, Any]]:
+        """The statements that records of a session were lawfully deleted, the oldest first."""
+        query = {"bool": {"filter": [{"term": {f"{TACHO}.session": session}}]}}
+        body = {"size": MAX_STATEMENTS, "query": query, "sort": [{"time": "asc"}, {"metadata.uid": "asc"}]}
+        hits = self._search(self.statements, body).get("hits", {}).get("hits", [])
+        return [hit["_source"] for hit in hits]
 
     def search(self, text: str, limit: int) -> tuple[int, list[dict[str, Any]]]:
         """How many documents match, and the newest of them; raises WrongUse for an unreadable query."""

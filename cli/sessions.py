@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tachograph.cli import settings
+from tachograph.cli.gone import gone, without_names
 from tachograph.cli.output import console, note, print_json, table
 from tachograph.cli.settings import ConfigOption, JsonOption
 from tachograph.cli.story import told
+from tachograph.console.views import visible
 
 if TYPE_CHECKING:
     from tachograph.cli.documents import Documents
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _NOTHING_YET = "Nothing is on record yet. Send an agent through: tacho up, then use its URL /c/<connection>."
+_NOTHING_OF_IT = (
+    "No event of session {0} is on record, and no statement says that it was deleted: "
+    "`tacho verify --live --session {0}` says what is missing."
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -65,12 +71,18 @@ def show(
 ) -> None:
     """Tell one session's story in order: requests, responses, tool calls, tokens, cost."""
     documents = _documents(config)
-    found = list(documents.story(documents.resolve(session)))
+    name = documents.resolve(session)
+    found, statements = list(documents.story(name)), documents.deletions(name)
     if json_output:
-        print_json(found)
+        print_json(found + [without_names(item) for item in statements])
         return
-    columns = ("time (UTC)", "", "connection", "what", "status", "numbers", "text")
-    table(columns, [astuple(one) for one in told(found)], empty=_NOTHING_YET)
+    columns, lines = ("time (UTC)", "", "connection", "what", "status", "numbers", "text"), gone(statements)
+    if found or not lines:
+        table(columns, [astuple(one) for one in told(found)], empty=_NOTHING_OF_IT.format(name))
+    for text in lines:
+        console().print(visible(text), markup=False, soft_wrap=True)
+    if lines:
+        note(f"So say their statements: `tacho verify --live --session {name}` checks them.")
     if len(found) >= documents.max_hits:
         note(f"The first {documents.max_hits} events; narrow it down with `tacho search`.")
 

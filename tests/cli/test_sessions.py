@@ -2,9 +2,10 @@
 
 import json
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -16,6 +17,17 @@ from tachograph.cli.main import app
 SUMMARY = SessionSummary(
     "s-1", "builder", "2026-01-01T00:00:00Z", "2026-01-01T00:00:09Z", 3, 1, 70, 0.5, ("m",)
 )
+SAID = {
+    "v": 1,
+    "type": "erasure",
+    "at": "2026-01-02T03:04:05Z",
+    "by": "officer@desk",
+    "rule": "tacho erase: a session",
+    "reason": None,
+    "session": str(uuid.UUID(int=2)),
+    "log": "tachograph/example/0",
+    "records": [[index, "2026.01.01", "request", str(uuid.UUID(int=1))] for index in range(7)],
+}
 SOURCE = {"unmapped": {"tacho": {"type": "request", "session": "s-1", "connection": "desk"}}}
 
 
@@ -23,6 +35,7 @@ class Found:
     """What a cluster would have answered."""
 
     max_hits = 1
+    statements: ClassVar[list[dict[str, Any]]] = []
 
     def __init__(self, *, empty: bool) -> None:
         self._empty = empty
@@ -35,6 +48,9 @@ class Found:
 
     def story(self, _session: str) -> Iterator[dict[str, Any]]:
         return iter(() if self._empty else (SOURCE,))
+
+    def deletions(self, _session: str) -> list[dict[str, Any]]:
+        return self.statements
 
     def search(self, _text: str, _limit: int) -> tuple[int, list[dict[str, Any]]]:
         return (0, []) if self._empty else (5, [SOURCE])
@@ -58,7 +74,11 @@ def test_each_has_a_table_and_json(
 
 @pytest.mark.parametrize(
     ("command", "way_on"),
-    [(("sessions",), "tacho up"), (("show", "s-1"), "tacho up"), (("search", "x"), "tacho sessions")],
+    [
+        (("sessions",), "tacho up"),
+        (("show", "s-1"), "tacho verify --live --session s-1"),
+        (("search", "x"), "tacho sessions"),
+    ],
 )
 def test_nothing_found_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], way_on: str
@@ -67,6 +87,24 @@ def test_nothing_found_says_what_to_do(
     result = _run(tmp_path, monkeypatch, *command, empty=True)
     assert result.exit_code == 0
     assert way_on in result.stdout
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_what_was_deleted_is_told_by_whom_and_when(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty: bool
+) -> None:
+    """Of a session that is gone as a whole, and of one that is gone in part; programs get the statements."""
+    monkeypatch.setattr(Found, "statements", [{"unmapped": {"tacho": {"type": "erasure", "deletion": SAID}}}])
+    shown = _run(tmp_path / "a", monkeypatch, "show", "s-1", empty=empty)
+    assert shown.stdout.splitlines()[-1].startswith(
+        "ERASED: 7 records, by officer@desk at 2026-01-02T03:04:05Z"
+    )
+    assert ("connection" in shown.stdout) != empty
+    assert "No event" not in shown.stdout
+    assert "tacho verify --live --session s-1" in shown.stderr
+    value = json.loads(_run(tmp_path / "b", monkeypatch, "show", "s-1", "--json", empty=empty).stdout)
+    assert len(value) == (1 if empty else 2)
+    assert value[-1]["unmapped"]["tacho"]["deletion"]["records"] == 7
 
 
 def test_more_hits_than_shown_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

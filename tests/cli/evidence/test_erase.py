@@ -20,7 +20,7 @@ def erase(deletion: DeletionWorld, *arguments: str) -> tuple[int, dict[str, obje
 
 
 def test_nothing_goes_that_is_not_asked_for(deletion: DeletionWorld) -> None:
-    """The rest stays complete; a dry run and a no delete nothing; who is unknown is said."""
+    """The rest stays complete; a dry run and a no delete nothing; who is unknown is said, and what is gone."""
     session, other = uuid.uuid4(), uuid.uuid4()
     docs, rest = tale(session), talk(other)
     deletion.publish([*docs, *rest])
@@ -32,6 +32,10 @@ def test_nothing_goes_that_is_not_asked_for(deletion: DeletionWorld) -> None:
         assert isinstance(run("erase", nobody, "--yes", "--config", deletion.file).exception, Exception)
     assert erase(deletion, str(session), "--yes", "--reason", "request 17")[1]["documents"] == 5
     assert deletion.verdict(other)["verdict"] == "complete"
+    shown = run("show", str(session), "--config", deletion.file)
+    assert shown.stdout.startswith("ERASED: 5 records, by "), shown.output
+    assert "(tacho erase: a session; reason: request 17)" in shown.stdout
+    assert "ERASED" not in run("show", str(other), "--config", deletion.file).stdout
 
 
 @pytest.mark.engines
