@@ -51,12 +51,16 @@ class Peer:
         self.sock.sendall(text.encode("latin-1") if isinstance(text, str) else text)
 
     def flood(self, head: str, *, mib: int) -> threading.Thread:
-        """Send so many MiB after a head, from a thread of its own, whether or not they are read."""
+        """Send so many MiB after a head, from a thread of its own, until the connection ends or all is sent.
+
+        Nobody need read them.
+        """
 
         def work() -> None:
-            self.send(head)
-            for _ in range(mib):
-                self.send(b"x" * (1 << 20))
+            with contextlib.suppress(OSError):
+                self.send(head)
+                for _ in range(mib):
+                    self.send(b"x" * (1 << 20))
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -151,7 +152,8 @@ def test_garbage_from_the_target_is_502(world: Any, garbage: str, code: str) -> 
     agent = world.get()
     target = world.upstream.accept()
     target.head()
-    target.send(garbage)
+    with contextlib.suppress(ConnectionError):  # the gateway need not read all of it
+        target.send(garbage)
     target.close()
     head, body = agent.response()
     assert (head.status, head.get("content-type")) == (502, "application/problem+json")

@@ -245,8 +245,9 @@ async def test_who_does_not_read_the_rest_is_let_go(monkeypatch: pytest.MonkeyPa
     assert agents.connections == set()
 
 
-def test_a_refused_upload_can_read_its_refusal(world: Any) -> None:
+def test_a_refused_upload_can_read_its_refusal(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """An agent that is still sending when it is refused gets the answer, not a reset."""
+    monkeypatch.setattr(agent_module, "LINGER_SECONDS", 30.0)
     agent = world.ask("POST /c/up/ HTTP/1.1\r\nHost: gateway\r\nContent-Length: 3000000\r\n\r\n")
     agent.send(b"x" * 1_000_000)
     head, _ = agent.response()
