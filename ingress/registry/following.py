@@ -20,6 +20,7 @@ from tachograph.ingress.faults import log_fault
 from tachograph.ingress.keyfile import read_key
 from tachograph.ingress.recording.kafka_settings import client_settings
 from tachograph.ingress.registry.compiling import Compiler
+from tachograph.ingress.registry.own import check_policies_stay
 from tachograph.ingress.registry.own_file import OwnFile
 from tachograph.ingress.registry.snapshots import Snapshots
 from tachograph.ingress.registry.standing import Standing
@@ -52,7 +53,7 @@ class FollowedFile(Standing):
         self._own = own
         self._compiler = compiler
         self._snapshots = snapshots
-        self._in_force = first.digest
+        self._in_force = first
         self._unwritten: bytes | None = first.canonical()
         """Records name the first from the start on, also while Kafka is away; so it is written first."""
         self._next: _Next | None = None
@@ -93,9 +94,10 @@ class FollowedFile(Standing):
         if registry is None:
             return
         self._next = None
-        if registry.digest == self._in_force:  # touched, or put back
+        if registry.digest == self._in_force.digest:  # touched, or put back
             self.problem = ""
             return
+        check_policies_stay(self._in_force, registry)
         self._next = _Next(self._compiler.compile(registry, registry.digest), registry)
 
     def _put_in_force(self) -> None:
@@ -107,7 +109,7 @@ class FollowedFile(Standing):
         registered, registry = self._next.registered, self._next.registry
         self._write(registry.canonical())
         self._next = None
-        self._in_force, self.problem = registry.digest, ""
+        self._in_force, self.problem = registry, ""
         self.version += 1
         with contextlib.suppress(RuntimeError):  # the loop has ended, and with it all need to know
             self._loop.call_soon_threadsafe(self._swap, registered)

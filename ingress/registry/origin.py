@@ -9,13 +9,16 @@ from pathlib import Path
 
 import structlog
 
+from tachograph.ingress.errors import RegistryUnusable
 from tachograph.ingress.registry.compiling import Compiler
 from tachograph.ingress.registry.following import follow_file
 from tachograph.ingress.registry.in_force import follow_topic
 from tachograph.ingress.registry.own import own_digest, own_registry
+from tachograph.ingress.registry.own_file import OwnFile
 from tachograph.ingress.registry.standing import Standing
 from tachograph.ingress.relay import Registered
 from tachograph.schemas.config import Configuration
+from tachograph.schemas.registry import Registry
 
 __all__ = ["Origin", "serving_by"]
 
@@ -60,7 +63,7 @@ async def serving_by(
 async def _by_file(
     origin: Origin, compiler: Compiler, opened: contextlib.AsyncExitStack
 ) -> tuple[Standing | None, Registered]:
-    registry, whole = await asyncio.to_thread(own_registry, origin.config, base=origin.base)
+    registry, whole = await asyncio.to_thread(_as_it_is_now, origin)
     digest = own_digest(registry, whole=whole)
     registered = await asyncio.to_thread(compiler.compile, registry, digest)
     if origin.file is None or digest is None or not origin.followed:
@@ -68,3 +71,17 @@ async def _by_file(
         _log.info("registry_not_followed", reason=reason)
         return None, registered
     return opened.enter_context(follow_file(origin.config, compiler, registry, file=origin.file)), registered
+
+
+def _as_it_is_now(origin: Origin) -> tuple[Registry, bool]:
+    """The registry, and whether it is whole: of the file as it is now, so that a worker that takes a dead
+    one's place does not serve by what the file said when its supervisor began. Raises `PoliciesUnusable`.
+    """
+    if origin.file is not None and origin.followed:
+        try:
+            now = OwnFile(origin.file, origin.config).now()
+            if now.policies or not origin.config.policy.files:
+                return now, True
+        except RegistryUnusable as error:
+            _log.error("registry_refused", reason=error.detail)
+    return own_registry(origin.config, base=origin.base)

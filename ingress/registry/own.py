@@ -6,12 +6,13 @@ from pathlib import Path
 
 import structlog
 
+from tachograph.ingress.errors import RegistryUnusable
 from tachograph.ingress.policy.load import read_files
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.errors import MalformedRecord
 from tachograph.schemas.registry import Registry, registry_of
 
-__all__ = ["own_digest", "own_registry"]
+__all__ = ["check_policies_stay", "own_digest", "own_registry"]
 
 _log = structlog.get_logger(__name__)
 
@@ -30,6 +31,16 @@ def own_registry(config: Configuration, *, base: Path) -> tuple[Registry, bool]:
         except (OSError, UnicodeDecodeError):
             texts[name], whole = "", False
     return registry_of(config, texts), whole
+
+
+def check_policies_stay(before: Registry, after: Registry) -> None:
+    """Raises `RegistryUnusable` where the last policies would go: that permits everything, unsaid."""
+    if before.policies and not after.policies:
+        raise RegistryUnusable(
+            "expected `policy.files` to name some still, since policies are in force: without any, nothing is"
+            " denied by default and the connections' `allow` decides alone. If you mean it, say so in a policy:"
+            ' @id("all") permit(principal, action, resource);'
+        )
 
 
 def own_digest(registry: Registry, *, whole: bool) -> str | None:

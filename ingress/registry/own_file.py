@@ -33,6 +33,10 @@ class OwnFile:
         self._read: _Stamps = {}
         """Empty at first: between the start and the first look the file may have changed."""
 
+    def now(self) -> Registry:
+        """What the files register at this moment. Raises `RegistryUnusable`."""
+        return self._registry()
+
     def look(self) -> Registry | None:
         """What the files register, where they may say something else than at the look before; else None.
 

@@ -89,6 +89,25 @@ async def test_a_broken_file_changes_nothing_and_is_said_once(world: World) -> N
     assert await world.turns() == ["second"]
 
 
+async def test_the_last_policy_stays(world: World) -> None:
+    """Without any nothing would be denied by default, and nobody said that. Another in its place is taken."""
+    folder = world.file.parent
+    (folder / "p.cedar").write_text('@id("p") permit(principal, action, resource);')
+    (folder / "q.cedar").write_text('@id("q") forbid(principal, action, resource);')
+    world.file.write_text("policy: {contact: second, files: [p.cedar]}\n")
+    assert await world.turns() == ["second"]
+    world.write("third")
+    assert await world.turns() == ["second"]
+    assert "policies are in force" in world.followed.problem
+    assert world.followed.refused == 1
+    world.file.write_text("policy: {contact: fourth, files: [q.cedar]}\n")
+    assert await world.turns() == ["second", "fourth"]
+    (folder / "q.cedar").write_text("")
+    assert len(await world.turns()) == 3
+    assert (judge := world.swapped[-1].judge) is not None
+    assert not judge.policies  # type: ignore[attr-defined]  # it is Cedar's, and denies everything
+
+
 async def test_without_kafka_nothing_new_is_in_force(world: World) -> None:
     """What records would name could not be looked up. It comes into force once it is written down."""
     world.topic.away = True
@@ -120,6 +139,6 @@ async def test_its_thread_looks_by_itself(tmp_path: Path) -> None:
         followed._snapshots = world.topic  # type: ignore[assignment]
         seen = asyncio.Event()
         followed.serve(lambda _: seen.set())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             await seen.wait()
     assert not followed._thread.is_alive()

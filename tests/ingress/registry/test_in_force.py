@@ -40,7 +40,7 @@ def compiler(folder: Path, config: Configuration | None = None) -> Compiler:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Compiling happens in a thread."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not holds():  # noqa: ASYNC110  a bounded wait; nothing tells of a refusal
             await asyncio.sleep(0.01)
 

@@ -49,3 +49,24 @@ async def test_what_has_no_name_is_not_followed(tmp_path: Path) -> None:
             Origin(config, tmp_path, tmp_path / "t.yaml"), compiler, opened
         )
         assert (standing, registered.registry) == (None, None)
+
+
+async def test_a_worker_that_starts_later_serves_by_the_file_of_now(tmp_path: Path) -> None:
+    """Not by what its supervisor read; but by that where the file is broken, or has lost the last policy."""
+    with_key(tmp_path)
+    file, policy = tmp_path / "t.yaml", tmp_path / "p.cedar"
+    policy.write_text('@id("p") permit(principal, action, resource);')
+    read = Configuration.model_validate({"policy": {"contact": "then", "files": ["p.cedar"]}})
+    compiler = Compiler(
+        read, base=tmp_path, keeper=keeper_of(read, base=tmp_path), loop=asyncio.get_running_loop()
+    )
+    for text, served in (
+        ("policy: {contact: now, files: [p.cedar]}", "now"),
+        ("policy: {contact: now}", "then"),
+        ("policy: {contact: now, files: [", "then"),
+    ):
+        file.write_text(text)
+        async with contextlib.AsyncExitStack() as opened:
+            _, registered = await serving_by(Origin(read, tmp_path, file), compiler, opened)
+        assert registered.contact == served
+        assert registered.judge is not None

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tachograph.ingress.errors import PoliciesUnusable
-from tachograph.ingress.registry.own import own_digest, own_registry
+from tachograph.ingress.errors import PoliciesUnusable, RegistryUnusable
+from tachograph.ingress.registry.own import check_policies_stay, own_digest, own_registry
 from tachograph.schemas.config import Configuration
+from tachograph.schemas.registry import Registry, TextFile
 
 
 def config(**fields: object) -> Configuration:
@@ -32,3 +33,12 @@ def test_what_is_not_whole_has_no_name(tmp_path: Path) -> None:
     assert own_digest(registry, whole=whole) is None
     with pytest.raises(PoliciesUnusable):
         own_registry(config(policy={"files": ["p.cedar"]}), base=tmp_path)
+
+
+def test_the_last_policies_do_not_go_unsaid() -> None:
+    """Any number of them may become any other but none."""
+    none, some = Registry(), Registry(policies=(TextFile(file="p", text=""),))
+    for before, after in ((none, none), (none, some), (some, some)):
+        check_policies_stay(before, after)
+    with pytest.raises(RegistryUnusable, match="permit"):
+        check_policies_stay(some, none)

@@ -47,6 +47,17 @@ def test_a_change_is_told_once_it_stands_still(file: Path) -> None:
     assert names(settled(own)) == ["three"]
 
 
+def test_it_can_be_read_at_once(file: Path) -> None:
+    """As it is at that moment, which is no look: what follows is told as ever."""
+    own = opened(file)
+    file.write_text(TEXT.format(name="two"))
+    assert names(own.now()) == ["two"]
+    assert names(settled(own)) == ["two"]
+    file.write_text("connections: [")
+    with pytest.raises(RegistryUnusable):
+        own.now()
+
+
 def test_what_is_still_being_written_is_not_taken(file: Path) -> None:
     """Each look finds another length; the last one counts."""
     own = opened(file)
