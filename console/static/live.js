@@ -1,6 +1,7 @@
 // Keeps an open page up to date. A page says with data-live which of its parts may be replaced; a part whose
-// data-keep did not change stays as it is, so that nothing is taken from under somebody who types. Nobody tells
-// us when something marked data-soon has come, so a page that shows one looks for itself.
+// data-keep did not change stays as it is, so that nothing is taken from under somebody who types; nor is it from
+// under somebody who presses, and the keyboard's place is kept. Nobody tells us when something marked data-soon has
+// come, so a page that shows one looks for itself.
 "use strict";
 
 const RESTART_MS = 3000;
@@ -8,6 +9,8 @@ const LOOK_MS = 30000;
 const SOON_MS = 1000;
 let fetching = false;
 let again = false;
+let pressed = false;
+let missed = false;
 
 // What somebody has typed so far, and where they are, goes into the part that takes this one's place.
 function carryOver(part, next) {
@@ -18,7 +21,13 @@ function carryOver(part, next) {
     }
   }
   const active = document.activeElement;
-  if (active?.name && part.contains(active)) {
+  if (!active || !part.contains(active)) {
+    return null;
+  }
+  if (active.tagName === "A") {
+    return next.querySelector(`a[href="${CSS.escape(active.getAttribute("href"))}"]`);
+  }
+  if (active.name) {
     const value = active.tagName === "BUTTON" ? `[value="${CSS.escape(active.value)}"]` : "";
     return next.querySelector(`[name="${CSS.escape(active.name)}"]${value}`);
   }
@@ -26,6 +35,10 @@ function carryOver(part, next) {
 }
 
 function replaceParts(fresh) {
+  if (pressed) {
+    missed = true; // a press on what goes before its release would be no click
+    return;
+  }
   for (const part of document.querySelectorAll("[data-live]")) {
     const name = CSS.escape(part.dataset.live);
     const next = fresh.querySelector(`[data-live="${name}"]`);
@@ -62,6 +75,14 @@ async function refresh() {
   }
 }
 
+function release() {
+  pressed = false;
+  if (missed) {
+    missed = false;
+    refresh();
+  }
+}
+
 function listen() {
   const events = new EventSource("/events");
   events.onmessage = refresh;
@@ -78,6 +99,11 @@ function lookSoon() {
   }
 }
 
+addEventListener("pointerdown", (event) => {
+  pressed = event.button === 0;
+});
+addEventListener("pointerup", release);
+addEventListener("pointercancel", release);
 listen();
 setInterval(refresh, LOOK_MS);
 setInterval(lookSoon, SOON_MS);
