@@ -179,6 +179,7 @@ async def test_what_kafka_has_not_confirmed_is_not_called_done(world: Any) -> No
     """Written but not read back in time: 503 and what to do, never a yes."""
     approval = world.asks()
     world.write = lambda _: None
+    world.desk._log_timeout = 0.05
     answer = await world.browser_of("ruth", "ops").decide(approval, "approve")
     assert answer.status_code == 503
     assert "has not confirmed" in answer.text
