@@ -14,7 +14,7 @@ from tachograph.cli.errors import PartDied
 from tachograph.cli.stack.processes import identify, wait_until
 from tachograph.cli.supervisor import FIRST_BACKOFF, LAST_BACKOFF, STEADY_SECONDS, Part, Supervisor
 
-WAIT = 20.0
+WAIT = 60.0
 SERVES = 'import signal, sys; print(\'ready {"url": "here"}\', flush=True); signal.pause()'
 DIES = "import sys; print('because', file=sys.stderr); sys.exit(7)"
 STUBBORN = (

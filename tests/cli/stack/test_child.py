@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tachograph.cli.stack import child, processes
 
 IGNORE = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
-ENDLESS = "import time; print('up', flush=True); time.sleep(60)"
+ENDLESS = "import signal; print('up', flush=True); signal.pause()"
+WAIT = 60.0
 
 
 def command(folder: Path, program: str) -> child.Command:
@@ -21,7 +22,7 @@ def command(folder: Path, program: str) -> child.Command:
 
 
 def ended(process: child.Child) -> child.Death:
-    assert process.ends_within(10)
+    assert process.ends_within(WAIT)
     death = process.death()
     assert death is not None
     return death
@@ -62,14 +63,14 @@ def test_a_running_engine_has_no_death(tmp_path: Path) -> None:
     assert process.death() is None
     assert not process.ends_within(0)
     process.ask_to_end()
-    assert process.end(10)
+    assert process.end(WAIT)
     process.ask_to_end()  # does nothing to an ended one
 
 
 def test_a_stubborn_engine_is_killed(tmp_path: Path) -> None:
     """After its grace, and it is gone when the call returns."""
     process = child.Child(command(tmp_path, IGNORE + ENDLESS), None)
-    assert processes.wait_until(lambda: "up" in (tmp_path / "console.log").read_text(), 30)
+    assert processes.wait_until(lambda: "up" in (tmp_path / "console.log").read_text(), WAIT)
     process.ask_to_end()
     assert not process.end(0.1)
     death = process.death()

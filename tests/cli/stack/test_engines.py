@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from tachograph.cli.stack.errors import (
 )
 from tachograph.cli.stack.progress import Silent
 
+WAIT = 60.0
+
 
 def config(home: Path, **changes: int) -> StackConfig:
     free = StackConfig(home=home, kafka_port=0, controller_port=0, opensearch_port=0, transport_port=0)
@@ -42,6 +45,24 @@ def engine(monkeypatch: pytest.MonkeyPatch, home: Path, program: str) -> None:
     monkeypatch.setattr(fetch, "ensure", lambda *_: None)
     monkeypatch.setattr(lock, "read", lambda: {"kafka/lib": ()})
     monkeypatch.setattr(places, "hand_out", lambda *_: None)
+
+
+def first_record(servers: str, topic: str) -> bytes:
+    """What the topic holds first; on the way to it the client may report what is not there yet."""
+    settings = {"group.id": topic, "auto.offset.reset": "earliest", "enable.auto.commit": False}
+    consumer = Consumer({"bootstrap.servers": servers, "log_level": 0, **settings})
+    consumer.subscribe([topic])
+    found: list[bytes] = []
+
+    def came() -> bool:
+        record = consumer.poll(1)
+        if record is not None and record.error() is None:
+            found.append(record.value() or b"")
+        return bool(found)
+
+    assert processes.wait_until(came, WAIT)
+    consumer.close()
+    return found[0]
 
 
 def kafka_only(home: Path) -> Stack:
@@ -105,7 +126,13 @@ def test_an_engine_that_dies_at_its_start_is_told(home: Path, monkeypatch: pytes
 def test_an_engine_that_never_serves_is_given_up(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After its bound it is stopped and told."""
     engine(monkeypatch, home, "echo still thinking; sleep 60")
-    monkeypatch.setattr(engines, "KAFKA_READY_SECONDS", 0.5)
+    console = home / "logs" / "console.log"
+
+    def thinks(_: int) -> Callable[[], bool]:
+        return lambda: not processes.wait_until(lambda: "thinking" in console.read_text(), WAIT)
+
+    monkeypatch.setattr(engines, "KafkaHealth", thinks)
+    monkeypatch.setattr(engines, "KAFKA_READY_SECONDS", 0.0)
     with pytest.raises(EngineNotReady, match="still thinking"):
         kafka_only(home).start(Silent())
 
@@ -123,7 +150,7 @@ def test_a_killed_engine_is_noticed(
         recorded = state.read(home)
         assert recorded is not None
         os.kill(recorded.engines[0].process.pid, number)
-        assert processes.wait_until(lambda: stack.poll() is not None, 20)
+        assert processes.wait_until(lambda: stack.poll() is not None, WAIT)
         death = stack.poll()
         assert death is not None
         assert (death.engine, death.ending) == ("kafka", f"by {number.name}")
@@ -134,21 +161,15 @@ def test_kafka_keeps_what_it_acknowledged(stack: Endpoints) -> None:
     """A record of nearly 2 MiB, acknowledged by all, reads back byte for byte."""
     topic = f"test.stack.{uuid.uuid4().hex}"
     admin = AdminClient({"bootstrap.servers": stack.bootstrap_servers})
-    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(WAIT)
     value = os.urandom(2 * 1024 * 1024 - 4096)
     producer = Producer(
         {"bootstrap.servers": stack.bootstrap_servers, "acks": "all", "message.max.bytes": 2 * 1024 * 1024}
     )
     producer.produce(topic, value)
-    assert producer.flush(30) == 0
-    settings = {"group.id": topic, "auto.offset.reset": "earliest", "enable.auto.commit": False}
-    consumer = Consumer({"bootstrap.servers": stack.bootstrap_servers, **settings})
-    consumer.subscribe([topic])
-    record = consumer.poll(30)
-    consumer.close()
-    admin.delete_topics([topic])[topic].result(30)
-    assert record is not None
-    assert record.value() == value
+    assert producer.flush(WAIT) == 0
+    assert first_record(stack.bootstrap_servers, topic) == value
+    admin.delete_topics([topic])[topic].result(WAIT)
 
 
 @pytest.mark.engines
@@ -165,7 +186,7 @@ def test_kafka_creates_no_topic_by_itself(stack: Endpoints) -> None:
     producer.produce(
         f"test.unknown.{uuid.uuid4().hex}", b"x", on_delivery=lambda error, _: errors.append(error)
     )
-    producer.flush(30)
+    producer.flush(WAIT)
     assert "UNKNOWN_TOPIC" in str(errors[0])
 
 
@@ -182,7 +203,7 @@ def test_opensearch_indexes_what_events_need(stack: Endpoints) -> None:
     }
     body = {"settings": {"number_of_replicas": 0, "analysis": normalizer}, "mappings": {"properties": fields}}
     document = {"any": {"a": {"b": "c"}}, "path": "/v1/messages", "name": "READ", "text": "it found the file"}
-    with httpx.Client(trust_env=False, timeout=30) as client:
+    with httpx.Client(trust_env=False, timeout=WAIT) as client:
         assert client.put(index, json=body).status_code == 200
         assert client.put(f"{index}/_create/1?refresh=true", json=document).status_code == 201
         terms = [{"term": {"any.a.b": "c"}}, {"wildcard": {"path": "*messages"}}, {"term": {"name": "read"}}]
@@ -198,23 +219,17 @@ def test_a_broker_comes_back_with_its_records(home: Path) -> None:
     with kafka_only(home) as stack:
         servers = stack.start(Silent()).bootstrap_servers
         admin = AdminClient({"bootstrap.servers": servers, "log_level": 0})
-        admin.create_topics([NewTopic("kept", 1, 1)])["kept"].result(30)
+        admin.create_topics([NewTopic("kept", 1, 1)])["kept"].result(WAIT)
         producer = Producer({"bootstrap.servers": servers, "acks": "all", "log_level": 0})
         producer.produce("kept", b"still here")
-        assert producer.flush(30) == 0
+        assert producer.flush(WAIT) == 0
         recorded = state.read(home)
         assert recorded is not None
         os.killpg(recorded.engines[0].process.pid, signal.SIGKILL)
-        assert processes.wait_until(lambda: stack.poll() is not None, 20)
+        assert processes.wait_until(lambda: stack.poll() is not None, WAIT)
     with kafka_only(home) as stack:
         servers = stack.start(Silent()).bootstrap_servers
-        settings = {"group.id": "g", "auto.offset.reset": "earliest"}
-        consumer = Consumer({"bootstrap.servers": servers, **settings})
-        consumer.subscribe(["kept"])
-        record = consumer.poll(30)
-        consumer.close()
-    assert record is not None
-    assert record.value() == b"still here"
+        assert first_record(servers, "kept") == b"still here"
 
 
 @pytest.mark.engines

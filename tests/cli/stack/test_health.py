@@ -7,6 +7,10 @@ import pytest
 
 from tachograph.cli.stack import health, ports
 from tachograph.cli.stack.engines import Endpoints
+from tachograph.cli.stack.processes import wait_until
+
+WAIT = 60.0
+"""While another test makes an index, its first shard is not there yet, and the whole cluster is red."""
 
 
 def test_a_closed_port_does_not_serve() -> None:
@@ -44,5 +48,5 @@ def test_a_listener_that_is_no_broker_does_not_serve(monkeypatch: pytest.MonkeyP
 @pytest.mark.engines
 def test_the_real_engines_serve(stack: Endpoints) -> None:
     """Both questions get their answer."""
-    assert health.KafkaHealth(int(stack.bootstrap_servers.rpartition(":")[2]))()
-    assert health.OpenSearchHealth(int(stack.opensearch_url.rpartition(":")[2]))()
+    assert wait_until(health.KafkaHealth(int(stack.bootstrap_servers.rpartition(":")[2])), WAIT)
+    assert wait_until(health.OpenSearchHealth(int(stack.opensearch_url.rpartition(":")[2])), WAIT)

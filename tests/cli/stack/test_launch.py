@@ -11,7 +11,8 @@ import pytest
 
 from tachograph.cli.stack import launch, processes
 
-ENDLESS = "import time; print('up', flush=True); time.sleep(60)"
+ENDLESS = "import signal; print('up', flush=True); signal.pause()"
+WAIT = 60.0
 
 
 def command(parent: int, uid: int, gid: int, program: str) -> list[str]:
@@ -23,7 +24,7 @@ def test_the_engine_replaces_the_launcher() -> None:
     """Same pid, so what is watched and signalled is the engine itself."""
     program = "import os; print(os.getpid())"
     with subprocess.Popen(command(os.getpid(), -1, -1, program), stdout=subprocess.PIPE, text=True) as child:
-        out, _ = child.communicate(timeout=30)
+        out, _ = child.communicate(timeout=WAIT)
     assert (child.returncode, int(out)) == (0, child.pid)
 
 
@@ -45,13 +46,13 @@ def test_an_engine_does_not_outlive_a_killed_parent() -> None:
         assert engine is not None
         assert processes.alive(engine)
         parent.send_signal(signal.SIGKILL)
-        assert processes.wait_until(lambda: not processes.alive(engine), 20)
+        assert processes.wait_until(lambda: not processes.alive(engine), WAIT)
 
 
 def test_an_engine_whose_parent_is_gone_does_not_begin() -> None:
     """The gap between fork and the kernel's promise is closed by a look at the parent."""
     done = subprocess.run(
-        command(1, -1, -1, ENDLESS), capture_output=True, text=True, timeout=30, check=False
+        command(1, -1, -1, ENDLESS), capture_output=True, text=True, timeout=WAIT, check=False
     )
     assert done.returncode == 1
     assert "the parent ended" in done.stderr
@@ -68,7 +69,7 @@ def test_root_is_given_up_for_good() -> None:
         capture_output=True,
         text=True,
         cwd=Path("/"),
-        timeout=30,
+        timeout=WAIT,
         check=True,
     )
     assert done.stdout.split() == ["1234", "1235", "1235", "CapEff:", "0000000000000000"]

@@ -12,6 +12,7 @@ import pytest
 from tachograph.cli.stack import __main__ as command
 from tachograph.cli.stack import processes, state
 
+WAIT = 60.0
 FREE_PORTS = ["--kafka-port", "0", "--controller-port", "0", "--no-with-opensearch"]
 
 
@@ -42,7 +43,7 @@ def test_a_taken_port_ends_with_3(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
         arguments = [sys.executable, "-m", command.__name__, "--home", str(tmp_path), "--kafka-port", port]
-        done = subprocess.run(arguments, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=WAIT, check=False)
     assert (done.returncode, done.stdout) == (3, "")
     assert f"needs port {port}" in done.stderr
 
@@ -62,5 +63,5 @@ def test_no_engine_outlives_the_command(home: Path, number: signal.Signals) -> N
         engine = recorded.engines[0].process
         assert processes.alive(engine)
         parent.send_signal(number)
-        assert parent.wait(30) == (-number if number is signal.SIGKILL else 0)
-    assert processes.wait_until(lambda: not processes.alive(engine), 20)
+        assert parent.wait(WAIT) == (-number if number is signal.SIGKILL else 0)
+    assert processes.wait_until(lambda: not processes.alive(engine), WAIT)

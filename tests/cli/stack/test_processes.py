@@ -13,6 +13,7 @@ from tachograph.cli.stack import processes
 
 IGNORE = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
 DOCILE = "import sys; print(flush=True); sys.stdin.read()"
+WAIT = 60.0
 
 
 def started(program: str) -> subprocess.Popen[bytes]:
@@ -61,9 +62,9 @@ def test_asking_is_enough_for_most(docile: subprocess.Popen[bytes], whole_group:
     """A process that ends when asked is not killed; as a zombie it counts as ended."""
     real = processes.identify(docile.pid)
     assert real is not None
-    assert processes.end(real, signal.SIGTERM, 10, whole_group=whole_group)
+    assert processes.end(real, signal.SIGTERM, WAIT, whole_group=whole_group)
     assert not processes.alive(real)
-    assert docile.wait(20) == -signal.SIGTERM
+    assert docile.wait(WAIT) == -signal.SIGTERM
 
 
 def test_a_stubborn_process_is_killed_after_its_grace(stubborn: subprocess.Popen[bytes]) -> None:
@@ -71,14 +72,14 @@ def test_a_stubborn_process_is_killed_after_its_grace(stubborn: subprocess.Popen
     real = processes.identify(stubborn.pid)
     assert real is not None
     assert not processes.end(real, signal.SIGTERM, 0.1, whole_group=True)
-    assert stubborn.wait(20) == -signal.SIGKILL
+    assert stubborn.wait(WAIT) == -signal.SIGKILL
 
 
 def test_an_ended_process_has_no_identity(docile: subprocess.Popen[bytes]) -> None:
     """Neither a zombie nor a reaped one."""
     docile.kill()
-    assert processes.wait_until(lambda: processes.identify(docile.pid) is None, 20)
-    docile.wait(20)
+    assert processes.wait_until(lambda: processes.identify(docile.pid) is None, WAIT)
+    docile.wait(WAIT)
     assert processes.identify(docile.pid) is None
 
 

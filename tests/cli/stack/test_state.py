@@ -14,6 +14,7 @@ import pytest
 from tachograph.cli.stack import state
 from tachograph.cli.stack.processes import ProcessId, identify
 
+WAIT = 60.0
 GONE = ProcessId(pid=1, started=0, boot="an earlier boot")
 
 
@@ -73,7 +74,7 @@ def test_down_ends_an_engine_whose_parent_is_gone(home: Path, child: subprocess.
     """The orphan is asked, it ends, and the record is cleared."""
     state.write(home, run_state(GONE, own_id(child)))
     assert state.down(home) == ["kafka"]
-    assert child.wait(20) == -signal.SIGTERM
+    assert child.wait(WAIT) == -signal.SIGTERM
     assert state.read(home) is None
 
 
@@ -81,7 +82,7 @@ def test_down_asks_the_parent_first(home: Path, child: subprocess.Popen[bytes]) 
     """The parent gets the signal; it stops its engines in order."""
     state.write(home, run_state(own_id(child), GONE))
     assert state.down(home) == ["tacho"]
-    assert child.wait(20) == -signal.SIGTERM
+    assert child.wait(WAIT) == -signal.SIGTERM
 
 
 def test_down_spares_a_process_that_is_not_ours(home: Path, child: subprocess.Popen[bytes]) -> None:
