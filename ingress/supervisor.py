@@ -6,10 +6,11 @@ than its supervisor: it holds one end of a pipe and stops when the other end is 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 
@@ -66,13 +67,14 @@ class Supervisor:
                 signal.signal(number, handler)
 
     def _spawn(self, index: int, writing: int | None = None, *, inherited: tuple[int, ...] = ()) -> None:
-        # A signal between the fork and the entry in `_children` would miss this child.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        child = os.fork()
-        if not child:
-            self._be_worker(Place(index, lambda: _tell(writing), self._life), (*inherited, self._held))
-        self._children[child] = (index, time.monotonic())
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        # A signal between the look at `_stopping` and the entry in `_children` would miss this child.
+        with _no_signals():
+            if self._stopping:
+                return
+            child = os.fork()
+            if not child:
+                self._be_worker(Place(index, lambda: _tell(writing), self._life), (*inherited, self._held))
+            self._children[child] = (index, time.monotonic())
 
     def _be_worker(self, place: Place, inherited: tuple[int, ...]) -> None:
         status = 1
@@ -99,8 +101,7 @@ class Supervisor:
 
     def _watch(self) -> None:
         while self._children:
-            child, status = os.wait()
-            index, since = self._children.pop(child, (-1, 0.0))
+            index, since, status = self._ended()
             if index >= 0 and not self._stopping:
                 _log.error("worker_died", worker=index, status=os.waitstatus_to_exitcode(status))
                 self._replace(index, lived=time.monotonic() - since)
@@ -108,14 +109,21 @@ class Supervisor:
             detail = f"{MAX_QUICK_DEATHS} workers in a row ended within {QUICK_SECONDS:g} s; see the log"
             raise WorkersFailed(detail)
 
+    def _ended(self) -> tuple[int, float, int]:
+        """The number, start and status of the next worker that ends; -1 for a child that is none of ours."""
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+        # A signal between reaping and forgetting it would be passed on to a process that is not there.
+        with _no_signals():
+            child, status = os.wait()
+            return *self._children.pop(child, (-1, 0.0)), status
+
     def _replace(self, index: int, *, lived: float) -> None:
         self._quick_deaths = self._quick_deaths + 1 if lived < QUICK_SECONDS else 0
         if self._quick_deaths >= MAX_QUICK_DEATHS:
             self._end_children()
             return
         time.sleep(RESTART_SECONDS)
-        if not self._stopping:
-            self._spawn(index)
+        self._spawn(index)
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._end_children()
@@ -124,6 +132,16 @@ class Supervisor:
         self._stopping = True
         for child in self._children:
             os.kill(child, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def _no_signals() -> Iterator[None]:
+    """What comes in the block is heeded at its end."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def _tell(writing: int | None) -> None:
