@@ -44,12 +44,15 @@ class Passage:
         record: ExchangeRecord,
         *,
         protocol: Protocol | None,
+        target: str,
     ) -> None:
+        """`target` is what the upstream would get: a refusal is in the shape of the API that was meant."""
         self._crossing = Crossing(agent, incoming, record)
         self._agent = agent
         self._incoming = incoming
         self._record = record
         self._protocol = protocol
+        self._target = target
         self._request = RequestWay(self._crossing)
 
     async def run(self, way: Callable[[], Onward], gate: Gate | None = None) -> None:
@@ -114,7 +117,7 @@ class Passage:
         refusal = refuse(
             error,
             protocol=self._protocol,
-            target=self._incoming.target,
+            target=self._target,
             exchange=self._record.exchange,
             rpc=rpc_id(self._request.first_piece) if self._protocol is Protocol.MCP else None,
         )

@@ -6,14 +6,18 @@ Each says what is wrong and what to do next. Nothing of the request is repeated 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 
 import orjson
 
 from tachograph.ingress.errors import Ambiguous, IngressError, KeysAway, Overload, PolicyDenied
+from tachograph.ingress.policy.errors import Unclear
+from tachograph.ingress.policy.paths import view
 from tachograph.schemas.event import Protocol
 from tachograph.schemas.payload import ErrorCode, HeaderField
 
@@ -56,6 +60,8 @@ _ANTHROPIC = {
     504: "timeout_error",
 }
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}
+_MESSAGES = re.compile(r"(?!.*/threads/).*/messages(?:/(?:count_tokens|batches)(?:/.*)?)?/?", re.DOTALL)
+"""Paths of Anthropic's Messages API; those of OpenAI's threads end alike."""
 _RPC_SERVER_ERROR = -32000  # JSON-RPC 2.0, 5.1: the first code reserved for the server's own errors
 
 
@@ -77,10 +83,13 @@ def refuse(
     exchange: UUID | None = None,
     rpc: RpcId = None,
 ) -> Refusal:
-    """The answer to a request that ends in `error`; `target` chooses the dialect of an LLM connection."""
+    """The answer to a request that ends in `error`.
+
+    `target`, as the upstream would get it, chooses the dialect of an LLM connection.
+    """
     advice = _advice(error)
     value: Any
-    if protocol is Protocol.LLM and "/v1/messages" in target:
+    if protocol is Protocol.LLM and _MESSAGES.fullmatch(_path(target)):
         value, media = _anthropic(error, advice, exchange), "application/json"
     elif protocol is Protocol.LLM:
         value, media = _openai(error, advice), "application/json"
@@ -90,6 +99,14 @@ def refuse(
         value, media = _problem(error, advice, exchange), "application/problem+json"
     body = orjson.dumps(value)
     return Refusal(error.status, _reason(error.status), _headers(error, media, len(body), exchange), body)
+
+
+def _path(target: str) -> str:
+    """As policies see it; of one that they refuse to look at, what it most likely means."""
+    try:
+        return view(target).folded
+    except Unclear:
+        return unquote(re.split(r"[?#]", target, maxsplit=1)[0]).casefold()
 
 
 def sentence(error: IngressError) -> str:

@@ -26,7 +26,7 @@ from tachograph.ingress.refusals import refuse
 from tachograph.ingress.routing import Route, Routes
 from tachograph.ingress.upstream.pool import UpstreamPool
 from tachograph.schemas.connection import Connection
-from tachograph.schemas.event import PrincipalKind
+from tachograph.schemas.event import PrincipalKind, Protocol
 
 __all__ = ["Registered", "Relay"]
 
@@ -68,6 +68,12 @@ class Registered:
     """Whom an agent that a policy refuses may ask."""
     registry: str | None = None
     """How the digest of the registry begins that all this is made of; every record names it."""
+
+    def spoken(self, route: Route) -> tuple[Protocol | None, str]:
+        """What protocol a request speaks, and its target as the upstream would get it."""
+        if route.connection is None:
+            return None, route.target
+        return route.connection.protocol, self.pools[route.connection.name].target.path(route.target)
 
     def onward(self, exchange: _Exchange) -> Onward:
         """The request as the target gets it. Raises `BadRequest` and `CredentialMissing`."""
@@ -128,10 +134,11 @@ class Relay:
                 injected=taken.spelled,
             )
         except Exception as error:  # noqa: BLE001 - what cannot be recorded is refused, whatever the reason
-            _answer_unrecorded(agent, incoming, route=route, error=_known(error))
+            _answer_unrecorded(agent, incoming, spoken=registered.spoken(route), error=_known(error))
             return
         connection = route.connection
-        passage = Passage(agent, incoming, record, protocol=connection.protocol if connection else None)
+        protocol, target = registered.spoken(route)
+        passage = Passage(agent, incoming, record, protocol=protocol, target=target)
         if verdict.error is not None or connection is None:
             await passage.refuse(verdict.error or UnknownConnection())
             return
@@ -242,12 +249,16 @@ def _permits(connection: Connection, who: Authenticated) -> bool:
 
 
 def _answer_unrecorded(
-    agent: AgentConnection, incoming: IncomingRequest, *, route: Route, error: IngressError
+    agent: AgentConnection,
+    incoming: IncomingRequest,
+    *,
+    spoken: tuple[Protocol | None, str],
+    error: IngressError,
 ) -> None:
     agent.reusable = incoming.keep_alive and incoming.body.complete
     incoming.body.discard()
-    protocol = route.connection.protocol if route.connection else None
-    refusal = refuse(error, protocol=protocol, target=incoming.target)
+    protocol, target = spoken
+    refusal = refuse(error, protocol=protocol, target=target)
     closing = () if agent.reusable else (("Connection", "close"),)
     body = b"" if incoming.method == "HEAD" else refusal.body
     agent.write(response_head(refusal.status, refusal.reason, (*refusal.headers, *closing)) + body)

@@ -38,7 +38,7 @@ def check_policies_stay(before: Registry, after: Registry) -> None:
     if before.policies and not after.policies:
         raise RegistryUnusable(
             "expected `policy.files` to name some still, since policies are in force: without any, nothing is"
-            " denied by default and the connections' `allow` decides alone. If you mean it, say so in a policy:"
+            " denied by default and the connections' `allow` decides alone. If you mean that, say so in one:"
             ' @id("all") permit(principal, action, resource);'
         )
 

@@ -241,7 +241,12 @@ def test_an_mcp_client_gets_json_rpc(judged: Any) -> None:
 
 @pytest.mark.parametrize(
     ("path", "kind"),
-    [("/v1/messages", "permission_error"), ("/v1/chat/completions", "invalid_request_error")],
+    [
+        ("/v1/messages", "permission_error"),
+        ("/V1//messages", "permission_error"),
+        ("/v1/chat/completions", "invalid_request_error"),
+        ("/v1/chat/completions?next=/v1/messages", "invalid_request_error"),
+    ],
 )
 def test_a_model_client_gets_its_own_error(judged: Any, path: str, kind: str) -> None:
     """Anthropic's or OpenAI's error object, which its SDK shows."""

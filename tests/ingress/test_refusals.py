@@ -57,6 +57,39 @@ def test_openai() -> None:
     assert ("WWW-Authenticate", 'Bearer realm="tachograph"') in answer.headers
 
 
+@pytest.mark.parametrize(
+    ("target", "anthropic"),
+    [
+        ("/v1/messages", True),
+        ("/V1//Messages/", True),
+        ("/v1/messages;a=b?x", True),
+        ("/v1/%6Dessages", True),
+        ("/v1%2Fmessages", True),
+        ("/v1/./messages/", True),
+        ("/anthropic/v1/messages/count_tokens", True),
+        ("/v1/messages/batches/b1/results", True),
+        ("/messages", True),
+        ("/v1/chat/completions?next=/v1/messages", False),
+        ("/v1/chat/completions#/v1/messages", False),
+        ("/v1/messages-of-mine/chat/completions", False),
+        ("/v1/threads/t1/messages", False),
+        ("/v1/responses", False),
+        ("", False),
+        ("/%zz", False),
+    ],
+)
+def test_the_api_that_is_meant_chooses_the_shape(target: str, *, anthropic: bool) -> None:
+    """By its path, in whatever spelling, and by nothing else in the target."""
+    value = json.loads(refuse(errors.Forbidden("x"), protocol=Protocol.LLM, target=target).body)
+    assert (value.get("type") == "error") is anthropic
+
+
+@given(st.text(st.characters(max_codepoint=0xFF)), st.sampled_from(list(Protocol)))
+def test_any_target_gets_an_answer(target: str, protocol: Protocol) -> None:
+    """Of its protocol."""
+    assert json.loads(refuse(errors.Forbidden("x"), protocol=protocol, target=target).body)
+
+
 def test_json_rpc() -> None:
     """A JSON-RPC 2.0 error with the request's id, or null."""
     value = json.loads(refuse(errors.Forbidden("x"), protocol=Protocol.MCP, exchange=EXCHANGE, rpc="a").body)
