@@ -4,8 +4,9 @@ CliError
 ├── Refused        1  the question was understood, the answer is no
 ├── WrongUse       2  the command line or the configuration must change
 │   └── NoConfiguration
-└── PartDown       3  something that the command needs is not there
-    └── PartDied        a child process of `tacho up` ended when it should not
+├── PartDown       3  something that the command needs is not there
+│   └── PartDied        a child process of `tacho up` ended when it should not
+└── Interrupted  130  Ctrl-C, as shells have it: 128 and the signal's number
 
 A message says what was expected, what came, and what to do next.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-__all__ = ["CliError", "NoConfiguration", "PartDied", "PartDown", "Refused", "WrongUse"]
+__all__ = ["CliError", "Interrupted", "NoConfiguration", "PartDied", "PartDown", "Refused", "WrongUse"]
 
 
 class CliError(Exception):
@@ -59,3 +60,9 @@ class PartDied(PartDown):
         super().__init__(
             f"`tacho {name}` ended ({ending}); correct what its log says and run again: {log}{tail}"
         )
+
+
+class Interrupted(CliError):
+    """The user had enough; the text says what stands, and how to go on."""
+
+    exit_code = 130

@@ -16,6 +16,7 @@ import typer
 from tachograph.cli import canary, console, credentials, doctor, keys, login, parts, provision, sessions, up
 from tachograph.cli.approvals import command as approvals
 from tachograph.cli.demo import command as demo
+from tachograph.cli.errors import Interrupted
 from tachograph.cli.escrow import command as escrow
 from tachograph.cli.evidence import command as evidence
 from tachograph.cli.lazy import LazyGroup
@@ -77,6 +78,8 @@ def exit_code(error: BaseException) -> int:
 
 def explain(error: BaseException) -> str:
     """One message for one error; a defect of ours shows its kind only, it could quote what it worked on."""
+    if isinstance(error, Interrupted):
+        return f"interrupted: {error}"
     if type(error).__module__.startswith("tachograph."):
         return f"error: {error}"
     kind = type(error).__name__

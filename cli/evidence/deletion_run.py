@@ -5,13 +5,14 @@ from __future__ import annotations
 import getpass
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 
 from tachograph.cli.evidence.deleting import Deleter, Done, Plan
 from tachograph.cli.evidence.deletion_key import deletion_signer
 from tachograph.cli.evidence.store import Store
+from tachograph.cli.interrupt import interruptible
 from tachograph.cli.output import note, print_json
 from tachograph.cli.settings import Settings
 from tachograph.forensics.deletion.ledger import Ledger
@@ -23,7 +24,7 @@ from tachograph.processors.sealing.worker import origin_of
 from tachograph.schemas.deletion import DeletionType
 from tachograph.sinks.client import Cluster
 
-__all__ = ["about", "logs", "open_deleter", "planned", "tell"]
+__all__ = ["about", "logs", "open_deleter", "planned", "tell", "to_be_run_again"]
 
 
 @contextmanager
@@ -39,6 +40,15 @@ def open_deleter(told: Settings, wait: float | None) -> Iterator[Deleter]:
     finally:
         ledger.close()
         store.close()
+
+
+def to_be_run_again(*, dry_run: bool) -> AbstractContextManager[None]:
+    """Ctrl-C in it says how to go on; that it does so from every point is the `Deleter`'s promise."""
+    if dry_run:
+        return interruptible("nothing was changed.")
+    return interruptible(
+        "nothing went that no sealed statement names. Run the same command again: it goes on where it stood."
+    )
 
 
 def logs(told: Settings, wanted: Wanted) -> list[SealedLog]:

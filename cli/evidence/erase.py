@@ -52,9 +52,9 @@ def erase(  # noqa: PLR0913, PLR0917  each is an option
     if (subject is None) != check:
         raise WrongUse("name a principal or a session: tacho erase SUBJECT; or tacho erase --verify")
     told = settings.load(config)
-    from tachograph.cli.evidence.deletion_run import open_deleter, planned, tell
+    from tachograph.cli.evidence.deletion_run import open_deleter, planned, tell, to_be_run_again
 
-    with open_deleter(told, wait) as deleter:
+    with to_be_run_again(dry_run=dry_run), open_deleter(told, wait) as deleter:
         if subject is None:
             plan, sessions = _left(told, deleter)
         else:

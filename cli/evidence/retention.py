@@ -33,10 +33,10 @@ def retention(
     if not any(kept.values()):
         raise WrongUse("nothing is to be deleted: `retention` in the configuration says after how many days")
     from tachograph.cli.evidence.deleting import Done
-    from tachograph.cli.evidence.deletion_run import open_deleter, tell
+    from tachograph.cli.evidence.deletion_run import open_deleter, tell, to_be_run_again
 
     total = Done()
-    with open_deleter(told, wait) as deleter:
+    with to_be_run_again(dry_run=dry_run), open_deleter(told, wait) as deleter:
         for family, days in kept.items():
             before = expired_before(datetime.now(UTC), days) if days else ""
             for day in (day for day in deleter.store.days(family) if day < before):

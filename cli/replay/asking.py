@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from tachograph.cli.errors import PartDown, WrongUse
+from tachograph.cli.interrupt import interruptible
 from tachograph.cli.replay.masking import Answered, Masking
 from tachograph.cli.replay.report import Reporter
 from tachograph.forensics.replay.against import Skipped, Values, compared_answers, prepared
@@ -45,9 +46,14 @@ def ask_all(
     report: Reporter,
     ignored: frozenset[str],
 ) -> dict[str, Any]:
-    """Counts, and what differed. Raises `PartDown` for a target that does not answer."""
+    """Counts, and what differed. Raises `PartDown` for a target that does not answer, `Interrupted`."""
     told: dict[str, Any] = {"sent": 0, "same": 0, "differing": [], "skipped": []}
-    with httpx.Client(trust_env=False, timeout=TIMEOUT_SECONDS, follow_redirects=False) as client:
+
+    def so_far() -> str:
+        sent = f"{told['sent']} of {len(exchanges)} requests were sent and answered"
+        return f"{sent}; the target may have one more. Run again, it begins with the first."
+
+    with interruptible(so_far), httpx.Client(trust_env=False, timeout=TIMEOUT_SECONDS) as client:
         line = _Line(client, target)
         for exchange in exchanges:
             request = exchange.request

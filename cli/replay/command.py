@@ -12,6 +12,7 @@ import typer
 
 from tachograph.cli import settings
 from tachograph.cli.errors import WrongUse
+from tachograph.cli.interrupt import interruptible
 from tachograph.cli.output import note, print_json, ready
 from tachograph.cli.settings import ConfigOption, JsonOption, Settings
 
@@ -26,6 +27,7 @@ __all__ = ["KEY_VARIABLE", "register"]
 KEY_VARIABLE = "TACHO_KEY"
 """The gateway key for `--against CONNECTION`."""
 MAX_VALUES_BYTES = 4 << 20
+_ANEW = "a replay keeps nothing: run the same command again, and it begins anew."
 
 
 AgainstOption = Annotated[
@@ -96,15 +98,17 @@ def replay(  # noqa: PLR0913, PLR0917  each is an option
     from tachograph.cli.replay.source import from_bundle, from_store, is_bundle
 
     ignored = frozenset(ignore or ())
-    found = from_bundle(Path(session), trust) if is_bundle(session) else from_store(told, session)
-    if listen is not None:
-        result = _listen(told, found, listen, fast=speed is Speed.FAST, ignored=ignored, quiet=json_output)
-        same = bool(result["same"])
-    else:
-        target = _target(told, against or "")
-        chosen = _Chosen(only or [], connection, values, ignored)
-        result = _against(told, found, target, chosen, quiet=json_output)
-        same = not result["differing"] and not result["skipped"]
+    with interruptible(_ANEW):
+        found = from_bundle(Path(session), trust) if is_bundle(session) else from_store(told, session)
+        if listen is not None:
+            fast = speed is Speed.FAST
+            result = _listen(told, found, listen, fast=fast, ignored=ignored, quiet=json_output)
+            same = bool(result["same"])
+        else:
+            target = _target(told, against or "")
+            chosen = _Chosen(only or [], connection, values, ignored)
+            result = _against(told, found, target, chosen, quiet=json_output)
+            same = not result["differing"] and not result["skipped"]
     if json_output:
         print_json({"session": found.session} | result)
     raise typer.Exit(0 if same else 1)

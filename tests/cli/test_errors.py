@@ -2,11 +2,20 @@
 
 from pathlib import Path
 
-from tachograph.cli.errors import CliError, NoConfiguration, PartDied, PartDown, Refused, WrongUse
+from tachograph.cli.errors import (
+    CliError,
+    Interrupted,
+    NoConfiguration,
+    PartDied,
+    PartDown,
+    Refused,
+    WrongUse,
+)
 
 
 def test_exit_codes_are_the_contract() -> None:
-    """1 refused, 2 wrong use, 3 a part is down."""
+    """1 refused, 2 wrong use, 3 a part is down, 130 interrupted."""
+    assert Interrupted("x").exit_code == 130
     assert (Refused("x").exit_code, WrongUse("x").exit_code, PartDown("x").exit_code) == (1, 2, 3)
     assert issubclass(PartDied, PartDown)
     assert issubclass(NoConfiguration, CliError)

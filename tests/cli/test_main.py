@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tachograph.cli.errors import PartDown, Refused, WrongUse
+from tachograph.cli.errors import Interrupted, PartDown, Refused, WrongUse
 from tachograph.cli.main import app, exit_code, explain
 from tachograph.cli.stack.errors import StackError
 from tachograph.schemas.errors import ConfigurationError, ConfigurationProblem
@@ -101,6 +101,7 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
         (Refused("x"), 1),
         (WrongUse("x"), 2),
         (PartDown("x"), 3),
+        (Interrupted("x"), 130),
         (StackError("x"), 3),
         (DependencyDown("x"), 3),
         (ConfigurationError((ConfigurationProblem("f", 1, "k", "m"),)), 2),
@@ -117,6 +118,7 @@ def test_a_foreign_error_does_not_quote_what_it_worked_on() -> None:
     assert "secret" not in explain(RuntimeError("secret"))
     assert "RuntimeError" in explain(RuntimeError("secret"))
     assert explain(Refused("no")) == "error: no"
+    assert explain(Interrupted("enough")) == "interrupted: enough"
 
 
 def test_completion_is_offered(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ import uuid
 
 import pytest
 
+from tachograph.cli.errors import Interrupted
 from tachograph.cli.evidence.deleting import Done, Plan
-from tachograph.cli.evidence.deletion_run import about, planned, tell
+from tachograph.cli.evidence.deletion_run import about, planned, tell, to_be_run_again
 from tachograph.forensics.deletion.plan import Draft
 from tachograph.schemas.deletion import ERASURE, Statement
 
@@ -20,6 +21,15 @@ def test_a_plan_says_what_a_run_would_come_to() -> None:
     )  # fmt: skip
     plan = Plan((Draft(statement, 0),), present=frozenset({"a", "b"}), missing=3, unsealed=4)
     assert planned(plan) == Done(statements=1, records=1, documents=2, missing=3, unsealed=4)
+
+
+@pytest.mark.parametrize(
+    ("dry_run", "said"), [(True, "nothing was changed"), (False, "goes on where it stood")]
+)
+def test_an_interruption_says_how_to_go_on(*, dry_run: bool, said: str) -> None:
+    """Whatever was reached, the same command finishes it; a dry run had nothing to finish."""
+    with pytest.raises(Interrupted, match=said), to_be_run_again(dry_run=dry_run):
+        raise KeyboardInterrupt
 
 
 def test_programs_and_people_are_told(capsys: pytest.CaptureFixture[str]) -> None:

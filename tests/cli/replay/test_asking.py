@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tachograph.cli.errors import PartDown, WrongUse
+from tachograph.cli.errors import Interrupted, PartDown, WrongUse
 from tachograph.cli.replay.asking import Target, ask_all
 from tachograph.cli.replay.masking import Masking
 from tachograph.cli.replay.report import Reporter
@@ -116,3 +116,18 @@ def test_a_target_is_a_url(url: str) -> None:
     """Or the name of a connection, which was looked for before."""
     with pytest.raises(WrongUse, match="expected the URL"):
         Target(url)
+
+
+def test_an_interruption_says_how_far_it_came(target: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was answered, what there is, and that the target may have seen one more."""
+    recorded = exchange("{}", "{}")
+    told = Reporter.same
+
+    def enough(self: Reporter, request: Request) -> None:
+        told(self, request)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Reporter, "same", enough)
+    with pytest.raises(Interrupted, match="1 of 3 requests were sent and answered"):
+        asked(target, recorded, recorded, recorded)
+    assert len(target.seen) == 1
