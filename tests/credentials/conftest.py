@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -36,6 +37,26 @@ class Bao:
 
     def __post_init__(self) -> None:
         self.context = ssl.create_default_context(cafile=str(self.ca_file))
+
+    def mount(self, path: str) -> None:
+        """Version 2 of the engine, once it serves."""
+        self.call("POST", f"sys/mounts/{path}", {"type": "kv", "options": {"version": "2"}})
+        self.await_engine(path)
+
+    def await_engine(self, path: str) -> None:
+        """A new engine of version 2 answers for a moment that it is being upgraded from version 1."""
+        until = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self.call("GET", f"{path}/config")
+            except urllib.error.HTTPError as error:
+                with error:
+                    said = error.read()
+                assert b"Upgrading from non-versioned" in said, said
+                assert time.monotonic() < until, said
+                time.sleep(0.02)
+            else:
+                return
 
     def call(self, method: str, path: str, body: object = None, *, token: str = ROOT_TOKEN) -> Any:
         """One call as an administrator."""
@@ -86,13 +107,14 @@ def _prepared(server: subprocess.Popen[bytes], folder: Path, address: str) -> Ba
     until = time.monotonic() + START_SECONDS
     while True:
         text = (folder / "log").read_text(errors="replace")
-        key = re.search(r"Unseal Key: (\S+)", text)
+        key = re.search(r"Unseal Key: (\S+)\n", text)  # a line that is whole
         if key is not None:
             break
         assert server.poll() is None, text
         assert time.monotonic() < until, text
         time.sleep(0.05)
     made = Bao(address, next(folder.glob("*ca.pem")), key[1])
+    made.await_engine("secret")
     made.call("POST", "sys/mounts/old", {"type": "kv", "options": {"version": "1"}})
     made.call("POST", "sys/auth/approle", {"type": "approle"})
     made.call("POST", "sys/auth/jwt", {"type": "jwt"})
