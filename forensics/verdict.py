@@ -44,7 +44,7 @@ class Verdict(Enum):
 
     JSON_AMBIGUOUS = 40, "two readers could read a document differently"
     HEADER_MALFORMED = 41, "a document's capture header breaks its schema"
-    UID_FORGED = 42, "a record's uid does not follow from its session, epoch and seq"
+    UID_FORGED = 42, "a document's uid does not follow from what it says it is"
     SESSION_SPLICED = 43, "a record belongs to another session"
     SESSION_FORKED = 44, "two records claim one place in a strand"
     SAME_ID_OTHER_BODY = 45, "one record has two documents that masking rules do not explain"

@@ -1,8 +1,9 @@
 """A statement that records are lawfully deleted: which, by whom, under which rule; sealed before they go.
 
 It names records by their place in the log, which a Merkle proof binds to their hash, and by what the leaf
-records say of them. It stands in a document of its own type on the masked topic, signed as a note over its
-SHA-256. It is kept for ever, so it names no person whom the deletion is about.
+records say of them; and the documents that these named, as nobody can read that there any more. It stands in
+a document of its own type on the masked topic, signed as a note over its SHA-256. It is kept for ever, so it
+names no person whom the deletion is about.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ __all__ = [
     "DELETION_TYPES",
     "ERASURE",
     "EXPIRED",
+    "MAX_NAMES",
     "MAX_STATED",
     "DeletionType",
     "Stated",
@@ -38,6 +40,8 @@ DELETION_TYPES = frozenset((ERASURE, EXPIRED))
 """Types of the documents that hold a statement."""
 MAX_STATED = 5_000
 """Records of one statement: at some 80 bytes each a quarter of what a message may hold."""
+MAX_NAMES = 5_000
+"""Further documents that the records of one statement named."""
 _NAMESPACE = uuid.UUID("5d1c6e0b-0d0f-5c8b-9a55-3c0f4b7e2a90")
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 Stated = tuple[
@@ -63,6 +67,9 @@ class Statement(BaseModel):
     session: uuid.UUID
     log: Annotated[str, StringConstraints(pattern=r"^[^\s\x00-\x1f\x7f+]{1,255}$")]
     records: Annotated[tuple[Stated, ...], Field(min_length=1, max_length=MAX_STATED)]
+    names: Annotated[tuple[uuid.UUID, ...], Field(max_length=MAX_NAMES)] | None = None
+    """The documents that these records named (`schemas.derived`), but for those that are among them.
+    None, in which form it is left out, in statements from before there was this."""
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
@@ -77,7 +84,7 @@ class Statement(BaseModel):
 
     def said(self) -> dict[str, Any]:
         """The JSON object that stands in the document."""
-        return self.model_dump(mode="json")
+        return self.model_dump(mode="json", exclude={"names"} if self.names is None else None)
 
     def canonical(self) -> bytes:
         """The one byte form that is signed."""

@@ -90,7 +90,7 @@ class Deleter:
     def plan(self, logs: Sequence[SealedLog], about: About, wanted: Callable[[Leaf], bool]) -> Plan:
         """What is to be done about the wanted leaves of these logs."""
         ours = [(log.origin, leaf) for log in logs for leaf in log.leaves if stated(leaf) and wanted(leaf)]
-        present = self.store.present(list(dict.fromkeys(_target(leaf) for _, leaf in ours)))
+        present = self.store.naming(list(dict.fromkeys(_target(leaf) for _, leaf in ours)))
         sessions = {leaf.session for _, leaf in ours}
         sealed = [item for item in self.statements(logs) if item.statement.session in sessions]
         named = in_force(sealed)

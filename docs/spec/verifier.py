@@ -1,9 +1,9 @@
 # fmt: off
-# ruff: noqa: E401, E501, I001  a page of rules is a page of code here: 300 lines in all
+# ruff: noqa: E401, E501, I001, E701  a page of rules is a page of code here: 300 lines in all
 """A second verifier of bundles, from the pages beside it alone: `python verifier.py BUNDLE POLICY.json`; its exit code is the verdict's.
 It shares no line with Tachograph's own. It needs Python, `cryptography`, `jsonschema` and, for time stamps, `rfc3161-client`."""
 import base64, calendar, collections, datetime, hashlib, json, pathlib, re, struct, sys, unicodedata, uuid, zlib
-from itertools import accumulate, count, pairwise
+from itertools import accumulate, count, islice, pairwise
 from types import SimpleNamespace as Facts
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -16,7 +16,7 @@ CODES = {word: int(code) for code, word in re.findall(r"^\| (\d+) \| `([a-z0-9-]
 WIRE = {"session.open", "request", "chunk", "response", "decision", "session.close", "heartbeat"}
 KINDS, ALONE, SKEW, SHA256 = {"record", "deletion", "heartbeat"}, {"custody", "keys", "leaves", "proofs"}, 300, "2.16.840.1.101.3.4.2.1"
 UIDS, PARTS = uuid.UUID("6f0c3b5e-5a53-5d0e-9a35-0d9a6f1c8a11"), uuid.UUID("0b7c52a4-7bd5-5f0a-8f8e-7f6d3a1c9e15")
-DELETIONS, BOOTS = uuid.UUID("5d1c6e0b-0d0f-5c8b-9a55-3c0f4b7e2a90"), uuid.UUID("d8c5f0a2-0c0b-5b6e-9d53-4f1f4f1a7c52")
+MESSAGES, DELETIONS, BOOTS = uuid.UUID("b8b5f3c0-0c8e-5d5c-9d53-6a2f1b3d7e42"), uuid.UUID("5d1c6e0b-0d0f-5c8b-9a55-3c0f4b7e2a90"), uuid.UUID("d8c5f0a2-0c0b-5b6e-9d53-4f1f4f1a7c52")
 NAME, BASE64, TIME = r"[^\s+\x00-\x1f\x7f]{1,255}", *(SHAPES["$defs"][name]["pattern"][1:-1] for name in ("base64", "time"))
 SIGNED = rf"((?:[^\x00-\x1f\x7f\ufffd]*\n)+)\n((?:\u2014 {NAME} (?=\S{{8}})(?!\S{{6}}==\n){BASE64}\n){{1,100}})"
 TREE = rf"(?P<origin>{NAME})\n(?P<size>0|[1-9]\d{{0,18}})\n(?P<root>{BASE64})\n((?!time ).+\n)*time (?P<time>{TIME})\n((?!time ).+\n)*"
@@ -24,18 +24,13 @@ TOKENS = re.compile(r'("([^"\\\x00-\x1f]|\\["\\bfnrt]|\\u00[01][0-9a-f])*+"|[-+.
 class Verdict(Exception):
     """Ends the reading; its text is the verdict."""
 def need(holds, verdict="content-malformed"):
-    if not holds:
-        raise Verdict(verdict)
+    if not holds: raise Verdict(verdict)
 def tried(errors, function, *given):  # what a function says, or null where it raises one of these
-    try:
-        return function(*given)
-    except errors:
-        return None
+    try: return function(*given)
+    except errors: return None
 def heard(words, verdict, function, *given):  # what a function says, or null and its verdict among the words
-    try:
-        return function(*given)
-    except Verdict as error:
-        words.add(verdict or str(error))
+    try: return function(*given)
+    except Verdict as error: words.add(verdict or str(error))
 def wrong(**found): return {word.replace("_", "-") for word, is_so in found.items() if is_so}
 STRICT = validators.extend(  # patterns as in ECMA-262: no digits but 0 to 9, no line end behind the end; and 1.0 is no integer
     Draft202012Validator, {"pattern": lambda _, rule, value, __: [ValidationError(rule)] * (type(value) is str and not re.fullmatch(rule, value, re.ASCII))},
@@ -93,8 +88,7 @@ def checkpoint(number, data, stamp):
 def climb(one, two, known, path, *, leaf=False):  # RFC 9162, 2.1.3 and 2.1.4; nowhere where the length of a path does not fit
     # the roots of `one` and `two` leaves; `known` is that of `one`, where the path leaves it out, or the last of these leaves itself
     ends, there = [known] * bool(known) + path, two == 1 if leaf else one == two
-    if there or not path:
-        return ends * 2 if there and len(ends) == 1 else [b"", b""]
+    if there or not path: return ends * 2 if there and len(ends) == 1 else [b"", b""]
     left, last = 1 << (two - 1).bit_length() - 1, path[-1]
     if one > left:
         return [sha(b"\1", last, each) for each in climb(one - left, two - left, known if leaf else b"", path[:-1], leaf=leaf)]
@@ -172,6 +166,7 @@ def document(data):  # what stands under `unmapped.tacho`, the time, and, of the
     need(fits("document", value) and value["unmapped"]["tacho"]["uid"] == value["metadata"]["uid"], "header-malformed")
     tacho, time = value["unmapped"]["tacho"], value["time"]
     if tacho["type"] not in WIRE:
+        need(own(tacho, time) in {None, tacho["uid"]}, "uid-forged")
         return tacho, time, None
     need(float not in {type(tacho.get(name)) for name in ("v", "seq", "raw_len")}, "json-ambiguous")
     header = {name: tacho[name] for name in SHAPES["$defs"]["header"]["properties"] if name in tacho}
@@ -179,6 +174,10 @@ def document(data):  # what stands under `unmapped.tacho`, the time, and, of the
     need(tacho["uid"] == place(tacho, tacho["seq"]), "uid-forged")
     return tacho, time, canonical(header)
 def place(strand, seq): return str(uuid.uuid5(UIDS, f"{strand['session']}/{strand['epoch']}/{seq}"))
+def message(tacho, time, name): return str(uuid.uuid5(MESSAGES, f"{tacho['session']}/{tacho.get('connection') or ''}/{day(time).replace('.', '-')}/{name}"))
+def own(tacho, time):  # the uid of a derived document, where it follows from what it says
+    whole, place = message(tacho, time, tacho["message"]["hash"]) if tacho["type"] == "message" else None, tacho.get("part")
+    return str(uuid.uuid5(PARTS, f"{whole or place['of']}/{place['index']}")) if place and tacho["type"] in {"message", "part"} else whole
 def day(millis): return f"{datetime.datetime.fromtimestamp(millis // 1000, datetime.UTC):%Y.%m.%d}" if 0 <= millis < 253402300800000 else ""
 def line(row, bundle, policy):  # what is wrong with one line by itself; notes beside it what its document says
     leaf, point, data, words = row.leaf, row.point, row.document, set()
@@ -186,13 +185,12 @@ def line(row, bundle, policy):  # what is wrong with one line by itself; notes b
     row.proven = inside and climb(leaf["index"] + 1, point.size, bytes.fromhex(leaf["leaf"]), row.path, leaf=True)[1] == point.root
     row.genuine = data is not None and (leaf is None or sha(b"\0", data).hex() == leaf["leaf"])
     inner, bad = data is not None and leaf and sha(b"\1", data).hex() == leaf["leaf"], data is not None and not row.genuine
-    row.tacho, time, row.header = (data is not None and heard(words, None, document, data)) or (None, 0, None)
+    row.tacho, row.time, row.header = (data is not None and heard(words, None, document, data)) or (None, 0, None)
     row.uid, tacho, ours = leaf and leaf["uid"], row.tacho, row.tacho and row.tacho["session"] == bundle.session
     words |= wrong(record_unsealed=not point, proof_broken=point and not row.proven, leaf_node_confusion=inner, record_altered=bad and not inner)
-    if not tacho:
-        return words
+    if not tacho: return words
     row.uid, rules, known = tacho["uid"], tacho.get("ruleset"), policy.get("rulesets")
-    said = {"uid": row.uid, "session": tacho["session"], "type": tacho["type"], "day": day(time)}
+    said = {"uid": row.uid, "session": tacho["session"], "type": tacho["type"], "day": day(row.time)}
     ruled = not row.header or "body" not in tacho if rules is None else type(rules) is str and rules and (known is None or rules in known)
     stray = ours or tacho["type"] not in {"session.open", "heartbeat"} if row.kind == "heartbeat" else not ours
     return words | wrong(leaf_disagrees=leaf and not said.items() <= leaf.items(), session_spliced=stray, ruleset_refused=not ruled,
@@ -204,10 +202,12 @@ def statement(tacho, bundle, policy):  # what a deletion states
     vouched(sign.encode(), "deletion", canonical(said), policy.get("deletions", ()), "content-malformed")
     return said
 def deletions(bundle, policy):  # what is wrong with what was deleted; notes beside each line its state
-    words, named, there = set(), {}, set()
+    words, named, there, names = set(), {}, set(), set()
     for row in (row for row in bundle.rows if row.kind == "deletion" and row.tacho):
         said = heard(words, "deletion-unauthorised", statement, row.tacho, bundle, policy)
-        for item in said["records"] if said and row.genuine and row.proven and row.log == said["log"] else ():
+        said = said if said and row.genuine and row.proven and row.log == said["log"] else {"records": ()}
+        names.update(said.get("names", ()))
+        for item in said["records"]:
             named.setdefault((row.log, said["session"], *item), []).append((row.leaf["index"], said["type"]))
     for row in bundle.rows:
         stands = (row.log, *(row.leaf[name] for name in ("session", "index", "day", "type", "uid"))) if row.leaf else None
@@ -215,7 +215,7 @@ def deletions(bundle, policy):  # what is wrong with what was deleted; notes bes
         row.state = "PRESENT" if row.genuine else "ERASED" if "erasure" in why else "EXPIRED" if why else "MISSING"
         words |= wrong(document_missing=row.document is None and not why)
         there.add(stands)
-    return words | wrong(record_missing=not {*named} <= there)
+    return words | wrong(record_missing=not {*named} <= there), names
 def attested(tacho, boots, beats, gateways):  # notes the key of a boot, or a heartbeat that proves something
     said, bad = tacho.get(name := "heartbeat" if tacho["type"] == "heartbeat" else "boot"), "heartbeat-forged"
     need(fits(name, said) and tacho["session"] == str(uuid.uuid5(BOOTS, said["boot"])), bad)
@@ -229,8 +229,7 @@ def strand(name, links, leaves, told, beats):  # what is wrong with a strand, wh
     # `links`: lines by seq; `leaves`: types by uid; `told`: what heartbeats say of it, null where nobody asks
     def at(seq): return links[seq].tacho["type"] if seq in links else leaves.get(place(name, seq))
     most = max((item["records"] for _, item in told or ()), default=0)
-    if not links and at(0) is None:
-        return {"strand-missing"}, most, set()
+    if not links and at(0) is None: return {"strand-missing"}, most, set()
     end = next(seq for seq in count(max(links, default=most - 1 if at(most - 1) else 0)) if not at(seq + 1))
     gaps = [(one + 1, two) for one, two in pairwise([-1, *sorted({*links, end})])]
     gone = sum(two - one if two - one > 100_000 else sum(at(seq) is None for seq in range(one, two)) for one, two in gaps)
@@ -254,21 +253,20 @@ def several(versions):  # what it means that a uid has several hashes; `versions
     rules, forked = {str(row.tacho.get("ruleset")) for row in there}, len({row.header for row in there}) > 1
     masked_twice = len(there) == len(versions) == len(rules - {"None"}) and all(row.header for row in there)
     return wrong(session_forked=forked, same_id_other_body=not forked and len(versions) > 1 and not masked_twice)
-def whole(bundle, ours, leaves):  # whether all parts of bodies and all messages of conversations are there
-    known = {tacho["uid"] for tacho in ours} | {*leaves}
-    parts = [(tacho["uid"], tacho["body_parts"]) for tacho in ours if type(tacho.get("body_parts")) is int]
-    said = [tacho["message"] for tacho in ours if tacho["type"] == "message" and type(tacho.get("message")) is dict]
-    wanted = [item.get("parent") for item in said if item.get("index") != 0] + [
-        tacho["conversation"].get("head") for tacho in ours if type(tacho.get("conversation")) is dict]
-    told = any(row.leaf["type"] == "message" and row.state in {"ERASED", "EXPIRED"} for row in bundle.rows if row.leaf)
-    told = told or {repr(item.get("hash")) for item in said}.issuperset(map(repr, wanted))
-    return told and all(n <= len(known) and all(str(uuid.uuid5(PARTS, f"{of}/{i + 1}")) in known for i in range(n)) for of, n in parts)
+def absent(ours, names, known):  # the uids that documents (`ours`) and deletions (`names`) name and of which nothing is there
+    missing = names - known
+    for tacho, time in ours:
+        said, talk, n = tacho.get("message") if tacho["type"] == "message" else None, tacho.get("conversation"), tacho.get("body_parts", 0)
+        name = (said["parent"] if said["index"] else None) if said else talk and talk["head"]
+        named = {message(tacho, time, name)} if name is not None else set()
+        missing |= named - known | {*islice((uid for i in range(n) if (uid := str(uuid.uuid5(PARTS, f"{tacho['uid']}/{i + 1}"))) not in known), 1)}
+    return missing
 def judge(data, policy):
     """The verdict, and how many records are in which state."""
     states, early = dict.fromkeys(("PRESENT", "EXPIRED", "ERASED", "MISSING"), 0), set()
     if not (bundle := heard(early, None, opened, data, policy)):
         return early.pop(), states
-    words = checkpoints(bundle, policy).union(*(line(row, bundle, policy) for row in bundle.rows)) | deletions(bundle, policy)
+    words, (found, names) = checkpoints(bundle, policy).union(*(line(row, bundle, policy) for row in bundle.rows)), deletions(bundle, policy)
     asked, boots, beats, versions, strands, told = "gateways" in policy, {}, [], {}, {}, {}
     facts = sorted((row.tacho for row in bundle.rows if row.tacho and asked), key=lambda tacho: tacho["type"] == "heartbeat")
     for tacho in (tacho for tacho in facts if tacho["type"] == "heartbeat" or (tacho["type"] == "session.open" and "boot" in tacho)):
@@ -278,20 +276,22 @@ def judge(data, policy):
     order = sorted((row.log, row.leaf["index"], row.leaf["offset"]) for row in bundle.rows if row.leaf)
     records = [row for row in bundle.rows if row.kind != "heartbeat"]
     gone = [row.leaf for row in records if row.document is None]
-    leaves, lost = {leaf["uid"]: leaf["type"] for leaf in gone}, {leaf["uid"]: leaf["type"] for leaf in gone if leaf["session"] == bundle.session}
+    leaves = {leaf["uid"]: leaf["type"] for leaf in gone if leaf["uid"]}
+    lost = {leaf["uid"]: leaves[leaf["uid"]] for leaf in gone if leaf["uid"] and leaf["session"] == bundle.session}
     ours = [row for row in records if row.tacho and row.tacho["session"] == bundle.session]
     for row in (row for row in ours if row.header):
         strands.setdefault(row.tacho["epoch"], {}).setdefault(row.tacho["seq"], row)
     for beat, item in ((one, item) for one in beats for item in one["strands"] if item["session"] == bundle.session):
         told.setdefault(item["epoch"], []).append((beat, item))
-    states |= collections.Counter(row.state for row in records)
+    missing = absent([(row.tacho, row.time) for row in ours], names, {row.uid for row in ours} | {*leaves})
+    states, words = states | collections.Counter([row.state for row in records] + ["MISSING"] * len(missing)), words | found
     for epoch in {*strands, *told}:
         name, said = {"session": bundle.session, "epoch": epoch}, told.get(epoch, []) if asked else None
         found, gone, places = strand(name, strands.get(epoch, {}), leaves, said, beats)
         words, states["MISSING"], lost = words | found, states["MISSING"] + gone, {uid: lost[uid] for uid in lost if uid not in places}
     stray = [kind for kind in lost.values() if kind in WIRE]
     words |= wrong(heartbeat_missing=asked and stray, record_missing=not asked and stray and stray.count("session.open") < max(1, stray.count("session.close")),
-                   tail_missing=not asked and stray.count("session.open") > stray.count("session.close"), part_missing=not whole(bundle, [row.tacho for row in ours], leaves),
+                   tail_missing=not asked and stray.count("session.open") > stray.count("session.close"), part_missing=missing,
                    session_missing=not any(row.header or (row.leaf and row.leaf["type"] in WIRE) for row in records),
                    leaf_disagrees=any(one[0] == two[0] and (one[1] == two[1] or one[2] >= two[2]) for one, two in pairwise(order)))
     return min(words.union(*map(several, versions.values())), key=CODES.get, default="reduced" if states["EXPIRED"] + states["ERASED"] else "complete"), states

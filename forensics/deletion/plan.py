@@ -1,20 +1,22 @@
 """What a deletion has to state and what it may delete: pure over leaves, statements and what is still there.
 
 A record that is gone already is never named: that would make tampering lawful. What an earlier run has
-stated is not stated again, so a run that was killed goes on where it stopped.
+stated is not stated again, so a run that was killed goes on where it stopped. A statement says too what its
+records named: with their documents goes the only trace of which messages and parts there have to be.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tachograph.forensics.bundle.assemble import once
 from tachograph.schemas.deletion import (
     DELETION_TYPES,
     ERASURE,
+    MAX_NAMES,
     MAX_STATED,
     DeletionType,
     Stated,
@@ -23,10 +25,23 @@ from tachograph.schemas.deletion import (
 )
 from tachograph.schemas.leaf import Leaf
 
-__all__ = ["About", "Draft", "Sealed", "SealedLog", "Target", "drafts", "in_force", "may_go", "shreddable"]
+__all__ = [
+    "About",
+    "Draft",
+    "Present",
+    "Sealed",
+    "SealedLog",
+    "Target",
+    "drafts",
+    "in_force",
+    "may_go",
+    "shreddable",
+]
 
 Name = tuple[str, Stated]
 """A log's origin and how a statement names one of its records."""
+Present = Mapping[str, Collection[uuid.UUID]]
+"""The documents that are there, by uid, and the documents that each of them names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +94,7 @@ def drafts(
     log: SealedLog,
     about: About,
     *,
-    present: Container[str],
+    present: Present,
     named: Container[Name],
     wanted: Callable[[Leaf], bool],
 ) -> Iterator[Draft]:
@@ -92,7 +107,7 @@ def drafts(
         if str(leaf.uid) in present and (log.origin, entry) not in named:
             found[leaf.session].append(entry)
     for session, entries in found.items():
-        for start in range(0, len(entries), MAX_STATED):
+        for records, names in _portions(entries, present):
             statement = Statement(
                 type=about.type,
                 at=about.at,
@@ -101,9 +116,32 @@ def drafts(
                 reason=about.reason,
                 session=session,
                 log=log.origin,
-                records=tuple(entries[start : start + MAX_STATED]),
+                records=records,
+                names=names,
             )
             yield Draft(statement, log.partition)
+
+
+def _portions(
+    entries: Iterable[Stated], present: Present
+) -> Iterator[tuple[tuple[Stated, ...], tuple[uuid.UUID, ...]]]:
+    """As many records as one statement may hold, and what these name beside each other."""
+    records: list[Stated] = []
+    names: set[uuid.UUID] = set()
+    for entry in entries:
+        more = names.union(present[str(entry[3])])
+        if records and (len(records) == MAX_STATED or len(more) > MAX_NAMES):
+            yield _portion(records, names)
+            records, more = [], set(present[str(entry[3])])
+        records.append(entry)
+        names = more
+    yield _portion(records, names)
+
+
+def _portion(
+    records: Sequence[Stated], names: set[uuid.UUID]
+) -> tuple[tuple[Stated, ...], tuple[uuid.UUID, ...]]:
+    return tuple(records), tuple(sorted(names - {entry[3] for entry in records}))
 
 
 def in_force(statements: Iterable[Sealed]) -> set[Name]:

@@ -31,6 +31,10 @@ class Deletions:
 
     session: str
     named: dict[tuple[str, Stated], list[tuple[State, int]]] = field(default_factory=dict)
+    names: set[uuid.UUID] = field(default_factory=set)
+    """What the deleted records named: messages and parts that are no less to be there than others."""
+    nameless: bool = False
+    """Whether a statement does not say what its records named."""
 
     def state(self, log: str | None, leaf: Leaf) -> State:
         """EXPIRED or ERASED where a statement after this leaf names it, else MISSING."""
@@ -63,6 +67,8 @@ def read_deletions(opened: Opened, policy: TrustPolicy, findings: Findings) -> D
             findings.add(Verdict.DELETION_UNAUTHORISED, f"line {number + 1}", statement)
         elif _proven(opened, line) and statement.log == line.log and line.leaf is not None:
             state = State.ERASED if statement.type == ERASURE else State.EXPIRED
+            found.names.update(statement.names or ())
+            found.nameless = found.nameless or statement.names is None
             for entry in statement.records:
                 found.named.setdefault((statement.log, entry), []).append((state, line.leaf.index))
     return found

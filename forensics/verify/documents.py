@@ -10,12 +10,14 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import orjson
 
 from tachograph.forensics.verdict import Verdict
 from tachograph.schemas.canonical import canonical_json
+from tachograph.schemas.derived import Naming
 from tachograph.schemas.errors import MalformedRecord, RecordError
 from tachograph.schemas.event import EventType, Header, event_uid
 
@@ -48,8 +50,14 @@ class Document:
     session: str
     time: int
     tacho: dict[str, Any]
+    naming: Naming
     header: Header | None = None
     canonical: bytes | None = None
+
+    @property
+    def day(self) -> str:
+        """Of its time, in UTC: `YYYY-MM-DD`; nothing for a time that no such day has."""
+        return _day(self.time)
 
     def __repr__(self) -> str:
         return f"Document(uid={self.uid!r}, type={self.type!r})"
@@ -66,10 +74,22 @@ def read_document(data: bytes) -> Document:
     texts = all(isinstance(item, str) for item in (uid, kind, session))
     if not texts or type(time) is not int or uid != named:
         raise Unreadable(Verdict.HEADER_MALFORMED, "it contradicts itself about which record it is")
-    if kind not in WIRE_TYPES:
-        return Document(uid, kind, session, time, tacho)
-    header, canonical = _header(tacho)
-    return Document(uid, kind, session, time, tacho, header, canonical)
+    try:
+        naming = Naming.of(tacho)
+    except MalformedRecord as error:
+        raise Unreadable(Verdict.HEADER_MALFORMED, str(error)) from None
+    if kind in WIRE_TYPES:
+        return Document(uid, kind, session, time, tacho, naming, *_header(tacho))
+    own = naming.own(_day(time))
+    if own is not None and str(own) != uid:
+        raise Unreadable(Verdict.UID_FORGED, "its uid does not follow from what it says it is")
+    return Document(uid, kind, session, time, tacho, naming)
+
+
+def _day(millis: int) -> str:
+    if not 0 <= millis < 253_402_300_800_000:  # the year 10000
+        return ""
+    return f"{datetime.fromtimestamp(millis // 1000, UTC):%Y-%m-%d}"
 
 
 def _header(tacho: dict[str, Any]) -> tuple[Header, bytes]:

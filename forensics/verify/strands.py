@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from tachograph.forensics.verdict import Verdict
@@ -18,13 +18,12 @@ from tachograph.forensics.verify.heartbeats import End, Heartbeats
 from tachograph.forensics.verify.report import Findings, RecordState, State
 from tachograph.schemas.event import GENESIS, EventType, Header, header_hash, strand_uids
 
-__all__ = ["MAX_HOLE", "check_parts", "check_strands"]
+__all__ = ["MAX_HOLE", "check_strands", "check_stray"]
 
 MAX_HOLE = 100_000
 """A wider gap is missing as a whole: a bundle has fewer leaves than that."""
 _WIRE_TYPES = frozenset(item.value for item in EventType)
 Uid = Callable[[int], str]
-_PARTS = uuid.UUID("0b7c52a4-7bd5-5f0a-8f8e-7f6d3a1c9e15")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +39,11 @@ def check_strands(
     findings: Findings,
     heartbeats: Heartbeats | None = None,
     session: uuid.UUID | None = None,
-) -> list[RecordState]:
+) -> tuple[list[RecordState], set[str]]:
     """Judge the chain of each strand. `lost` are leaves without a document, type by uid; with `heartbeats`,
     also what they say of the strands of the `session`.
 
-    Returns the places that neither a document nor a leaf stands for.
+    Returns the places that neither a document nor a leaf stands for, and the uids of all others.
     """
     strands: dict[tuple[uuid.UUID, uuid.UUID], dict[int, _Link]] = defaultdict(dict)
     for item in documents:
@@ -67,14 +66,13 @@ def check_strands(
             findings.add(Verdict.TAIL_MISSING, where, f"it ends at seq {end.seq} without session.close")
     if heartbeats is not None and session is not None:
         holes += heartbeats.absent(session, strands, lost, placed)
-    stray = [kind for uid, kind in lost.items() if kind in _WIRE_TYPES and uid not in placed]
-    _check_stray(stray, findings, named=heartbeats is not None)
-    return holes
+    return holes, placed
 
 
-def _check_stray(kinds: Sequence[str], findings: Findings, *, named: bool) -> None:
-    """Leaves of strands of which nothing else is there. Where heartbeats must name each strand, none did;
-    else they must at least be whole strands by their types, which is all that is known of them."""
+def check_stray(types: Iterable[str], findings: Findings, *, named: bool) -> None:
+    """Leaves of the session without a document or a place: of strands of which nothing else is there. Where
+    heartbeats must name each strand, none did; else they must be whole strands by their types at least."""
+    kinds = [kind for kind in types if kind in _WIRE_TYPES]
     opens, closes = kinds.count(EventType.SESSION_OPEN.value), kinds.count(EventType.SESSION_CLOSE.value)
     where = f"{len(kinds)} leaves without a document"
     if kinds and named:
@@ -128,37 +126,3 @@ def _end(links: Mapping[int, _Link], uid: Uid, lost: Mapping[str, str], placed: 
         placed.add(uid(end + 1))
         end, kind = end + 1, after
     return End(end, kind, {seq: header_hash(link.canonical) for seq, link in links.items()})
-
-
-def check_parts(
-    documents: Sequence[Document], lost: Mapping[str, str], findings: Findings, *, talk_gone: bool = False
-) -> None:
-    """Whether every part of a long body, and every message that a request names, is there.
-
-    Which messages were deleted no leaf says: where some lawfully were (`talk_gone`), none is missed.
-    """
-    known = {item.uid for item in documents} | set(lost)
-    said = [item.tacho.get("message") for item in documents if item.type == "message"]
-    messages = [item for item in said if isinstance(item, dict)]
-    hashes = {item.get("hash") for item in messages if isinstance(item.get("hash"), str)}
-    for item in documents:
-        count = item.tacho.get("body_parts")
-        if type(count) is int and not _has_parts(item.uid, count, known):
-            findings.add(Verdict.PART_MISSING, item.uid, f"of {count} parts of its body")
-        talk = item.tacho.get("conversation")
-        if isinstance(talk, dict) and not _said(talk.get("head"), hashes) and not talk_gone:
-            findings.add(Verdict.PART_MISSING, item.uid, "the last message of its conversation")
-    for message in [] if talk_gone else messages:
-        if message.get("index") != 0 and not _said(message.get("parent"), hashes):
-            findings.add(Verdict.PART_MISSING, f"message {message.get('index')}", "the message before it")
-
-
-def _said(named: object, hashes: set[object]) -> bool:
-    """Whether a message of this hash is there; what is no text names none."""
-    return isinstance(named, str) and named in hashes
-
-
-def _has_parts(uid: str, count: int, known: set[str]) -> bool:
-    if count > len(known):
-        return False
-    return all(str(uuid.uuid5(_PARTS, f"{uid}/{index}")) in known for index in range(1, count + 1))

@@ -13,8 +13,8 @@ from tachograph.forensics.verify.policy import TrustPolicy
 __all__ = ["unasked"]
 
 
-def unasked(opened: Opened, policy: TrustPolicy, *, talk_gone: bool) -> Iterator[str]:
-    """Each as a sentence. `talk_gone` is whether messages were lawfully deleted."""
+def unasked(opened: Opened, policy: TrustPolicy, *, nameless: bool) -> Iterator[str]:
+    """Each as a sentence. `nameless` is whether a deletion does not say what its records named."""
     if policy.gateways is None:
         yield "heartbeats: the policy names no gateways; a strand that is missing as a whole does not show"
     if not policy.witnesses.required:
@@ -23,8 +23,11 @@ def unasked(opened: Opened, policy: TrustPolicy, *, talk_gone: bool) -> Iterator
         yield "time stamps: the policy requires none; when a log was there is what the log says"
     if policy.rulesets is None:
         yield "masking rules: the policy lists none; any were taken"
-    if talk_gone:
-        yield "messages: some were lawfully deleted; that all others are there is not shown"
+    if nameless:
+        yield (
+            "messages: a deletion does not say what the deleted records named, as earlier ones did not;"
+            " that the messages and parts beside these are all there is not shown"
+        )
     yield from _not_compared(opened, policy)
 
 

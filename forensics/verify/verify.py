@@ -10,19 +10,20 @@ import hashlib
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 
 from tachograph.forensics.bundle.content import Line
 from tachograph.forensics.bundle.reader import Exporters, Note, Opened, Refused, read_bundle
 from tachograph.forensics.verdict import Verdict
 from tachograph.forensics.verify.deletions import Deletions, read_deletions
+from tachograph.forensics.verify.derived import check_named
 from tachograph.forensics.verify.documents import WIRE_TYPES, Document, Unreadable, read_document
 from tachograph.forensics.verify.heartbeats import APART, TYPES, read_heartbeats
 from tachograph.forensics.verify.logs import CLOCK_SKEW_SECONDS, check_logs, ends, seconds
 from tachograph.forensics.verify.policy import TrustPolicy
 from tachograph.forensics.verify.report import Findings, RecordState, Report, State, refused
-from tachograph.forensics.verify.strands import check_parts, check_strands
+from tachograph.forensics.verify.strands import check_strands, check_stray
 from tachograph.forensics.verify.timestamps import check_timestamps
 from tachograph.forensics.verify.unasked import unasked
 from tachograph.schemas.errors import ProofBroken
@@ -53,7 +54,7 @@ def verify_bundle(data: bytes, policy: TrustPolicy) -> Report:
         counts={item.word: findings.counts[item] for item in Verdict if findings.counts[item]},
         sealed=tuple((name, item.said.size, item.said.time or "") for name, item in last.items()),
         stamped=tuple(_stamp(opened.checkpoints[number], at) for number, at in sorted(stamped.items())),
-        unchecked=tuple(unasked(opened, policy, talk_gone=work.talk_gone)),
+        unchecked=tuple(unasked(opened, policy, nameless=work.deletions.nameless)),
     )
 
 
@@ -87,11 +88,12 @@ class _Work:
     apart: list[Document] = field(default_factory=list)
     """Of the gateways' own sessions."""
     lost: dict[str, str] = field(default_factory=dict)
+    """Leaves without a document: type by uid."""
+    own: set[str] = field(default_factory=set)
+    """Those of them that say that they are of the bundle's session."""
     versions: dict[str, dict[str, Document | None]] = field(default_factory=lambda: defaultdict(dict))
     places: dict[str, list[Leaf]] = field(default_factory=lambda: defaultdict(list))
     wired: bool = False
-    talk_gone: bool = False
-    """Whether messages of the conversation were lawfully deleted."""
 
     def take(self, number: int, line: Line) -> None:
         """One line: its leaf, its proof, its document."""
@@ -133,8 +135,11 @@ class _Work:
         if trusted is not None:
             beats = read_heartbeats((*self.apart, *ours), trusted, self.findings)
         session = uuid.UUID(self.opened.session)
-        self.states += check_strands(ours, self.lost, self.findings, beats, session)
-        check_parts(ours, self.lost, self.findings, talk_gone=self.talk_gone)
+        holes, placed = check_strands(ours, self.lost, self.findings, beats, session)
+        stray = [kind for uid, kind in self.lost.items() if uid in self.own and uid not in placed]
+        check_stray(stray, self.findings, named=beats is not None)
+        self.states += holes
+        self.states += check_named(ours, self.deletions.names, self.lost, self.findings)
         if unnamed := self.deletions.unnamed(self.opened.lines):
             self.findings.add(Verdict.RECORD_MISSING, "deletions", f"{unnamed} that they name have no leaf")
         if not self.wired:
@@ -160,12 +165,12 @@ class _Work:
         if leaf is None:  # the reader lets no such line through
             return
         uid = str(leaf.uid) if leaf.uid else f"{line.log}#{leaf.index}"
-        if str(leaf.session) in {self.opened.session, "None"}:  # others have no place in its strands
+        if leaf.uid is not None:
             self.lost[uid] = leaf.type
+            self.own |= {uid} if str(leaf.session) == self.opened.session else set()
         state = self.deletions.state(line.log, leaf)
         self.states.append(RecordState(uid, leaf.type, state))
         if state is not State.MISSING:
-            self.talk_gone = self.talk_gone or leaf.type == "message"
             return
         self.versions[uid].setdefault(leaf.leaf, None)
         self.findings.add(Verdict.DOCUMENT_MISSING, where, f"{leaf.type} {uid}")
@@ -212,13 +217,7 @@ def _altered(line: Line) -> Verdict:
 
 def _agrees(leaf: Leaf, document: Document) -> bool:
     said = (str(leaf.uid), str(leaf.session), leaf.type, leaf.day)
-    return said == (document.uid, document.session, document.type, _day(document.time))
-
-
-def _day(millis: int) -> str:
-    if not 0 <= millis < 253_402_300_800_000:  # the year 10000
-        return ""
-    return f"{datetime.fromtimestamp(millis // 1000, UTC):%Y.%m.%d}"
+    return said == (document.uid, document.session, document.type, document.day.replace("-", "."))
 
 
 def _twice(versions: list[Document | None]) -> Verdict | None:

@@ -8,7 +8,6 @@ requests: head and previous head lie in each of them, and a break between the tw
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +16,7 @@ from tachograph.processors.enrichment.bounds import MAX_MESSAGES
 from tachograph.processors.enrichment.facts import Turn
 from tachograph.processors.enrichment.shapes import Json, dumps
 
-__all__ = ["Apart", "Link", "Place", "chain", "message_uid", "place", "root", "taken_apart", "trailing"]
-
-_NAMESPACE = uuid.UUID("b8b5f3c0-0c8e-5d5c-9d53-6a2f1b3d7e42")
+__all__ = ["Apart", "Link", "Place", "chain", "place", "root", "taken_apart", "trailing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +98,3 @@ def place(links: Sequence[Link]) -> Place | None:
         before -= 1
     previous = links[before - 1].hash if before else None
     return Place(links[-1].hash, previous, len(links), len(links) - start)
-
-
-def message_uid(session: uuid.UUID, connection: str, day: str, name: str) -> uuid.UUID:
-    """The message document's identity: the same in every request of that session, connection and day."""
-    return uuid.uuid5(_NAMESPACE, f"{session}/{connection}/{day}/{name}")

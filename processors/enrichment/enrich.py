@@ -14,18 +14,17 @@ import orjson
 
 from tachograph.processors.enrichment import bounds
 from tachograph.processors.enrichment.clock import day_of, day_start_ms, index_day
-from tachograph.processors.enrichment.conversation import Link, chain, message_uid
+from tachograph.processors.enrichment.conversation import Link, chain
 from tachograph.processors.enrichment.events import bare_event, message_event, part_event, wire_event
 from tachograph.processors.enrichment.facts import Facts
 from tachograph.processors.enrichment.reading import read
 from tachograph.processors.enrichment.shapes import decode
 from tachograph.processors.record import Emitted, MaskedRecord
+from tachograph.schemas.derived import message_uid, part_uid
 from tachograph.schemas.event import Header
 from tachograph.schemas.payload import RequestMeta, ResponseMeta
 
 __all__ = ["enrich"]
-
-_PARTS = uuid.UUID("0b7c52a4-7bd5-5f0a-8f8e-7f6d3a1c9e15")
 
 
 def enrich(record: MaskedRecord, *, known: Container[uuid.UUID] = frozenset()) -> tuple[Emitted, ...]:
@@ -66,7 +65,7 @@ def _documents(record: MaskedRecord, facts: Facts, known: Container[uuid.UUID]) 
     for index, piece in enumerate(parts, start=1):
         yield _part(record, time, (index, len(parts)), piece)
     for link in links:
-        name = message_uid(header.session, header.connection or "", day.isoformat(), link.hash)
+        name = message_uid(header.session, header.connection, day.isoformat(), link.hash)
         if name not in known:
             yield from _message(record, link, name, day_start_ms(time))
 
@@ -106,7 +105,7 @@ def _dump(event: dict[str, Any], *, body_parts: int) -> bytes:
 
 def _part(record: MaskedRecord, time: int, place: tuple[int, int], body: str) -> Emitted:
     header = record.header
-    uid = uuid.uuid5(_PARTS, f"{header.uid}/{place[0]}")
+    uid = part_uid(header.uid, place[0])
     event = part_event(header, uid, time, place=place, body=body)
     return _emit(event, header, uid, "part", record.salts.of(uid) if record.salts else None)
 
@@ -115,7 +114,7 @@ def _message(record: MaskedRecord, link: Link, name: uuid.UUID, time: int) -> It
     header = record.header
     pieces = list(bounds.slices(decode(link.turn.canonical), bounds.BODY_BYTES))
     for index, body in enumerate(pieces):
-        uid = name if index == 0 else uuid.uuid5(_PARTS, f"{name}/{index}")
+        uid = name if index == 0 else part_uid(name, index)
         event = message_event(header, link, uid, time, body=body)
         tacho = event["unmapped"]["tacho"]
         if index:

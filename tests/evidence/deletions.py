@@ -5,7 +5,8 @@ The statement is sealed behind the session's records in the same log; who holds 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -27,12 +28,22 @@ from world import (
     resigned,
     story,
 )
+from world import said as said_by
 
 from tachograph.forensics.bundle.content import Line, write_bundle
 from tachograph.schemas.deletion import Statement, statement_text
+from tachograph.schemas.derived import Naming
 from tachograph.schemas.note import NoteSigner
 
-__all__ = ["DELETER", "deletion_policy", "deletion_vectors", "reduced", "statement_document"]
+__all__ = [
+    "DELETER",
+    "deletion_policy",
+    "deletion_vectors",
+    "named_beside",
+    "reduced",
+    "statement",
+    "statement_document",
+]
 
 DELETER = NoteSigner("tachograph/example/deletion", key(6))
 STRANGER = NoteSigner("tachograph/example/deletion", key(7))
@@ -55,8 +66,20 @@ def statement(docs: list[Doc], indices: dict[int, int], **changes: Any) -> State
         "session": SESSION,
         "log": ORIGIN,
         "records": tuple((at, DAY, docs[n].type, docs[n].uid) for n, at in sorted(indices.items())),
+        "names": named_beside([docs[n] for n in indices]),
     } | changes
     return Statement.model_validate(said, strict=False)
+
+
+def named_beside(docs: Iterable[Doc]) -> tuple[uuid.UUID, ...]:
+    """The documents that these name, but for themselves."""
+    gone = list(docs)
+    found: set[uuid.UUID | None] = set()
+    for doc in gone:
+        naming = Naming.of(said_by(doc))
+        found |= {naming.message_named(DAY.replace(".", "-")), *naming.parts_named(doc.uid)}
+    others = found - {None} - {uuid.UUID(doc.uid) for doc in gone}
+    return tuple(sorted(uid for uid in others if uid is not None))
 
 
 def statement_document(said: Statement, signer: NoteSigner = DELETER) -> Doc:

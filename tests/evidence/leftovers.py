@@ -33,15 +33,15 @@ def leftover_vectors() -> Iterator[Vector]:
         ("nothing", WHOLE, "reduced"),
     ):
         yield Vector(f"erased-and-left-out-{name}-named", _left(kept, beats=True), verdict, named)
-    yield Vector("parent-is-a-list", _odd({"message": {"index": 1, "parent": [1]}}), "part-missing")
-    yield Vector("head-is-an-object", _odd({"conversation": {"head": {}}}), "part-missing")
+    yield Vector("parent-is-a-list", _odd({"message": {"index": 1, "parent": [1]}}), "header-malformed")
+    yield Vector("head-is-an-object", _odd({"conversation": {"head": {}}}), "header-malformed")
 
 
 def _left(kept: Iterable[int], *, beats: bool = False) -> bytes:
     """Leaves of some records, which a statement names; of the others nobody says anything."""
     docs, told = told_while_recorded()
     there = set(kept)
-    said = statement_document(statement(docs, {n: n + 1 for n in there}))
+    said = statement_document(statement(docs, {n: n + 1 for n in there}, names=()))
     log = Log([filler(1), *docs, *told, said, filler(2)])
     found = [item for line in lines(log) if (item := _line(line, said, there, beats=beats)) is not None]
     return write_bundle(bundle(log, lines=tuple(found)), EXPORTER)

@@ -18,6 +18,7 @@ from contradictions import contradiction_vectors
 from deletions import deletion_vectors
 from heartbeats import heartbeat_vectors
 from leftovers import leftover_vectors
+from names import name_vectors
 from timestamps import timestamp_vectors
 
 from tachograph.forensics.verdict import Verdict
@@ -33,6 +34,7 @@ def all_vectors() -> Iterator[Vector]:
     yield from deletion_vectors()
     yield from heartbeat_vectors()
     yield from leftover_vectors()
+    yield from name_vectors()
     yield from timestamp_vectors()
 
 

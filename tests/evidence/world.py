@@ -40,6 +40,7 @@ ORIGIN = "tachograph/example/0"
 RULES = "ruleset-1"
 DAY = "2026.11.23"
 START_MS = 1_795_413_600_000  # 2026-11-23T06:00:00Z
+MESSAGES = uuid.UUID("b8b5f3c0-0c8e-5d5c-9d53-6a2f1b3d7e42")
 PARTS = uuid.UUID("0b7c52a4-7bd5-5f0a-8f8e-7f6d3a1c9e15")
 TIMES = ("2026-11-23T06:01:00Z", "2026-11-23T06:02:00Z", "2026-11-23T06:03:00Z")
 
@@ -134,14 +135,17 @@ class Strand:
         return self.record("session.close", records=self.seq + 1, reason="idle")
 
 
-def message(index: int, *, parent: str, text: str) -> Doc:
-    """One message of a conversation."""
+def message(
+    index: int, *, parent: str, text: str, session: uuid.UUID = SESSION, day: str = "2026-11-23"
+) -> Doc:
+    """One message of a conversation, of the connection that the records are of."""
     digest = hashlib.sha256(parent.encode() + text.encode()).hexdigest()
     tacho = {
         "v": 1,
-        "uid": str(uuid.uuid5(PARTS, digest)),
+        "uid": str(uuid.uuid5(MESSAGES, f"{session}/desk/{day}/{digest}")),
         "type": "message",
-        "session": str(SESSION),
+        "session": str(session),
+        "connection": "desk",
         "message": {"hash": digest, "parent": parent, "index": index, "role": "user"},
         "body": text,
     }

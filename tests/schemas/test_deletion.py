@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.schemas.deletion import MAX_STATED, Statement, stated, statement_text
+from tachograph.schemas.deletion import MAX_NAMES, MAX_STATED, Statement, stated, statement_text
 from tachograph.schemas.errors import MalformedRecord
 from tachograph.schemas.leaf import Leaf
 from tachograph.schemas.topics import MAX_RECORD_BYTES
@@ -65,6 +65,8 @@ def test_what_is_written_is_read_back(indices: set[int], by: str, kind: str) -> 
         {"records": [SAID["records"][0], SAID["records"][0]]},
         {"records": [[3.0, *SAID["records"][0][1:]]]},
         {"records": [[3, DAY, "request"]]},
+        {"names": ["no uuid"]},
+        {"names": None},
         {"further": 1},
     ],
 )
@@ -88,10 +90,20 @@ def test_a_leaf_is_named_word_for_word() -> None:
         assert stated(LEAF.model_copy(update=change)) is None
 
 
+def test_one_without_names_keeps_its_form() -> None:
+    """Statements from before there were any are read, signed and named as they were."""
+    assert "names" not in Statement.parse(SAID).said()
+    assert Statement.parse(SAID | {"names": []}).said()["names"] == []
+    assert Statement.parse(SAID | {"names": []}).uid != Statement.parse(SAID).uid
+
+
 def test_the_largest_fits_into_a_message() -> None:
     """With room for the document around it."""
     records = [[2**53 - 1 - n, DAY, "t" * 64, str(uuid.UUID(int=n))] for n in range(MAX_STATED)][::-1]
-    most = Statement.parse(SAID | {"records": records, "by": "b" * 1000, "reason": "\x01" * 1000})
+    names = [str(uuid.UUID(int=n)) for n in range(MAX_NAMES)]
+    most = Statement.parse(
+        SAID | {"records": records, "names": names, "by": "b" * 1000, "reason": "\x01" * 1000}
+    )
     assert len(most.canonical()) < MAX_RECORD_BYTES // 2
     with pytest.raises(MalformedRecord):
         Statement.parse(SAID | {"records": [[0, *records[0][1:]], *records]})

@@ -35,7 +35,8 @@ PARTS = ("seal", "sink")
 OLD_DAY, OLD_MS = "1999.01.02", 915_235_200_000
 KEEP_DAYS = 9_000
 """Some 24 years: what is of 1999 grew old, what is of 2026 did not."""
-SECONDS = 30.0
+SECONDS = 120.0
+"""The bound of every wait: the first is for two processes that start."""
 
 
 def run(*arguments: str | Path) -> Result:
@@ -61,13 +62,10 @@ def tale(session: uuid.UUID, *, principal: str = "builder", closed: bool = True)
     return [*found, write.close()] if closed else found
 
 
-def talk(session: uuid.UUID) -> list[Doc]:
-    """A session with one message."""
+def talk(session: uuid.UUID, *, day: str = DAY) -> list[Doc]:
+    """A session with one message, whose identity depends on the day."""
     write = Strand(session=session)
-    spoken = message(0, parent="0" * 64, text=str(session)).edited(
-        lambda value: value["unmapped"]["tacho"].update(session=str(session))
-    )
-    spoken = Doc.of(json.loads(spoken.value))
+    spoken = message(0, parent="0" * 64, text=str(session), session=session, day=day.replace(".", "-"))
     head = {"conversation": {"head": said(spoken)["message"]["hash"], "count": 1, "messages_new": 1}}
     asked = [write.record("session.open"), write.record("request", body="{}", **head)]
     return [*asked, spoken, write.close()]

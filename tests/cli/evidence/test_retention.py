@@ -20,7 +20,7 @@ from tachograph.cli.evidence.retention import expired_before
 def test_retention_takes_whole_days_and_says_so(deletion: DeletionWorld) -> None:
     """What is of 1999 is EXPIRED with its daily index; what is younger stays."""
     session = uuid.uuid4()
-    docs = old(talk(session))
+    docs = old(talk(session, day=OLD_DAY))
     deletion.publish(talk(uuid.uuid4()))
     deletion.publish(docs, day=OLD_DAY)
     planned = run("retention", "--dry-run", "--json", "--config", deletion.file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import orjson
 import pytest
 from deletion_world import DeletionWorld, tale
 from world import DAY
@@ -13,6 +14,7 @@ from tachograph.cli.errors import PartDown, Refused
 from tachograph.cli.evidence import store as module
 from tachograph.cli.evidence.store import Store
 from tachograph.forensics.deletion.plan import Target
+from tachograph.schemas.derived import message_uid, part_uid
 from tachograph.sinks.errors import CallRefused, Unavailable
 
 
@@ -29,6 +31,12 @@ class Cluster:
         return self.answer
 
 
+def named(tacho: object) -> dict[str, frozenset[uuid.UUID]]:
+    """What a document with this under `unmapped.tacho` names, by its uid."""
+    item = {"_id": TARGET.uid, "found": True, "_source": {"unmapped": {"tacho": tacho}}}
+    return store(orjson.dumps({"docs": [item]}))[0].naming([TARGET])
+
+
 def store(answer: bytes | Exception) -> tuple[Store, Cluster]:
     cluster = Cluster(answer)
     return Store(cluster, prefix="p", sleep=lambda _: None), cluster  # type: ignore[arg-type]  # it is all that is asked
@@ -42,6 +50,17 @@ def test_what_it_may_not_do_is_said() -> None:
     for answer in (CallRefused(403, "security_exception"), b'{"items":[{"delete":{"status":403}}]}'):
         with pytest.raises(Refused):
             store(answer)[0].delete([TARGET])
+
+
+def test_what_a_document_names_is_read_from_its_index() -> None:
+    """The last message of a conversation and the parts; nothing from a document that is none of ours."""
+    talk = {"conversation": {"head": "a" * 64}, "connection": "desk", "body_parts": 1}
+    facts = {"type": "request", "session": str(uuid.UUID(int=2))}
+    head = message_uid(facts["session"], "desk", DAY.replace(".", "-"), "a" * 64)
+    assert named(facts | talk) == {TARGET.uid: frozenset((head, part_uid(TARGET.uid, 1)))}
+    for odd in ({}, facts | {"conversation": 7}, None):
+        assert named(odd) == {TARGET.uid: frozenset()}
+    assert store(b'{"docs":[{"_id":"x","found":false}]}')[0].naming([TARGET]) == {}
 
 
 def test_a_cluster_that_is_away_is_asked_again_within_a_bound() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Container
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tachograph.forensics.deletion.plan import (
     About,
+    Present,
     Sealed,
     SealedLog,
     Target,
@@ -17,7 +20,7 @@ from tachograph.forensics.deletion.plan import (
     may_go,
     shreddable,
 )
-from tachograph.schemas.deletion import ERASURE, EXPIRED, MAX_STATED, Statement
+from tachograph.schemas.deletion import ERASURE, EXPIRED, MAX_NAMES, MAX_STATED, Statement
 from tachograph.schemas.leaf import Leaf
 
 DAY, LOG = "2026.01.02", "log/0"
@@ -36,8 +39,13 @@ def log(*leaves: Leaf) -> SealedLog:
     return SealedLog(LOG, 3, 99, leaves)
 
 
-def stated(leaves: list[Leaf], present: set[str] | None = None, named: object = ()) -> list[Statement]:
-    there = {str(item.uid) for item in leaves} if present is None else present
+def naming(leaves: list[Leaf], *names: int) -> dict[str, frozenset[uuid.UUID]]:
+    """All there, and each names the same."""
+    return {str(item.uid): frozenset(uuid.UUID(int=name) for name in names) for item in leaves}
+
+
+def stated(leaves: list[Leaf], present: Present | None = None, named: Container[Any] = ()) -> list[Statement]:
+    there = naming(leaves) if present is None else present
     found = drafts(log(*leaves), ABOUT, present=there, named=named, wanted=lambda _: True)
     return [item.statement for item in found]
 
@@ -50,7 +58,7 @@ def test_one_statement_for_each_session() -> None:
     assert (two.session, [entry[0] for entry in two.records]) == (TWO, [1])
     assert (
         next(
-            drafts(log(leaf(0)), ABOUT, present={str(leaf(0).uid)}, named=(), wanted=lambda _: True)
+            drafts(log(leaf(0)), ABOUT, present=naming([leaf(0)]), named=(), wanted=lambda _: True)
         ).partition
         == 3
     )
@@ -59,7 +67,7 @@ def test_one_statement_for_each_session() -> None:
 def test_what_is_gone_or_stated_or_a_statement_is_not_named() -> None:
     """Else tampering would become lawful, a second run would state again, statements would go."""
     leaves = [leaf(0), leaf(1), leaf(2), leaf(3, kind=ERASURE)]
-    first = stated(leaves, present={str(leaf(1).uid)})
+    first = stated(leaves, present=naming([leaf(1)]))
     assert [entry[0] for item in first for entry in item.records] == [1]
     named = in_force([Sealed(first[0], 9)])
     assert [entry[0] for item in stated(leaves, named=named) for entry in item.records] == [0, 2]
@@ -75,6 +83,26 @@ def test_many_records_take_several_statements() -> None:
     """None holds more than it may."""
     found = stated([leaf(index) for index in range(MAX_STATED + 1)])
     assert [len(item.records) for item in found] == [MAX_STATED, 1]
+
+
+def test_a_statement_says_what_its_records_named() -> None:
+    """Each once and in order, but for what it names as deleted itself."""
+    leaves = [leaf(0), leaf(1)]
+    (one,) = stated(leaves, present=naming(leaves, 9, 1001, 3))
+    assert one.names == (uuid.UUID(int=3), uuid.UUID(int=9))
+    assert stated(leaves)[0].names == ()
+
+
+def test_many_names_take_several_statements() -> None:
+    """None holds more than it may, and none is lost."""
+    leaves = [leaf(0), leaf(1), leaf(2)]
+    there = {
+        str(item.uid): frozenset(uuid.UUID(int=item.index + 1 << 16 | n) for n in range(MAX_NAMES // 2))
+        for item in leaves
+    }
+    found = stated(leaves, present=there)
+    assert [len(item.records) for item in found] == [2, 1]
+    assert {name for item in found for name in item.names or ()} == set().union(*there.values())
 
 
 @given(at=st.integers(0, 20), indices=st.sets(st.integers(0, 20), min_size=1))

@@ -5,14 +5,14 @@ from world import Strand, story
 from tachograph.forensics.verdict import Verdict
 from tachograph.forensics.verify.documents import read_document
 from tachograph.forensics.verify.report import Findings
-from tachograph.forensics.verify.strands import MAX_HOLE, check_parts, check_strands
+from tachograph.forensics.verify.strands import MAX_HOLE, check_strands
 
 
 def test_a_whole_strand_has_no_findings() -> None:
-    """From open to close, with its parts."""
+    """From open to close; its places are known by their uids."""
     findings, documents = Findings(), [read_document(doc.value) for doc in story()]
-    assert check_strands(documents, {}, findings) == []
-    check_parts(documents, {}, findings)
+    placed = {item.uid for item in documents if item.header is not None}
+    assert check_strands(documents, {}, findings) == ([], placed)
     assert findings.verdict is Verdict.COMPLETE
 
 
@@ -21,7 +21,7 @@ def test_a_leaf_stands_for_its_place() -> None:
     findings, docs = Findings(), story()
     documents = [read_document(doc.value) for doc in docs[:-1] if doc.type != "request"]
     lost = {doc.uid: doc.type for doc in docs if doc.type in {"request", "session.close"}}
-    assert check_strands(documents, lost, findings) == []
+    assert check_strands(documents, lost, findings)[0] == []
     assert findings.counts == {}
 
 
@@ -31,4 +31,4 @@ def test_a_gap_of_any_width_is_counted_at_once() -> None:
     documents = [read_document(Strand().record("session.open").value)]
     documents.append(read_document(Strand(seq=far).record("request").value))
     assert far > MAX_HOLE
-    assert check_strands(documents, {}, findings)[0].count == far - 1
+    assert check_strands(documents, {}, findings)[0][0].count == far - 1

@@ -11,14 +11,7 @@ from hypothesis import strategies as st
 
 from tachograph.processors.enrichment import anthropic
 from tachograph.processors.enrichment.bounds import MAX_MESSAGES
-from tachograph.processors.enrichment.conversation import (
-    chain,
-    message_uid,
-    place,
-    root,
-    taken_apart,
-    trailing,
-)
+from tachograph.processors.enrichment.conversation import chain, place, root, taken_apart, trailing
 from tachograph.processors.enrichment.facts import Turn
 
 SESSION = uuid.UUID(int=1)
@@ -84,19 +77,6 @@ def test_a_prefilled_answer_is_no_new_turn() -> None:
     assert found is not None
     assert found.new == 0
     assert trailing([]) == 0
-
-
-def test_uids_depend_on_all_four() -> None:
-    """Session, connection, day and hash each make another document."""
-    base = (SESSION, "c", "2026-11-23", "a" * 64)
-    others = [
-        (uuid.UUID(int=2), *base[1:]),
-        (base[0], "d", *base[2:]),
-        (*base[:2], "2026-11-24", base[3]),
-        (*base[:3], "b" * 64),
-    ]
-    assert len({message_uid(*item) for item in (base, *others)}) == 5
-    assert message_uid(*base) == message_uid(*base)
 
 
 def test_taking_apart_is_all_or_nothing() -> None:
