@@ -11,6 +11,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from tachograph.credentials import keeper as keeping
 from tachograph.credentials.errors import CredentialsError, SecretUnreadable, VaultDown, VaultRefused
 from tachograph.credentials.keeper import LOOK_SECONDS, MAX_EARLIER, ROUNDS, Keeper
 from tachograph.credentials.provider import Plain
@@ -205,8 +206,9 @@ def test_earlier_values_are_remembered_in_a_bounded_number(clock: Clock) -> None
     assert "v3" not in known
 
 
-def test_the_thread_asks_until_it_is_stopped(clock: Clock) -> None:
+def test_the_thread_asks_until_it_is_stopped(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """`start` returns with the first answers, and nothing runs after `stop`."""
+    monkeypatch.setattr(keeping, "STOP_SECONDS", 30.0)
     vault = Place("first")
     kept = keeper(clock, Place(""), vault, refresh_seconds=0.03)
     kept.start()

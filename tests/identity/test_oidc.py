@@ -255,7 +255,10 @@ FORGED: dict[str, tuple[Callable[[Issuer], str], str]] = {
     "claims deeper than the bound": (lambda i: token(i, deep=_nested(20)), "not a signed token"),
     "claims not in UTF-8": (lambda i: signed(i, claims_text(i).encode() + b"\xff"), "not a signed token"),
     "padding": (lambda i: token(i) + "==", "not a signed token"),
-    "the other base64": (lambda i: token(i).replace("-", "+").replace("_", "/"), "not a signed token"),
+    "the other base64": (
+        lambda i: token(i, odd="?????").replace("-", "+").replace("_", "/"),  # has a `_` wherever it stands
+        "not a signed token",
+    ),
     "a line break inside": (lambda i: token(i).replace(".", ".\n", 1), "not a signed token"),
     "blanks around": (lambda i: f" {token(i)}", "not a signed token"),
     "unused bits in the signature": (lambda i: _loosened(token(i)), "not a signed token"),

@@ -71,7 +71,7 @@ async def test_whatever_is_left_out_or_emptied_lets_nobody_else_in(
         assert proof.groups <= {"reviewers", "ops"}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=50)
 @given(name=st.text(max_size=300), value=st.text(st.characters(codec="utf-8"), max_size=40))
 async def test_a_name_is_taken_as_it_stands_or_not_at_all(
     make: Any, idp: Any, tmp_path: Path, name: str, value: str
