@@ -19,7 +19,7 @@ from tachograph.schemas.config import Kafka
 from tachograph.schemas.topics import TopicSpec
 from tachograph.sinks.topic_admin import TopicAdmin
 
-SECONDS = 20.0
+SECONDS = 60.0
 NARROW = {"max.message.bytes": "20000"}
 Read = Callable[[str], list[Message]]
 

@@ -5,20 +5,20 @@ import contextlib
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Message
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tachograph.cli.stack.ports import choose
 from tachograph.ingress.errors import RecorderFull, SpoolBroken
 from tachograph.ingress.metrics import Metrics
 from tachograph.ingress.recording import gateway
@@ -39,7 +39,7 @@ from tachograph.schemas.payload import (
     decode_payload,
 )
 
-SECONDS = 20.0
+SECONDS = 60.0
 KEK = KeyEncryptionKey(b"k" * 32)
 AGENT = Principal(id="agent", kind=PrincipalKind.API_KEY)
 CONNECTION = Connection.model_validate({"name": "model", "protocol": "llm", "upstream": "http://model.test"})
@@ -202,37 +202,49 @@ async def test_kafka_down_at_first_only_delays(tmp_path: Path, kafka: Kafka, rea
     assert not list((tmp_path / "spool").rglob("*.seg"))
 
 
-async def forward(port: int, kafka: Kafka) -> asyncio.Server:
-    """A way to the real broker that opens when the test says so."""
+@contextlib.asynccontextmanager
+async def forward(sock: socket.socket, kafka: Kafka) -> AsyncIterator[None]:
+    """A way to the real broker that opens when the test says so, and leaves no connection behind."""
     host, _, broker = kafka.bootstrap_servers.partition(":")
+    ways: list[asyncio.Task[None]] = []
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        writer.close()
+        try:
+            with contextlib.suppress(ConnectionError):
+                while data := await reader.read(65536):
+                    writer.write(data)
+                    await writer.drain()
+            writer.close()
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, here = await asyncio.open_connection(host, int(broker))
-        await asyncio.gather(pump(reader, here), pump(there, writer))
+        ways.extend(asyncio.create_task(way) for way in (pump(reader, here), pump(there, writer)))
 
-    return await asyncio.start_server(connect, "127.0.0.1", port)
+    server = await asyncio.start_server(connect, sock=sock)
+    yield
+    server.close()
+    for way in ways:
+        way.cancel()
+    await asyncio.gather(*ways, return_exceptions=True)
+    await asyncio.sleep(0)  # an aborted connection is closed on the loop's next turn
 
 
 @pytest.mark.engines
 async def test_kafka_may_come_later_than_the_agents(tmp_path: Path, kafka: Kafka, read_topic: Read) -> None:
     """One worker serves while no broker answers, and publishes all of it when one does."""
-    port = choose(0, set())
-    late = kafka.model_copy(update={"bootstrap_servers": f"127.0.0.1:{port}"})
+    sock = socket.socket()  # bound, so that the port is ours, and not listening yet, so that nobody answers
+    sock.bind(("127.0.0.1", 0))
+    late = kafka.model_copy(update={"bootstrap_servers": f"127.0.0.1:{sock.getsockname()[1]}"})
     recorder = await Recorder.start(configuration(late), base=tmp_path, kek=KEK)
     sent = {await exchange(recorder, b"x" * 10_000) for _ in range(50)}
     await until(lambda: recorder.status.kafka.problem == "no broker answers")
-    broker = await forward(port, kafka)
-    sent |= {await exchange(recorder, b"y") for _ in range(5)}
-    await until(lambda: recorder.status.kafka.connected)
-    assert await recorder.stop(seconds=SECONDS)
-    broker.close()
+    async with forward(sock, kafka):
+        sent |= {await exchange(recorder, b"y") for _ in range(5)}
+        await until(lambda: recorder.status.kafka.connected)
+        assert await recorder.stop(seconds=SECONDS)
     records = opened(kafka, read_topic)
     check_chains(records)
     assert {header.exchange for header, _ in of_type(records, EventType.RESPONSE)} == sent
@@ -330,6 +342,11 @@ async def until(what: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+async def written(recorder: Recorder) -> None:
+    """Until the disk has everything, and the spool's thread rests."""
+    await until(lambda: recorder._durability.upto == recorder._spool.count)
+
+
 async def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
     """While the disk fails requests are refused with the reason; with space back they are taken."""
     disk = Disk()
@@ -358,6 +375,7 @@ async def test_a_full_spool_refuses_new_exchanges_and_holds_up_answers(tmp_path:
         await fill(recorder)
     early.response_data(b"late")
     early.end()
+    await written(recorder)
     await recorder.stop(seconds=0.2)
     size = sum(path.stat().st_size for path in (tmp_path / "spool").rglob("*.seg"))
     assert 13 << 20 < size < 16 << 20
@@ -370,7 +388,8 @@ async def test_a_burst_beyond_memory_waits_for_the_disk(tmp_path: Path) -> None:
     exchanges = await asyncio.gather(*(exchange(recorder, body) for body in bodies))
     assert len(set(exchanges)) == 100
     assert recorder.status.refusing == ""
-    await recorder.stop(seconds=1)
+    await written(recorder)
+    await recorder.stop(seconds=0.2)
     assert sum(path.stat().st_size for path in (tmp_path / "spool").rglob("*.seg")) > 200 * MAX_PIECE_BYTES
 
 
@@ -453,6 +472,7 @@ async def test_a_full_spool_has_no_room_for_heartbeats(tmp_path: Path) -> None:
     own = recorder._gateway
     assert own is not None
     recorder._beat(0.0)
+    await written(recorder)
     before = own.strand.records
     recorder._spool._broken = "gone"
     recorder._beat(1e9)

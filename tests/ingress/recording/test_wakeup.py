@@ -38,15 +38,26 @@ async def test_one_timer_serves_many_bounds() -> None:
     loop = asyncio.get_running_loop()
     wakeup = Wakeup(loop)
     loop.call_soon(wakeup.set)
-    assert await wakeup.wait(loop.time() + 0.05) is True
+    assert await wakeup.wait(loop.time() + 50) is True
     armed = wakeup._timer
     loop.call_soon(wakeup.set)
-    assert await wakeup.wait(loop.time() + 50) is True
+    assert await wakeup.wait(loop.time() + 100) is True
     assert wakeup._timer is armed
     started = loop.time()
     assert await wakeup.wait(started + 0.1) is False
     assert loop.time() - started >= 0.1
     wakeup.close()
+
+
+async def test_a_bound_that_was_not_needed_ends_no_later_wait() -> None:
+    """Its timer goes off in the next one's time, and is armed again for that."""
+    loop = asyncio.get_running_loop()
+    wakeup = Wakeup(loop)
+    loop.call_soon(wakeup.set)
+    assert await wakeup.wait(loop.time() + 0.05) is True
+    started = loop.time()
+    assert await wakeup.wait(started + 0.1) is False
+    assert loop.time() - started >= 0.1
 
 
 async def test_close_wakes_and_drops_the_timer() -> None:

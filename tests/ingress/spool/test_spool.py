@@ -83,7 +83,7 @@ def spool(
     try:
         yield made, told
     finally:
-        made.close(timeout=0.1)
+        made.close(timeout=SECONDS)  # a writer that is under way must have ended before a successor begins
 
 
 def entry(number: int, size: int = 10) -> SpoolEntry:
@@ -324,7 +324,7 @@ def test_whatever_happens_nothing_durable_is_lost(tmp_path: Path, seed: int) -> 
                     made.acknowledge(queued)
                     delivered += numbers([queued])
             disk.failing = ""
-            if chance.random() < 0.7:
+            if life == 3 or chance.random() < 0.7:
                 told.wait(lambda: told.count == count)  # noqa: B023  called at once
             durable |= {life * 10_000 + number for number in range(told.count)}
     with spool(tmp_path, name="last") as (made, _):
@@ -336,7 +336,7 @@ def test_whatever_happens_nothing_durable_is_lost(tmp_path: Path, seed: int) -> 
             if made.empty:
                 break
     assert durable <= set(delivered)
-    assert len(durable) > 50  # how far the disk came depends on the machine
+    assert len(durable) >= 300  # how far the disk came in the other lives depends on the machine
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]
 
 

@@ -16,7 +16,7 @@ from tachograph.ingress.upstream.target import parse_target
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
-def _pool(port: int, *, seconds: float = 5) -> UpstreamPool:
+def _pool(port: int, *, seconds: float = 30) -> UpstreamPool:
     return UpstreamPool(
         parse_target(f"http://127.0.0.1:{port}"),
         context=None,
@@ -118,10 +118,11 @@ async def test_lost_connection_leaves_the_pool(pool: UpstreamPool) -> None:
 
 async def test_refused() -> None:
     """Nobody listens: `UpstreamRefused`, with the address."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port = sock.getsockname()[1]
-    with pytest.raises(UpstreamRefused, match=f"127.0.0.1:{port}: connection refused"):
-        await _pool(port).acquire()
+    with socket.socket() as held:  # bound, so that nobody else can listen there meanwhile
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        with pytest.raises(UpstreamRefused, match=f"127.0.0.1:{port}: connection refused"):
+            await _pool(port).acquire()
 
 
 async def test_connect_timeout() -> None:

@@ -12,6 +12,7 @@ from tachograph.ingress.upstream.pool import UpstreamPool
 from tachograph.ingress.upstream.target import parse_target
 from tachograph.ingress.upstream.transport import PoolTransport
 
+SECONDS = 30.0
 ANSWERS = {
     b"/plain": b"HTTP/1.1 200 Fine\r\nContent-Length: 5\r\nX-A: b\r\n\r\nhello",
     b"/chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n",
@@ -50,8 +51,8 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Server, "127.0.0.1", 0)
     base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    pool = UpstreamPool(parse_target(base), context=None, connect_timeout=5, loop=loop)
-    async with httpx.AsyncClient(transport=PoolTransport(pool), base_url=base, timeout=0.5) as made:
+    pool = UpstreamPool(parse_target(base), context=None, connect_timeout=SECONDS, loop=loop)
+    async with httpx.AsyncClient(transport=PoolTransport(pool), base_url=base, timeout=SECONDS) as made:
         yield made
     server.close()
     await asyncio.sleep(0)
@@ -92,7 +93,7 @@ async def test_bodies(client: httpx.AsyncClient) -> None:
 async def test_errors_are_httpx_errors(client: httpx.AsyncClient, path: str, error: type[Exception]) -> None:
     """A user of httpx sees httpx's own exceptions, and no request goes to another host."""
     with pytest.raises(error):
-        await client.get(path)
+        await client.get(path, timeout=0.1 if path == "/silent" else SECONDS)
 
 
 async def test_a_stream_that_is_left_is_not_kept(client: httpx.AsyncClient) -> None:
