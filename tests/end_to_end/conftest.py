@@ -29,8 +29,8 @@ from tachograph.sinks.client import Cluster
 from tachograph.sinks.errors import Unavailable
 from tachograph.sinks.provision import provision
 
-SECONDS = 60.0
-"""The bound of every wait."""
+SECONDS = 120.0
+"""The bound of every wait. Each ends with what is waited for, so that it is long costs nothing."""
 
 
 class Engines(Protocol):
@@ -202,6 +202,13 @@ class Site:
         """Wait until it holds, within a bound."""
         eventually(holds)
 
+    def files(self) -> Iterator[tuple[Path, bytes]]:
+        """Every file of the site but its keys, with its content; one that goes meanwhile holds nothing."""
+        for folder, _, names in os.walk(self.folder):
+            for path in (Path(folder, name) for name in names if Path(folder).name != "keys"):
+                with suppress(FileNotFoundError):  # a segment of the spool that Kafka has taken
+                    yield path, path.read_bytes()
+
     def topic(self, name: str) -> list[bytes]:
         """Every value of one topic."""
         consumer = Consumer(
@@ -213,13 +220,13 @@ class Site:
         )
         values: list[bytes] = []
         try:
-            for number in consumer.list_topics(name, timeout=20).topics[name].partitions:
+            for number in consumer.list_topics(name, timeout=SECONDS).topics[name].partitions:
                 place = TopicPartition(name, number, 0)
                 consumer.assign([place])
-                _, end = consumer.get_watermark_offsets(place, timeout=20)
+                _, end = consumer.get_watermark_offsets(place, timeout=SECONDS)
                 at = 0
                 while at < end:
-                    message = consumer.poll(20)
+                    message = consumer.poll(SECONDS)
                     assert message is not None, f"{name}/{number}: nothing came after {at} of {end}"
                     assert message.error() is None, message.error()
                     values.append(message.value() or b"")
@@ -239,9 +246,9 @@ class Site:
         self.supervisor.stop()
         admin = AdminClient({"bootstrap.servers": self.config.kafka.bootstrap_servers})
         mine = f"{self.config.kafka.topic_prefix}."
-        ours = [name for name in admin.list_topics(timeout=20).topics if name.startswith(mine)]
-        for future in admin.delete_topics(ours, operation_timeout=20).values():
-            future.result(30)
+        ours = [name for name in admin.list_topics(timeout=SECONDS).topics if name.startswith(mine)]
+        for future in admin.delete_topics(ours, request_timeout=SECONDS).values():
+            future.result(SECONDS)
         for place in ("", "/_index_template", "/_component_template"):  # what is composed before its parts
             self._cluster.call("DELETE", f"{place}/{self.prefix}-*")
         self._cluster.close()

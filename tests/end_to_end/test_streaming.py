@@ -11,8 +11,8 @@ pytestmark = pytest.mark.engines
 EVENTS = 20
 EVERY = 0.1
 WITHIN = 0.020
-RUNS = 3
-"""A busy machine may be late once; a gateway that holds events back is late in every run."""
+RUNS = 20
+"""A busy machine is late now and then; a gateway that holds an event back is late with it in every run."""
 
 
 def lateness(site: Any) -> list[float]:
@@ -46,10 +46,11 @@ def lateness(site: Any) -> list[float]:
 
 def test_each_event_arrives_within_20_ms(site: Any) -> None:
     """A target that sends an event every 100 ms is heard event by event while all of it is recorded."""
-    runs = []
+    least = [float("inf")] * EVENTS
     for _ in range(RUNS):
-        runs.append(lateness(site))
-        assert len(runs[-1]) == EVENTS
-        if max(runs[-1]) <= WITHIN:
+        least = [min(pair) for pair in zip(least, lateness(site), strict=True)]
+        if max(least) <= WITHIN:
             return
-    pytest.fail(f"the latest event of each run was {[f'{max(run) * 1000:.1f} ms' for run in runs]} late")
+    pytest.fail(
+        f"of {RUNS} runs, each event was at least so many ms late: {[f'{s * 1000:.1f}' for s in least]}"
+    )
