@@ -35,15 +35,15 @@ def rewrap(config: ConfigOption = None, json_output: JsonOption = False) -> None
     told = settings.load(config)
     from tachograph.forensics.key_topic import KeyTopic, rewrapping
     from tachograph.processors.brokers import rdkafka_settings
-    from tachograph.processors.keyfile import read_kek
+    from tachograph.processors.keyfile import open_keys
 
     kafka = told.configuration.kafka
-    kek = read_kek(told.configuration.keys, base=told.base)
+    keys = open_keys(told.configuration, base=told.base)
     topic = KeyTopic(rdkafka_settings(kafka, base=told.base), kafka.topics.keys)
     written: set[bytes] = set()
     try:
         for _ in range(PASSES):
-            found = rewrapping(topic.read(), kek)
+            found = rewrapping(topic.read(), keys)
             if not found.writes:
                 break
             topic.write(found.writes)
@@ -54,6 +54,7 @@ def rewrap(config: ConfigOption = None, json_output: JsonOption = False) -> None
             )
     finally:
         topic.close()
+        keys.close()
     if json_output:
         print_json(
             {"kek": found.kek, "rewrapped": len(written), "current": found.current, "unknown": found.unknown}

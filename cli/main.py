@@ -28,7 +28,7 @@ from tachograph.cli.replay import command as replay
 __all__ = ["app", "main"]
 
 DEBUG = "--debug"
-_EXIT_CODES = {"ConfigurationError": 2, "OperatorError": 2, "StackError": 3, "BrokerFault": 3}
+_EXIT_CODES = {"ConfigurationError": 2, "OperatorError": 2, "StackError": 3, "BrokerFault": 3, "VaultDown": 3}
 """Of errors of other rooms, which know no exit codes, by the name of a class in their tree."""
 
 app = typer.Typer(

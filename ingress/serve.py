@@ -20,7 +20,7 @@ from tachograph.ingress.approval.desk import Desk
 from tachograph.ingress.approval.opening import open_desk
 from tachograph.ingress.credentials import CredentialStore
 from tachograph.ingress.identity.authenticator import Authenticator
-from tachograph.ingress.keyfile import read_key, read_signer
+from tachograph.ingress.keyfile import open_wrapper, read_key, read_signer
 from tachograph.ingress.listening import bind, join, server_context, url
 from tachograph.ingress.logs import log_to_stderr
 from tachograph.ingress.metrics import APPROVAL_GAUGES, REGISTRY_GAUGES, Metrics
@@ -63,6 +63,7 @@ def run(
     """
     log_to_stderr()
     read_key(base / config.keys.kek_file)  # once here, so that its error comes before any worker does
+    open_wrapper(config, base=base).close()  # likewise
     read_signer(config, base=base)  # likewise
     load_judge(config, base=base)  # likewise
     origin = Origin(config, base, file)
@@ -94,7 +95,9 @@ async def _serve(origin: Origin, *, sock: socket.socket, place: Place) -> None:
         opened.push_async_callback(authenticator.close)
         metrics = Metrics()
         signer = read_signer(config, base=base)
-        recorder = await Recorder.start(config, base=base, kek=kek, metrics=metrics, signer=signer)
+        keys = open_wrapper(config, base=base)
+        opened.callback(keys.close)
+        recorder = await Recorder.start(config, base=base, kek=kek, keys=keys, metrics=metrics, signer=signer)
         opened.push_async_callback(recorder.stop, seconds=FLUSH_SECONDS)
         keeper = keeper_of(config, base=base, cautious=True, growing=origin.followed)
         opened.callback(keeper.stop)

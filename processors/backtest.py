@@ -17,7 +17,7 @@ from tachograph.processors.backtest_tally import Tally
 from tachograph.processors.brokers import rdkafka_settings
 from tachograph.processors.errors import BrokerFault, KeyMissing, Poisoned
 from tachograph.processors.facts import content_of, meta_parts
-from tachograph.processors.keyfile import read_kek, read_key
+from tachograph.processors.keyfile import open_keys, read_key
 from tachograph.processors.keys_cache import KeysReader, KeyTable
 from tachograph.processors.maskers import build_maskers
 from tachograph.processors.masking.masker import Part
@@ -64,8 +64,8 @@ def _parts(ready: Ready) -> list[Part]:
 
 def _window(config: Configuration, *, base: Path, since_s: float, tally: Tally) -> Iterator[Ready]:
     settings = rdkafka_settings(config.kafka, base=base)
-    kek = read_kek(config.keys, base=base)
-    keys = KeysReader(settings, config.kafka.topics.keys, KeyTable(kek))
+    ring = open_keys(config, base=base)
+    keys = KeysReader(settings, config.kafka.topics.keys, KeyTable(ring))
     keys.start()
     try:
         _wait_for(keys)
@@ -84,6 +84,7 @@ def _window(config: Configuration, *, base: Path, since_s: float, tally: Tally) 
         raise BrokerFault(f"{config.kafka.bootstrap_servers}: {error.args[0].str()}") from None
     finally:
         keys.stop()
+        ring.close()
 
 
 def _opened(message: Message, table: KeyTable) -> Piece:

@@ -20,16 +20,16 @@ import structlog
 from confluent_kafka import Consumer, KafkaException, Message, Producer
 from prometheus_client import CollectorRegistry, Counter
 
+from tachograph.credentials.errors import CredentialsError
 from tachograph.processors.asking import ASK_S, partitions, span
 from tachograph.processors.brokers import rdkafka_settings
 from tachograph.processors.canary_session import CanarySession, leaked, plant_session
 from tachograph.processors.enrichment.finding import finding
-from tachograph.processors.errors import BrokerFault
-from tachograph.processors.keyfile import read_key
+from tachograph.processors.errors import BrokerFault, KeysAway
+from tachograph.processors.keyfile import open_wrapper
 from tachograph.processors.stops import write_stop
 from tachograph.schemas.config import Configuration
 from tachograph.schemas.event import rfc3339_ns
-from tachograph.schemas.keys import KeyEncryptionKey
 from tachograph.schemas.stops import Stop
 from tachograph.schemas.topics import MAX_RECORD_BYTES
 
@@ -77,13 +77,13 @@ class Canary:
     def __init__(self, config: Configuration, *, base: Path, metrics: CanaryMetrics) -> None:
         self._settings = rdkafka_settings(config.kafka, base=base)
         self._topics = config.kafka.topics
-        self._kek = KeyEncryptionKey(read_key(base / config.keys.kek_file))
+        self._keys = open_wrapper(config, base=base)
         self._metrics = metrics
 
     def round(self, exchanges: int, *, wait_s: float) -> Result:
         """Plant this many exchanges and wait for their events; raises `BrokerFault`."""
         seeds = [secrets.randbits(_SEED_BITS) for _ in range(exchanges)]
-        session = plant_session(seeds, kek=self._kek, clock=time.time_ns, randomness=secrets.token_bytes)
+        session = self._planted(seeds)
         try:
             with self._reader() as reader:
                 partition = self._publish(session)
@@ -92,6 +92,12 @@ class Canary:
         except KafkaException as error:
             raise BrokerFault(f"{self._settings['bootstrap.servers']}: {error.args[0].str()}") from None
         return self._judged(session, seen, partition)
+
+    def _planted(self, seeds: list[int]) -> CanarySession:
+        try:
+            return plant_session(seeds, kek=self._keys, clock=time.time_ns, randomness=secrets.token_bytes)
+        except CredentialsError as error:
+            raise KeysAway(f"no data key can be wrapped: {error.detail}") from None
 
     def _judged(self, session: CanarySession, seen: dict[str, bytes], partition: int) -> Result:
         leaks = leaked(seen.values(), session.plants)

@@ -4,6 +4,7 @@ ProcessorError
 |-- Poisoned               the record's: it goes to the dead letter with `reason`, and the stream goes on
 |   `-- KeyMissing         ... its key is not there yet: worth waiting for, within a bound
 |-- BrokerFault            the infrastructure's: wait and retry within a bound, then end the process
+|   `-- KeysAway           ... of what opens data keys: it does not answer, or refuses to open any
 |-- AnchorFault            a witness's or time-stamp authority's: the next checkpoint is anchored instead
 |   `-- HistoryDisputed    ... a witness has seen another history of a log: somebody must look
 |-- DeadLetterFlood        the deployment's: so many poisoned records mean that we are wrong, not they
@@ -20,6 +21,7 @@ __all__ = [
     "DeadLetterFlood",
     "HistoryDisputed",
     "KeyMissing",
+    "KeysAway",
     "OperatorError",
     "Poisoned",
     "ProcessorError",
@@ -49,6 +51,10 @@ class KeyMissing(Poisoned):
 
 class BrokerFault(ProcessorError):
     """Kafka refused or did not answer in time."""
+
+
+class KeysAway(BrokerFault):
+    """What opens data keys does not answer, or refuses to open any: no record is at fault."""
 
 
 class AnchorFault(ProcessorError):

@@ -21,6 +21,7 @@ from tachograph.processors.deadletter import Budget, Origin, letter_headers
 from tachograph.processors.errors import BrokerFault, KeyMissing, Poisoned
 from tachograph.processors.faults import Faults
 from tachograph.processors.gaps import Gap
+from tachograph.processors.key_waits import cipher_of, patiently
 from tachograph.processors.keys_cache import KeysReader
 from tachograph.processors.lanes import Lane, Lanes, Place
 from tachograph.processors.ledger import Admission, Ticket
@@ -33,6 +34,7 @@ from tachograph.processors.record import Emitted
 from tachograph.processors.unseal import open_piece, parse_record
 from tachograph.schemas.envelope import SealedRecord
 from tachograph.schemas.escrow import EscrowRecord, Taken
+from tachograph.schemas.keys import strand_name
 from tachograph.schemas.payload import DecisionMeta, RequestMeta, ResponseMeta
 from tachograph.schemas.topics import Topics
 
@@ -192,7 +194,7 @@ class Flow:
         if ready.withheld == KILLED:  # masking its request again may be what does it
             return Carried(refused=KILLED)
         self._parts.metrics.recalled.inc()
-        request = await asyncio.to_thread(self._parts.recall, lane.place, answer)
+        request = await patiently(partial(self._parts.recall, lane.place, answer))
         if request is None:
             return Carried(refused=REQUEST_UNKNOWN)
         if attempts.deaths(lane.place, request.piece.offset) >= WHOLE_TRIES:
@@ -218,12 +220,18 @@ class Flow:
         self._parts.faults.at("after-send")
 
     async def _opened(self, record: SealedRecord, offset: int) -> Piece:
-        table = self._parts.keys.table
         try:
-            return open_piece(record, offset, table.cipher)
+            return await self._piece(record, offset)
         except KeyMissing as missing:
             await self._wait_for_key(missing)
-        return open_piece(record, offset, table.cipher)
+        return await self._piece(record, offset)
+
+    async def _piece(self, record: SealedRecord, offset: int) -> Piece:
+        table, header = self._parts.keys.table, record.header
+        if table.local:
+            return open_piece(record, offset, table.cipher)
+        cipher = await cipher_of(table, strand_name(header.session, header.epoch))
+        return open_piece(record, offset, lambda _: cipher)
 
     async def _wait_for_key(self, missing: KeyMissing) -> None:
         """Return when the key may be there; raises `missing` when the topic does not have it."""

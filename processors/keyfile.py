@@ -1,17 +1,19 @@
-"""Key files of the processor: 32 random bytes in base64 that only their owner can read, or a refusal."""
+"""Keys of the processor: files of 32 random bytes in base64 that only their owner can read, or a refusal."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tachograph.credentials.errors import KeyUnreadable
+from tachograph.credentials.data_keys import ring_of, wrapper_of
+from tachograph.credentials.errors import CredentialsError, KeyUnreadable
 from tachograph.credentials.private_file import read_key as read_private_key
 from tachograph.processors.errors import OperatorError
-from tachograph.schemas.config import Keys
-from tachograph.schemas.key_ring import KeyRing
-from tachograph.schemas.keys import KeyEncryptionKey
+from tachograph.schemas.config import Configuration
+from tachograph.schemas.key_ring import KeyProvider, KeyRing
 
-__all__ = ["read_kek", "read_key"]
+__all__ = ["open_keys", "open_wrapper", "read_key"]
 
 
 def read_key(path: Path) -> bytes:
@@ -23,9 +25,21 @@ def read_key(path: Path) -> bytes:
         raise OperatorError(f"{error.detail}{remedy}") from None
 
 
-def read_kek(keys: Keys, *, base: Path) -> KeyRing:
-    """The key-encryption key, with the earlier ones for what they have wrapped. Raises `OperatorError`."""
-    current, *previous = (
-        KeyEncryptionKey(read_key(base / name)) for name in (keys.kek_file, *keys.kek_previous)
-    )
-    return KeyRing(current, previous)
+def open_keys(config: Configuration, *, base: Path) -> KeyRing:
+    """What opens data keys, with what wraps new ones; nobody was asked yet. Raises `OperatorError`."""
+    with _said():
+        return ring_of(config, base=base)
+
+
+def open_wrapper(config: Configuration, *, base: Path) -> KeyProvider:
+    """What wraps data keys, for who opens none. Raises `OperatorError`."""
+    with _said():
+        return wrapper_of(config, base=base)
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    try:
+        yield
+    except CredentialsError as error:
+        raise OperatorError(error.detail) from None

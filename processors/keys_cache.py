@@ -17,7 +17,8 @@ from confluent_kafka import OFFSET_BEGINNING as BEGINNING
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tachograph.processors.errors import KeyMissing, Poisoned
+from tachograph.credentials.errors import CredentialsError
+from tachograph.processors.errors import KeyMissing, KeysAway, Poisoned
 from tachograph.schemas.errors import MalformedRecord
 from tachograph.schemas.key_ring import KeyProvider
 from tachograph.schemas.keys import WrappedKey
@@ -39,6 +40,8 @@ class KeyTable:
 
     def __init__(self, kek: KeyProvider, *, max_keys: int = MAX_KEYS, max_ciphers: int = MAX_CIPHERS) -> None:
         self._kek = kek
+        self.local = kek.local
+        """Whether `cipher` never waits for anybody."""
         self._max_keys = max_keys
         self._max_ciphers = max_ciphers
         self._lock = threading.Lock()
@@ -65,8 +68,15 @@ class KeyTable:
                 del self._wrapped[oldest]
                 self.forgotten += 1
 
+    def at_hand(self, strand: str) -> AESGCM | None:
+        """The strand's cipher, where it is in use."""
+        return self._ciphers.get(strand)
+
     def cipher(self, strand: str) -> AESGCM:
-        """The strand's cipher; raises `KeyMissing`, `Poisoned("key-shredded")` or `SealBroken`."""
+        """The strand's cipher; raises `KeyMissing`, `Poisoned("key-shredded")`, `SealBroken` or `KeysAway`.
+
+        It may wait for what opens it, where that is not local; from any thread.
+        """
         cipher = self._ciphers.get(strand)
         if cipher is not None:
             return cipher
@@ -84,7 +94,10 @@ class KeyTable:
             raise MalformedRecord(
                 f"strand {strand}: the keys topic holds another strand's key under its name"
             )
-        return self._kek.unwrap(key)
+        try:
+            return self._kek.unwrap(key)
+        except CredentialsError as error:
+            raise KeysAway(f"no data key can be opened: {error.detail}") from None
 
     def _keep(self, strand: str, cipher: AESGCM) -> AESGCM:
         with self._lock:

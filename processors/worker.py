@@ -38,7 +38,7 @@ from tachograph.processors.faults import Faults
 from tachograph.processors.faust_marks import MarkedTransport, QuietMonitor
 from tachograph.processors.flow import Flow, FlowParts
 from tachograph.processors.gaps import look_into
-from tachograph.processors.keyfile import read_kek, read_key
+from tachograph.processors.keyfile import open_keys, read_key
 from tachograph.processors.keys_cache import KeysReader, KeyTable
 from tachograph.processors.lanes import Lane, Lanes
 from tachograph.processors.logs import Alarm, log_to_stderr
@@ -107,7 +107,7 @@ class Worker:
         self._settings = rdkafka_settings(config.kafka, base=base)
         self._data = base / config.processor.data_dir
         self._stop = asyncio.Event()
-        kek = read_kek(config.keys, base=base)
+        self._ring = open_keys(config, base=base)
         pseudonym_key = read_key(base / config.keys.pseudonym_file)
         self.metrics = Metrics()
         self._control: ControlReader | None = None
@@ -125,7 +125,7 @@ class Worker:
         self._escrow = escrow_of(config.escrow, base=base)
         self._slot = Slot(self._data)
         self._attempts = Attempts(self._data, slot=self._slot.number)
-        self._keys = KeysReader(self._settings, self._topics.keys, KeyTable(kek))
+        self._keys = KeysReader(self._settings, self._topics.keys, KeyTable(self._ring))
         self._lanes = Lanes(self._assembler)
         self._stops = StopsReader(self._settings, self._topics.stops)
         self._standstill = Standstill(self._lanes, self._stops.stopped)
@@ -249,6 +249,7 @@ class Worker:
         await app.stop()
         publisher.stop()
         self._keys.stop()
+        self._ring.close()
         self._stops.stop()
         if self._control is not None:
             self._control.stop()

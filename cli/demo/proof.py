@@ -20,8 +20,7 @@ from tachograph.cli.demo.verdict import Verdict, judge, readable
 from tachograph.cli.demo.witness import Seen
 from tachograph.cli.documents import Documents
 from tachograph.cli.settings import Settings
-from tachograph.ingress.keyfile import read_key
-from tachograph.schemas.keys import KeyEncryptionKey
+from tachograph.processors.keyfile import open_keys
 
 __all__ = ["Leaks", "Proof", "complete_pairs", "prove"]
 
@@ -83,8 +82,8 @@ def prove(settings: Settings, search: Search, seen: Seen, *, refused: int, plant
         searched[place] += len(data)
         if found := search.found(data):
             leaks[place] |= found
-    kek = KeyEncryptionKey(read_key(settings.base / settings.configuration.keys.kek_file))
-    found_raw = control.examine(topics["raw"], topics["keys"], search, kek)
+    with closing(open_keys(settings.configuration, base=settings.base)) as ring:
+        found_raw = control.examine(topics["raw"], topics["keys"], search, ring)
     people = decided(seen, documents, stored)
     return Proof(verdict, dict(leaks), dict(searched), len(topics["deadletter"]), found_raw, planted, people)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tachograph.ingress.errors import KeysUnreadable
-from tachograph.ingress.keyfile import KEY_BYTES, read_key, read_signer
+from tachograph.ingress.keyfile import KEY_BYTES, open_wrapper, read_key, read_signer
 from tachograph.schemas.config import Configuration
 
 KEY = bytes(range(KEY_BYTES))
@@ -48,3 +48,15 @@ def test_without_a_signing_key_nobody_signs(tmp_path: Path) -> None:
     path.write_bytes(b"no key")
     with pytest.raises(KeysUnreadable):
         read_signer(config, base=tmp_path)
+
+
+def test_what_wraps_data_keys_is_refused_by_what_is_wrong(tmp_path: Path) -> None:
+    """A key file that is missing; a file of authorities that Vault's certificate cannot be judged by."""
+    with pytest.raises(KeysUnreadable, match="kek"):
+        open_wrapper(Configuration(), base=tmp_path)
+    auth = {"method": "token", "secret": {"env": "T"}}
+    vault = {"address": "https://vault.test", "ca_file": "gone.pem", "auth": auth}
+    keys = {"kek_provider": "vault_transit", "transit": {"key": "raw"}}
+    config = Configuration.model_validate({"keys": keys, "credentials": {"vault": vault}})
+    with pytest.raises(KeysUnreadable, match="ca_file"):
+        open_wrapper(config, base=tmp_path)

@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from tachograph.cli.main import app
 from tachograph.processors.canary import Canary, CanaryMetrics
 from tachograph.processors.canary_session import CanarySession, plant_session
-from tachograph.processors.errors import BrokerFault
+from tachograph.processors.errors import BrokerFault, KeysAway
 from tachograph.processors.stops import read_stops
+from tachograph.schemas.config import Configuration
 from tachograph.schemas.document import load_configuration
 
-pytestmark = pytest.mark.engines
 WAIT_S = 60.0
 
 
@@ -154,3 +154,19 @@ def test_a_missing_topic_says_what_to_do(site: Any) -> None:
     agent._topics = type(agent._topics)(f"{site.topics.prefix}-none")
     with pytest.raises(BrokerFault, match="tacho provision"):
         agent.round(1, wait_s=1)
+
+
+def test_a_canary_without_what_wraps_its_key_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is planted; it is a part that is down."""
+    monkeypatch.setenv("T", "t")
+    auth = {"method": "token", "secret": {"env": "T"}}
+    config = Configuration.model_validate(
+        {
+            "keys": {"kek_provider": "vault_transit", "transit": {"key": "raw"}},
+            "credentials": {"vault": {"address": "http://127.0.0.1:9", "auth": auth}},
+        }
+    )
+    metrics = CanaryMetrics()
+    with pytest.raises(KeysAway, match="no data key can be wrapped: Vault at"):
+        Canary(config, base=tmp_path, metrics=metrics).round(1, wait_s=1)
+    assert "tacho_canary_planted_total 0.0" in generate_latest(metrics.registry).decode()

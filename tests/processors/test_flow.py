@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from tachograph.credentials.errors import VaultDown
 from tachograph.processors import flow as flow_module
+from tachograph.processors import key_waits
 from tachograph.processors.assemble import Assembler, Piece, Ready
 from tachograph.processors.attempts import Attempts
 from tachograph.processors.deadletter import Budget
@@ -28,7 +31,7 @@ from tachograph.processors.pipeline import Pipeline, Told
 from tachograph.processors.record import Emitted
 from tachograph.schemas.envelope import open_sealed, parse_sealed
 from tachograph.schemas.escrow import EscrowRecord, Taken, open_share, open_value, seal_taken
-from tachograph.schemas.keys import KeyEncryptionKey
+from tachograph.schemas.keys import KeyEncryptionKey, WrappedKey
 from tachograph.schemas.payload import decode_payload
 from tachograph.schemas.topics import Topics
 
@@ -174,6 +177,33 @@ async def test_an_event_is_sent_with_its_routing(bench: Bench, new_strand: Calla
         "day": "2026.11.23",
         "content-type": "application/json",
     }
+
+
+async def test_a_record_waits_for_what_opens_its_key(
+    tmp_path: Path, new_strand: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key provider that is away costs no record: none is passed over, put aside or committed meanwhile."""
+    monkeypatch.setattr(key_waits, "FIRST_PAUSE_S", 0.001)
+
+    class Elsewhere(KeyEncryptionKey):
+        local, asked = False, 0
+
+        def unwrap(self, key: WrappedKey) -> AESGCM:
+            self.asked += 1
+            if self.asked < 4:
+                assert bench.lane.ledger.resume == 0
+                assert bench.sent.messages == []
+                raise VaultDown("away")
+            return super().unwrap(key)
+
+    keys, strand = Elsewhere(bytes(range(32))), new_strand()
+    bench = Bench(keys, tmp_path)
+    bench.put(strand)
+    await bench.take(strand.open(), strand.open())
+    assert [message[1] for message in bench.sent.messages] == ["t.masked"] * 2
+    assert keys.asked == 4
+    bench.sent.deliver()
+    assert bench.lane.ledger.resume == 2
 
 
 async def test_only_delivery_moves_the_commit(bench: Bench, new_strand: Callable[..., Any]) -> None:

@@ -2,12 +2,13 @@
 
 import base64
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tachograph.processors.errors import OperatorError
-from tachograph.processors.keyfile import read_kek, read_key
-from tachograph.schemas.config import Keys
+from tachograph.processors.keyfile import open_keys, open_wrapper, read_key
+from tachograph.schemas.config import Configuration, Keys
 from tachograph.schemas.keys import KeyEncryptionKey
 
 KEY = bytes(range(32))
@@ -44,13 +45,20 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
         read_key(tmp_path / "none")
 
 
-def test_the_key_of_keys_opens_what_earlier_ones_wrapped(tmp_path: Path) -> None:
-    """As many as are named; each has to be there."""
+def test_what_opens_data_keys_follows_from_the_configuration(tmp_path: Path) -> None:
+    """The current key and as many earlier ones as are named; each has to be there."""
     write(tmp_path / "new", base64.b64encode(KEY).decode())
     write(tmp_path / "old", base64.b64encode(bytes(32)).decode())
+
+    def config(**keys: Any) -> Configuration:
+        return Configuration(keys=Keys(kek_file="new", **keys))
+
     wrapped = KeyEncryptionKey(bytes(32)).wrap("s/e", b"d" * 32)
-    kek = read_kek(Keys(kek_file="new", kek_previous=("old",)), base=tmp_path)
-    kek.unwrap(wrapped)
-    assert (kek.current(), kek.rewrap(wrapped).kek) == (KeyEncryptionKey(KEY).id, kek.current())
+    ring = open_keys(config(kek_previous=("old",)), base=tmp_path)
+    ring.unwrap(wrapped)
+    assert (ring.current(), ring.rewrap(wrapped).kek) == (KeyEncryptionKey(KEY).id, ring.current())
+    assert open_wrapper(config(), base=tmp_path).current() == ring.current()
     with pytest.raises(OperatorError, match="gone"):
-        read_kek(Keys(kek_file="new", kek_previous=("gone",)), base=tmp_path)
+        open_keys(config(kek_previous=("gone",)), base=tmp_path)
+    with pytest.raises(OperatorError, match="gone"):
+        open_wrapper(Configuration(keys=Keys(kek_file="gone")), base=tmp_path)
