@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -36,7 +37,7 @@ from tachograph.sinks.topic_admin import TopicAdmin
 __all__ = ["ENGINE_SECONDS", "Report", "Step", "provision"]
 
 ENGINE_SECONDS = 60.0
-"""How long an engine that is still starting is waited for."""
+"""How long an engine that is still starting, or has too much to do, is waited for."""
 _ASK_AGAIN_SECONDS = 0.5
 T = TypeVar("T")
 Action = Literal["created", "altered", "unchanged", "differs", "imported", "manual"]
@@ -89,7 +90,7 @@ def provision(config: Configuration, *, base: Path, progress: Callable[[str], No
     try:
         _wait_for(cluster.version, "OpenSearch")
         _templates(config.opensearch, cluster, done)
-    except (Unavailable, CallRefused) as fault:
+    except CallRefused as fault:
         raise OperatorError(f"{fault}; correct the cluster or its user's rights and run again") from None
     finally:
         cluster.close()
@@ -100,7 +101,7 @@ def provision(config: Configuration, *, base: Path, progress: Callable[[str], No
 def _topics(config: Configuration, base: Path, done: Callable[[Step], None]) -> None:
     kafka = config.kafka
     admin = TopicAdmin(kafka_client(kafka, base=base))
-    _wait_for(admin.existing, "Kafka")
+    existing = _wait_for(admin.existing, "Kafka")
     specs = topic_specs(
         kafka.topics,
         partitions=kafka.partitions,
@@ -109,7 +110,6 @@ def _topics(config: Configuration, base: Path, done: Callable[[Step], None]) -> 
         replication_factor=kafka.replication_factor,
         escrow_days=config.escrow.retention_days,
     )
-    existing = admin.existing()
     missing = [spec for spec in specs if spec.name not in existing]
     admin.create(*missing, copies=kafka.replication_factor)
     for spec in specs:
@@ -132,7 +132,8 @@ def _templates(settings: Settings, cluster: Cluster, done: Callable[[Step], None
     expected = {f"{prefix}-{family}-2000.01.01": mappings() for family in FAMILIES}
     expected |= {f"{prefix}-{KEPT}": mappings(), f"{prefix}-{CHECKPOINTS}": checkpoint_mappings()}
     for name, mapped in expected.items():
-        simulated = orjson.loads(cluster.call("POST", f"/_index_template/_simulate_index/{name}"))
+        path = f"/_index_template/_simulate_index/{name}"
+        simulated = orjson.loads(_wait_for(partial(cluster.call, "POST", path), "OpenSearch"))
         if differing := effective(
             simulated, shards=settings.shards, replicas=settings.replicas, mapped=mapped
         ):
@@ -143,13 +144,14 @@ def _templates(settings: Settings, cluster: Cluster, done: Callable[[Step], None
 
 
 def _template(template: Template, cluster: Cluster) -> Step:
-    found = cluster.get(template.path)
+    found = _wait_for(partial(cluster.get, template.path), "OpenSearch")
+    put = partial(cluster.put, template.path, template.body)
     if found is None:
-        cluster.put(template.path, template.body)
+        _wait_for(put, "OpenSearch")
         return Step("template", template.name, "created")
     if f'"digest":"{template.digest}"'.encode() in orjson.dumps(found):
         return Step("template", template.name, "unchanged")
-    cluster.put(template.path, template.body)
+    _wait_for(put, "OpenSearch")
     return Step("template", template.name, "altered", "holds for the next daily index")
 
 

@@ -81,7 +81,11 @@ class TopicAdmin:
 
     def _led(self, spec: TopicSpec) -> bool:
         # Metadata names a leader before it leads, so each is asked, and is found by fresh metadata only.
-        if self.existing().get(spec.name) != spec.partitions:
+        try:
+            found = self.existing().get(spec.name)
+        except Unavailable:  # a broker that has many topics to make is asked again
+            return False
+        if found != spec.partitions:
             return False
         end = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # not annotated
         ends = {TopicPartition(spec.name, number): end for number in range(spec.partitions)}

@@ -22,14 +22,14 @@ from confluent_kafka.admin import AdminClient
 
 from tachograph.schemas.config import Configuration
 from tachograph.sinks.client import Cluster
-from tachograph.sinks.errors import ClusterError, Unavailable
+from tachograph.sinks.errors import CallRefused, ClusterError, Stopping, Unavailable
 from tachograph.sinks.provision import provision
 from tachograph.sinks.record import Message
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "evidence"))  # its time-stamp authority
 
 DAY = "2026.11.20"
-LONGEST_WAIT = 60.0
+LONGEST_WAIT = 120.0
 
 
 def event(uid: str, **facts: object) -> bytes:
@@ -185,12 +185,12 @@ class SinkProcess:
     def log(self) -> str:
         return "".join(self._errors)
 
-    def end(self, number: signal.Signals = signal.SIGTERM, seconds: float = 10) -> int:
-        """Signal it and wait; the exit code. Ending cleanly takes less than 10 s."""
+    def end(self, number: signal.Signals = signal.SIGTERM, seconds: float = LONGEST_WAIT) -> int:
+        """Signal it and wait; the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         code = self.process.wait(seconds)
-        self._reader.join(5)
+        self._reader.join(seconds)
         for stream in (self.process.stdout, self.process.stderr):
             assert stream is not None
             stream.close()
@@ -217,13 +217,14 @@ class World:
         self.topics = self.config.kafka.topics
         self.prefix = self.config.opensearch.index_prefix
         self.index = f"{self.prefix}-events-{DAY}"
+        self.ends = time.monotonic() + LONGEST_WAIT
 
     def put(self, messages: Sequence[Message]) -> None:
         """Produce to the masked topic, durably."""
         for one in messages:
             self.producer.produce(self.topics.masked, one.value, one.key, headers=list(one.headers))
             self.producer.poll(0)
-        assert self.producer.flush(30) == 0
+        assert self.producer.flush(LONGEST_WAIT) == 0
 
     def sink(self, *, url: str | None = None, **bounds: float) -> SinkProcess:
         """Start a sink, perhaps on another way to OpenSearch."""
@@ -249,6 +250,12 @@ class World:
                     raise
             time.sleep(0.1)
 
+    def wait(self, seconds: float) -> None:
+        """Between two tries of a delivery; past the bound of a test there is no further one."""
+        if time.monotonic() > self.ends:
+            raise Stopping
+        time.sleep(seconds)
+
     def versions(self) -> dict[str, tuple[int, int]]:
         """Every event's id with its sequence number and version: what a replay must not move."""
         body = orjson.dumps({"size": 10_000, "_source": False, "seq_no_primary_term": True, "version": True})
@@ -262,8 +269,8 @@ class World:
         consumer = Consumer(self.kafka | {"group.id": uuid.uuid4().hex, "enable.auto.commit": False})
         try:
             consumer.assign([place])
-            _, end = consumer.get_watermark_offsets(place, timeout=10)
-            found = consumer.consume(end, timeout=20) if end else []
+            _, end = consumer.get_watermark_offsets(place, timeout=LONGEST_WAIT)
+            found = consumer.consume(end, timeout=LONGEST_WAIT) if end else []
         finally:
             consumer.close()
         return [
@@ -278,25 +285,44 @@ class World:
     def committed(self) -> int:
         """The sum of the group's committed offsets."""
         request = ConsumerGroupTopicPartitions(self.group)
-        found = self.admin.list_consumer_group_offsets([request])[self.group].result(20)
+        found = self.admin.list_consumer_group_offsets([request])[self.group].result(LONGEST_WAIT)
         return sum(max(part.offset, 0) for part in found.topic_partitions)
 
     def rewind(self) -> None:
         """Send the group back to the beginning."""
         parts = [TopicPartition(self.topics.masked, n, 0) for n in range(self.config.kafka.partitions)]
         request = ConsumerGroupTopicPartitions(self.group, parts)
-        self.admin.alter_consumer_group_offsets([request])[self.group].result(20)
+        self.admin.alter_consumer_group_offsets([request])[self.group].result(LONGEST_WAIT)
 
     def close(self) -> None:
         for sink in self.sinks:
             if sink.process.poll() is None:
                 sink.end(signal.SIGKILL)
-        names = [self.topics.raw, self.topics.masked, self.topics.keys, self.topics.deadletter]
+        there = self.admin.list_topics(timeout=LONGEST_WAIT).topics
+        names = [name for name in there if name.startswith(f"{self.topics.prefix}.")]
         for future in self.admin.delete_topics(names).values():
-            future.result(20)
+            future.result(LONGEST_WAIT)
         for place in ("", "/_index_template", "/_component_template"):  # what is composed before its parts
-            self.cluster.call("DELETE", f"{place}/{self.prefix}-*")
+            self.gone(f"{place}/{self.prefix}-*")
         self.cluster.close()
+
+    def made(self, family: str = "events") -> None:
+        """Make today's index before anything is written: what follows meets none that is only being made."""
+        name = f"/{self.prefix}-{family}-{DAY}"
+        try:
+            self.ask("PUT", name)
+        except CallRefused as refusal:  # made by a call before, whose answer did not come
+            if refusal.kind != "resource_already_exists_exception":
+                raise
+        self.ask("GET", f"/_cluster/health{name}?wait_for_status=yellow&timeout=25s")
+
+    def gone(self, path: str) -> None:
+        """Delete what is there."""
+        try:
+            self.ask("DELETE", path)
+        except CallRefused as refusal:
+            if refusal.status != 404:
+                raise
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tachograph.sinks.consumer import Source, settings
 from tachograph.sinks.errors import NotProvisioned, Unavailable
 from tachograph.sinks.record import Message
 
-SECONDS = 30.0
+SECONDS = 120.0
 Make = Callable[..., Message]
 
 
@@ -132,7 +132,7 @@ def test_records_that_retention_took_away_are_noticed(world: Any, message: Make)
     first.acknowledge(messages[:3])
     first.close()
     place = TopicPartition(world.topics.masked, messages[0].partition, 7)
-    world.admin.delete_records([place])[place].result(20)
+    world.admin.delete_records([place])[place].result(SECONDS)
     second = source(world)
     second.subscribe()
     assert [one.offset for one in read(second, 3)] == [7, 8, 9]

@@ -38,6 +38,8 @@ class Bench:
     waits: list[float] = field(default_factory=list)
     equivocations: list[str] = field(default_factory=list)
     longest: int = 1000
+    rest: Callable[[float], None] = field(default=lambda _: None)
+    """What passes the time of a wait."""
 
     def deliver(self, *messages: Message) -> None:
         Delivery(self.prefix, self.documents, self, self, self.wait, RNG).deliver(Batch(messages))
@@ -50,6 +52,7 @@ class Bench:
 
     def wait(self, seconds: float) -> None:
         self.waits.append(seconds)
+        self.rest(seconds)
         if len(self.waits) > self.longest:
             raise Stopping
 
@@ -73,7 +76,9 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path, memory: Any) -> Iterat
         yield Bench(memory, "tacho")
         return
     world = request.getfixturevalue("world")
-    yield Bench(world.cluster, world.prefix)
+    for family in ("events", "messages"):
+        world.made(family)
+    yield Bench(world.cluster, world.prefix, rest=world.wait)
 
 
 @pytest.fixture

