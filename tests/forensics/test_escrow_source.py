@@ -8,7 +8,6 @@ import uuid
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from tachograph.cli.stack.engines import Endpoints
@@ -16,6 +15,8 @@ from tachograph.forensics import escrow_source as module
 from tachograph.forensics.errors import LogUnreachable
 from tachograph.forensics.escrow_source import EscrowSource
 from tachograph.schemas.escrow import EscrowRecord, Taken, seal_taken
+from tachograph.schemas.topics import TopicSpec
+from tachograph.sinks.topic_admin import TopicAdmin
 
 ONE, OTHER = (X25519PrivateKey.from_private_bytes(bytes([number]) * 32).public_key() for number in (1, 2))
 
@@ -43,7 +44,7 @@ def test_the_newest_record_is_found_until_its_tombstone(stack: Endpoints) -> Non
     source, admin = EscrowSource(client, topic), AdminClient(client)
     session, uid = uuid.uuid4(), uuid.uuid4()
     assert source.names_of([session]) == []
-    admin.create_topics([NewTopic(topic, 2, 1)])[topic].result(30)
+    TopicAdmin(client).create(TopicSpec(topic, 2))
     producer = Producer(client)
     try:
         first, second = sealed(session, uid), sealed(session, uid)
@@ -55,14 +56,14 @@ def test_the_newest_record_is_found_until_its_tombstone(stack: Endpoints) -> Non
             (other.name + b"9", b"no record"),
         ):
             producer.produce(topic, value, key)
-        assert producer.flush(30) == 0
+        assert producer.flush(60) == 0
         assert source.record(str(uid), 1) == second
         assert source.record(str(uid), 2) is None
         ((partition, name),) = source.names_of([session])
         producer.produce(topic, None, name, partition=partition)
-        assert producer.flush(30) == 0
+        assert producer.flush(60) == 0
         assert (source.record(str(uid), 1), source.names_of([session])) == (None, [])
         assert source.record(other.uid, 0) == other
     finally:
         source.close()
-        admin.delete_topics([topic])[topic].result(30)
+        admin.delete_topics([topic])[topic].result(60)

@@ -7,7 +7,6 @@ import uuid
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 from deletions import DELETER, statement
 from world import LOG, ORIGIN, story
 
@@ -17,8 +16,10 @@ from tachograph.forensics.deletion.document import statement_document
 from tachograph.forensics.deletion.ledger import Ledger
 from tachograph.forensics.errors import LogUnreachable, NotSealed
 from tachograph.schemas.checkpoint import Checkpoint
-from tachograph.schemas.topics import Topics
+from tachograph.schemas.topics import Topics, TopicSpec
+from tachograph.sinks.topic_admin import TopicAdmin
 
+SECONDS = 60.0
 MADE = statement_document(statement(story(), {0: 1}), DELETER)
 
 
@@ -41,8 +42,7 @@ def test_it_waits_for_a_checkpoint_beyond_the_statement(
     """An earlier one, another log's and what is none do not count; the keys of other sessions stay."""
     topics, client = Topics(f"ledger-{uuid.uuid4().hex[:12]}"), {"bootstrap.servers": stack.bootstrap_servers}
     admin, names = AdminClient(client), [topics.masked, topics.checkpoints, topics.keys]
-    for done in admin.create_topics([NewTopic(name, 1, 1) for name in names]).values():
-        done.result(30)
+    TopicAdmin(client).create(*(TopicSpec(name, 1) for name in names))
     ledger, producer = Ledger(client, topics), Producer(client)
     ours, other = uuid.uuid4(), uuid.uuid4()
     try:
@@ -52,15 +52,15 @@ def test_it_waits_for_a_checkpoint_beyond_the_statement(
             text = Checkpoint(origin, 1, bytes(32), time="2026-01-02T03:04:05Z", offset=upto).text()
             producer.produce(topics.checkpoints, LOG.sign(text).encode(), partition=0)
         producer.produce(topics.checkpoints, b"\x30\x82", partition=0)
-        assert producer.flush(30) == 0
+        assert producer.flush(60) == 0
         with pytest.raises(NotSealed):
             ledger.wait({ORIGIN: offset}, start=start, seconds=1)
         text = Checkpoint(ORIGIN, 1, bytes(32), time="2026-01-02T03:04:06Z", offset=offset + 1).text()
         producer.produce(topics.checkpoints, LOG.sign(text).encode(), partition=0)
         for session in (ours, other):
             producer.produce(topics.keys, b"wrapped", f"{session}/{uuid.uuid4()}")
-        assert producer.flush(30) == 0
-        ledger.wait({ORIGIN: offset}, start=start, seconds=30)
+        assert producer.flush(60) == 0
+        ledger.wait({ORIGIN: offset}, start=start, seconds=SECONDS)
         (key,) = ledger.keys_of([ours])
         assert key.startswith(str(ours).encode())
         ledger.shred([key])
@@ -69,4 +69,4 @@ def test_it_waits_for_a_checkpoint_beyond_the_statement(
     finally:
         ledger.close()
         for done in admin.delete_topics(names).values():
-            done.result(30)
+            done.result(60)

@@ -31,13 +31,14 @@ def test_positions_are_those_of_the_groups(stack: Endpoints, monkeypatch: pytest
     monkeypatch.setattr(module, "SETTLE_SECONDS", 0)
     topics, client = Topics(f"marks-{uuid.uuid4().hex[:12]}"), {"bootstrap.servers": stack.bootstrap_servers}
     names = [f"{topics.prefix}.{name}" for name in GROUPS]
-    TopicAdmin(client).create(TopicSpec(topics.raw, 1), TopicSpec(topics.masked, 1))
+    kept = {"retention.ms": "-1"}  # the records are of 1970: the broker's next look would take them away
+    TopicAdmin(client).create(TopicSpec(topics.raw, 1, kept), TopicSpec(topics.masked, 1))
     producer, admin = Producer(client), AdminClient(client)
     try:
         for second in range(3):
             producer.produce(topics.raw, b"raw", partition=0, timestamp=1_000_000 + 1_000 * second)
             producer.produce(topics.masked, b"masked", partition=0)
-        assert producer.flush(30) == 0
+        assert producer.flush(60) == 0
         asked = Positions(client, topics, Groups(*names), clock=lambda: 5_000.0)
         none = asked.take()
         assert (none.unmasked, none.sealed_until, none.caught_up, none.stored) == (3, None, False, {})
@@ -54,7 +55,7 @@ def test_positions_are_those_of_the_groups(stack: Endpoints, monkeypatch: pytest
         assert asked.take().sealed_until == 5_000.0
     finally:
         for done in admin.delete_topics([topics.raw, topics.masked]).values():
-            done.result(30)
+            done.result(60)
 
 
 def _commit(client: dict[str, str], group: str, place: TopicPartition) -> None:
