@@ -29,7 +29,7 @@ from tachograph.sinks.topic_admin import TopicAdmin
 Headers = list[tuple[str, str | bytes | None]]
 PARTITIONS = 2
 SETTINGS = Sealing(checkpoint_leaves=50, checkpoint_seconds=600)
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 120.0
 
 
 @dataclass
@@ -53,13 +53,14 @@ class Sea:
             headers: Headers = [("uid", str(uuid.uuid4())), ("type", "request"), ("day", "2026.01.02")]
             producer.produce(self.topics.masked, value, partition=int(partition), headers=headers)
             self.written[int(partition)].append(value)
-        assert producer.flush(30) == 0
+        assert producer.flush(WAIT_SECONDS) == 0
 
     def sealer(self, world: World | None = None) -> Sealer:
         return Sealer(self.client, self.topics, SETTINGS, signers=signer_of(self.key_file), world=world)
 
-    def read(self, topic: str, partition: int) -> list[bytes]:
-        """Everything committed on a partition."""
+    def read(self, topic: str, partition: int, *, settled: bool = True) -> list[bytes]:
+        """Everything committed on a partition; also what its writer knows to be, and readers in a moment."""
+        end = self.end(topic, partition) if settled else 0
         consumer = Consumer(
             self.client
             | {"group.id": "look", "isolation.level": "read_committed", "enable.partition.eof": "true"}
@@ -67,17 +68,27 @@ class Sea:
         consumer.assign([TopicPartition(topic, partition, 0)])
         found: list[bytes] = []
         while True:
-            message = consumer.poll(30)
+            message = consumer.poll(WAIT_SECONDS)
             assert message is not None
             error = message.error()
-            if error is not None:
-                assert error.code() == KafkaError._PARTITION_EOF
+            if error is None:
+                found.append(message.value() or b"")
+                continue
+            assert error.code() == KafkaError._PARTITION_EOF
+            if (message.offset() or 0) >= end:
                 consumer.close()
                 return found
-            found.append(message.value() or b"")
 
-    def sealed(self) -> int:
-        return sum(len(self.read(self.topics.leaves, number)) for number in range(PARTITIONS))
+    def end(self, topic: str, partition: int) -> int:
+        """Behind the last message, whether its transaction has ended or not."""
+        consumer = Consumer(self.client | {"group.id": "look", "isolation.level": "read_uncommitted"})
+        _, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=WAIT_SECONDS)
+        consumer.close()
+        return int(high)
+
+    def sealed(self, *, settled: bool = True) -> int:
+        leaves = self.topics.leaves
+        return sum(len(self.read(leaves, number, settled=settled)) for number in range(PARTITIONS))
 
     def checkpoints(self, partition: int) -> list[Checkpoint]:
         """Each signed statement about one partition's log, in order; the signature is checked."""
@@ -200,10 +211,10 @@ def test_killed_and_killed_again_it_makes_one_tree(sea: Sea) -> None:
             end = time.monotonic() + WAIT_SECONDS
             # Killed as soon as anything of this life is committed; the last one may finish.
             target = wanted if life == 2 else wanted - 399
-            while sea.sealed() < target:
+            while sea.sealed(settled=False) < target:
                 assert process.poll() is None
                 assert time.monotonic() < end
             os.kill(process.pid, signal.SIGKILL if life < 2 else signal.SIGTERM)
-            process.wait(20)
+            process.wait(WAIT_SECONDS)
     sea.check()
     assert sea.sealed() == 1200

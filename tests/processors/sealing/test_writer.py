@@ -12,9 +12,11 @@ from confluent_kafka import Consumer, TopicPartition
 from tachograph.cli.stack.engines import Endpoints
 from tachograph.processors.errors import BrokerFault, OperatorError
 from tachograph.processors.sealing.log import LogState, Taken, grown
-from tachograph.processors.sealing.writer import PartitionLog, last_state
+from tachograph.processors.sealing.writer import PartitionLog
 from tachograph.schemas.topics import Topics, TopicSpec
 from tachograph.sinks.topic_admin import TopicAdmin
+
+SECONDS = 60.0
 
 
 @dataclass
@@ -27,6 +29,10 @@ class Desk:
 
     def log(self) -> PartitionLog:
         return PartitionLog(self.client, self.topics, 0)
+
+    def state(self) -> LogState:
+        """As the next writer finds it: a reader may see a moment later what is committed."""
+        return self.log().open()
 
 
 def make_topics(bootstrap: str, topics: Topics, *, partitions: int = 1) -> None:
@@ -62,9 +68,9 @@ def test_a_log_goes_on_where_it_was_committed(desk: Desk) -> None:
     for first, count in ((0, 3), (3, 1), (4, 5)):
         state, leaves = grown(state, _records(first, count))
         writer.commit(leaves, state, note=None, consumer=desk.consumer)
-    found = desk.log().open()
+    found = desk.state()
     assert (found, found.next_offset, found.frontier.size) == (state, 9, 9)
-    committed = desk.consumer.committed([TopicPartition(desk.topics.masked, 0)], 10)
+    committed = desk.consumer.committed([TopicPartition(desk.topics.masked, 0)], SECONDS)
     assert committed[0].offset == 9
     writer.close()
 
@@ -75,7 +81,7 @@ def test_a_checkpoint_alone_moves_nothing(desk: Desk) -> None:
     state, leaves = grown(writer.open(), _records(0, 2))
     writer.commit(leaves, state, note=None, consumer=desk.consumer)
     writer.commit((), state, note="a note\n", consumer=desk.consumer)
-    assert last_state(desk.client, desk.topics, 0) == state
+    assert desk.state() == state
     writer.close()
 
 
@@ -91,7 +97,7 @@ def test_a_writer_that_was_replaced_commits_nothing(desk: Desk) -> None:
         old.commit(fork, zombie, note="a lie\n", consumer=desk.consumer)
     state, leaves = grown(state, _records(2, 1))
     new.commit(leaves, state, note=None, consumer=desk.consumer)
-    assert last_state(desk.client, desk.topics, 0) == state
+    assert desk.state() == state
     old.close()
     new.close()
 
@@ -105,12 +111,12 @@ def test_what_was_begun_and_not_committed_was_never_there(desk: Desk) -> None:
     for number in range(100):
         producer.begin_transaction()
         producer.produce(desk.topics.leaves, b"never %d" % number, partition=0)
-        producer.flush(10)
-        producer.abort_transaction(10)
+        producer.flush(SECONDS)
+        producer.abort_transaction(SECONDS)
     producer.begin_transaction()
     producer.produce(desk.topics.leaves, b"never", partition=0)
-    producer.flush(10)
-    assert desk.log().open() == state
+    producer.flush(SECONDS)
+    assert desk.state() == state
     writer.close()
 
 
@@ -121,7 +127,7 @@ def test_a_leaf_that_says_nothing_stops_the_log(desk: Desk) -> None:
     producer = writer._producer
     producer.begin_transaction()
     producer.produce(desk.topics.leaves, b"{}", partition=0)
-    producer.commit_transaction(10)
+    producer.commit_transaction(SECONDS)
     with pytest.raises(OperatorError, match="no log can go on"):
-        last_state(desk.client, desk.topics, 0)
+        desk.state()
     writer.close()
