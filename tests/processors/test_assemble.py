@@ -203,7 +203,11 @@ class Run:
         del self.sent[:count]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     seed=st.integers(0, 2**32), size=st.integers(1, 14), crashes=st.lists(st.integers(0, 2**32), max_size=4)
 )

@@ -77,7 +77,7 @@ def test_a_missing_key_is_passed_on(new_strand: Callable[..., Any]) -> None:
         open_payload(parse_record(new_strand().open().value), nothing)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(position=st.integers(0, 10**6), flip=st.integers(1, 255))
 def test_no_altered_byte_passes(new_strand: Callable[..., Any], position: int, flip: int) -> None:
     """Flip any byte anywhere: the record is poisoned, never opened and never an unknown exception."""
@@ -87,7 +87,7 @@ def test_no_altered_byte_passes(new_strand: Callable[..., Any], position: int, f
     assert reason(bytes(value), strand) in {"malformed", "unknown-version", "seal-broken"}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(value=st.binary(max_size=200))
 def test_no_bytes_raise_anything_but_poison(new_strand: Callable[..., Any], value: bytes) -> None:
     """Arbitrary bytes are refused with a reason."""

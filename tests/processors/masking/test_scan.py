@@ -84,9 +84,9 @@ def test_low_entropy_is_no_finding() -> None:
 def test_catastrophic_patterns_are_harmless() -> None:
     """What takes other engines for ever is linear here."""
     one = scanner("regex = '(a+)+$|(x+x+)+y|([a-z]*)*!'")
-    start = time.perf_counter()
+    start = time.process_time()
     one.scan(b"a" * 20_000 + b"!" + b"x" * 20_000, Deadline.after(60))
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_a_rule_that_matches_everything_masks_everything() -> None:
