@@ -30,7 +30,9 @@ from tachograph.schemas.approval import ApprovalKey, Claimed, Decided, Requested
 
 pytestmark = pytest.mark.engines
 
-SECONDS = 60.0
+SECONDS = 120.0
+HELD_SECONDS = 4 * SECONDS
+"""How long who asks waits for an answer: through every wait of a test."""
 APPROVE = "//button[@value='approve']"
 OVER = "//section[@aria-labelledby='decide']/p[@class='notice']/text()"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -57,7 +59,7 @@ class Pen(serve.Pen):
         super().write(event)
         at("sent")
         if Path(fuse).read_text() == "written":
-            self._producer.flush(60)
+            self._producer.flush(120)
             at("written")
 class Live(serve.Live):
     async def _stream(self, session):
@@ -85,7 +87,7 @@ def site(
     (folder / "policy.cedar").write_text(POLICY)
     more = {
         "policy": {"files": ["policy.cedar"]},
-        "approval": {"log_timeout": 30},
+        "approval": {"log_timeout": SECONDS},
         "console": {"listen": {"port": 0}},
     }
     with open_site(folder, stack, more) as made:
@@ -184,7 +186,7 @@ class Agent(threading.Thread):
 
     def run(self) -> None:
         url = f"{self._site.url}/c/api{self.path}"
-        self._answer = httpx.delete(url, headers={"x-tacho-key": self._site.key}, timeout=SECONDS)
+        self._answer = httpx.delete(url, headers={"x-tacho-key": self._site.key}, timeout=HELD_SECONDS)
 
     def status(self) -> int:
         self.join(SECONDS)
