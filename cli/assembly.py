@@ -34,7 +34,7 @@ CANARY = "canary"
 """Beside them, where the configuration does not switch it off."""
 CONSOLE = "console"
 """Beside them, where the configuration has a `console` part."""
-READY_SECONDS = 90.0
+READY_SECONDS = 180.0
 _LOOK = 0.1
 
 

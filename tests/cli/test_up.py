@@ -77,7 +77,7 @@ def up(
 def test_a_refused_request_is_answered_and_on_record(up: tuple[Path, dict[str, object]]) -> None:
     """All three parts do their work: 401 for the agent, two documents for the analyst."""
     file, told = up
-    answer = httpx.get(f"{told['ingress']}/c/desk/orders/7", trust_env=False)
+    answer = httpx.get(f"{told['ingress']}/c/desk/orders/7", trust_env=False, timeout=WAIT)
     assert answer.status_code == 401
     documents = Documents.open(load(file))
 
@@ -98,8 +98,12 @@ def test_the_status_shows_all_parts(up: tuple[Path, dict[str, object]]) -> None:
     assert status["urls"] == up[1]
 
 
-def test_the_doctor_finds_nothing_bad_but_the_missing_key(up: tuple[Path, dict[str, object]]) -> None:
+def test_the_doctor_finds_nothing_bad_but_the_missing_key(
+    up: tuple[Path, dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Topics, templates, groups and spool are as they should be; that nobody may come in is said."""
+    for patience in ("sinks.topic_admin._ASK_SECONDS", "sinks.client.ASK_SECONDS", "cli.checks.ASK_SECONDS"):
+        monkeypatch.setattr(f"tachograph.{patience}", WAIT)  # engines that all tests share may be slow
     found = {check.name: check for check in examine(load(up[0]))}
     assert [name for name, check in found.items() if check.verdict is Verdict.BAD] == ["API keys"]
     assert "tacho keys create" in found["API keys"].remedy

@@ -34,7 +34,7 @@ def told(stack: Any, tmp_path: Path) -> Iterator[Settings]:
         TopicSpec(name, 1, {"cleanup.policy": "compact"})
     )
     yield Settings(tmp_path / "tacho.yaml", config, tmp_path)
-    admin.delete_topics([name])[name].result(20)
+    admin.delete_topics([name])[name].result(60)
 
 
 def test_releases_count_up_and_read_back(told: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
