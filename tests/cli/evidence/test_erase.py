@@ -20,7 +20,7 @@ def erase(deletion: DeletionWorld, *arguments: str) -> tuple[int, dict[str, obje
 
 
 def test_nothing_goes_that_is_not_asked_for(deletion: DeletionWorld) -> None:
-    """The rest stays complete; a dry run and a no delete nothing; who is unknown is said, and what is gone."""
+    """The rest stays complete; a dry run and a no delete nothing; who is unknown is said, and what went."""
     session, other = uuid.uuid4(), uuid.uuid4()
     docs, rest = tale(session), talk(other)
     deletion.publish([*docs, *rest])
