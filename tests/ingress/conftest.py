@@ -443,7 +443,7 @@ class World:
         """The target's end of one that has served an exchange and is kept."""
         agent, target = self.get(), self.upstream.accept()
         target.head()
-        target.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        target.send("HTTP/1.1 200 OK\r\nKeep-Alive: timeout=60\r\nContent-Length: 0\r\n\r\n")
         agent.response()
         return target
 

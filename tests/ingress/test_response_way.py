@@ -18,7 +18,7 @@ def test_connections_to_the_target_are_kept(world: Any) -> None:
     first = world.get("/c/up/1")
     target = world.upstream.accept()
     target.head()
-    target.send(OK + "Content-Length: 0\r\n\r\n")
+    target.send(OK + "Keep-Alive: timeout=60\r\nContent-Length: 0\r\n\r\n")
     first.response()
     second = world.get("/c/up/2")
     assert target.head().first == "GET /2 HTTP/1.1"

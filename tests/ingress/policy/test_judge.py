@@ -302,7 +302,7 @@ def test_the_digest_is_of_what_the_policies_mean(judge: Make) -> None:
     assert judge(READ).digest != judge(READ.replace("free", "cheap")).digest
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     method=st.sampled_from(["GET", "POST"]),
     path=st.sampled_from(["/v1/x", "/v1/admin", "/v2/x", "/v1/%2e%2e"]),

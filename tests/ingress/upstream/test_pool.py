@@ -28,23 +28,28 @@ def _pool(port: int, *, seconds: float = 30) -> UpstreamPool:
 @pytest.fixture
 async def pool() -> AsyncIterator[UpstreamPool]:
     """A pool in front of a server that answers every piece with an empty 200."""
+    ends: list[asyncio.Transport] = []
 
     class Server(asyncio.Protocol):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
             self.transport = transport
+            ends.append(transport)
 
         def data_received(self, data: bytes) -> None:
             if b"close" in data:
                 self.transport.close()
             else:
-                self.transport.write(ANSWER)  # type: ignore[attr-defined]
+                self.transport.write(ANSWER)
 
     server = await asyncio.get_running_loop().create_server(Server, "127.0.0.1", 0)
     made = _pool(server.sockets[0].getsockname()[1])
     yield made
     made.close()
     server.close()
-    await asyncio.sleep(0)
+    for end in ends:
+        end.abort()
+    await asyncio.sleep(0)  # what was aborted is closed on the loop's next turn
 
 
 async def _use(connection: UpstreamConnection, data: bytes = b"GET / HTTP/1.1\r\n\r\n") -> None:

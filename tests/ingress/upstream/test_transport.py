@@ -25,9 +25,13 @@ ANSWERS = {
 class Server(asyncio.Protocol):
     """Answers by path; `/cut` closes, `/echo` repeats the request's body."""
 
+    def __init__(self, ends: list[asyncio.Transport]) -> None:
+        self.ends = ends
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        self.ends.append(transport)
         self.got = b""
 
     def data_received(self, data: bytes) -> None:
@@ -49,13 +53,16 @@ class Server(asyncio.Protocol):
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     """A client whose every request goes over one pool."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Server, "127.0.0.1", 0)
+    ends: list[asyncio.Transport] = []
+    server = await loop.create_server(lambda: Server(ends), "127.0.0.1", 0)
     base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     pool = UpstreamPool(parse_target(base), context=None, connect_timeout=SECONDS, loop=loop)
     async with httpx.AsyncClient(transport=PoolTransport(pool), base_url=base, timeout=SECONDS) as made:
         yield made
     server.close()
-    await asyncio.sleep(0)
+    for end in ends:
+        end.abort()
+    await asyncio.sleep(0)  # what was aborted is closed on the loop's next turn
 
 
 @pytest.mark.parametrize("path", ["/plain?a=%2f", "/chunked"])
