@@ -1,6 +1,7 @@
-"""What evidence costs: to capture a record, verify a bundle, seal on a real Kafka; the last line is JSON.
+"""What evidence costs: to capture a record, verify a bundle, seal on a real Kafka, audit what runs; the last
+line is JSON.
 
-`--kafka HOST:PORT` uses a running broker; without it an own stack is started.
+`--kafka HOST:PORT --opensearch URL` use running engines; without them an own stack is started.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bench.evidence_live import live
 from bench.machine import describe
-from tachograph.cli.stack.engines import Stack, StackConfig
+from tachograph.cli.stack.engines import Endpoints, Stack, StackConfig
 from tachograph.cli.stack.progress import Plain
 from tachograph.forensics.bundle.assemble import LogPart, Taken, assemble
 from tachograph.forensics.bundle.content import write_bundle
@@ -41,9 +45,9 @@ from tachograph.schemas.topics import Topics, TopicSpec
 from tachograph.sinks.topic_admin import TopicAdmin
 
 BODY = b"x" * 4096
-CAPTURED, VERIFIED, SEALED = 20_000, 5_000, 20_000
+CAPTURED, VERIFIED, SEALED, AUDITED = 20_000, 5_000, 20_000, 10_000
 REPEATED = 3
-"""Verifications; the first also loads what all later ones have."""
+"""Verifications, and audits; the first also loads what all later ones have."""
 DAY, ORIGIN = "2026.11.23", "tachograph/bench/0"
 LOG = NoteSigner(ORIGIN, Ed25519PrivateKey.from_private_bytes(b"\1" * 32))
 EXPORTER = NoteSigner("tachograph/bench/export", Ed25519PrivateKey.from_private_bytes(b"\2" * 32))
@@ -137,29 +141,33 @@ def sealing(bootstrap: str) -> float:
     return SEALED / took
 
 
-def sealing_somewhere(kafka: str | None) -> float:
-    """On the broker that is named, or on one of our own."""
-    if kafka:
-        return sealing(kafka)
+@contextmanager
+def engines(kafka: str | None, opensearch: str | None) -> Iterator[Endpoints]:
+    """Those that are named, or our own."""
+    if kafka and opensearch:
+        yield Endpoints(bootstrap_servers=kafka, opensearch_url=opensearch)
+        return
     with tempfile.TemporaryDirectory(prefix="tacho-bench-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         config = StackConfig(
             home=Path(name), kafka_port=0, controller_port=0, opensearch_port=0, transport_port=0
         )
         with Stack(config) as stack:
-            return sealing(stack.start(Plain(sys.stderr)).bootstrap_servers)
+            yield stack.start(Plain(sys.stderr))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kafka", metavar="HOST:PORT")
-    parser.add_argument("--opensearch", metavar="URL", help="accepted, not used: sealing needs Kafka only")
+    parser.add_argument("--opensearch", metavar="URL")
     asked = parser.parse_args()
     figures: dict[str, object] = {
         "capture_p99_ms": round(capture(), 3),
         "verify_records_s": round(statistics.median(verification() for _ in range(REPEATED))),
-        "sealing_records_s": round(sealing_somewhere(asked.kafka)),
     }
+    with engines(asked.kafka, asked.opensearch) as running:
+        figures["sealing_records_s"] = round(sealing(running.bootstrap_servers))
+        figures["live_records_s"] = round(live(running, documents(AUDITED)[1], rounds=REPEATED))
     print(json.dumps(figures | {"machine": describe().as_dict()}))
 
 

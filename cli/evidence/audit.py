@@ -46,7 +46,7 @@ def audit(
 
 
 def _audited(told: Settings, trust: Path | None, since: float, session: uuid.UUID | None) -> LiveReport:
-    from tachograph.cli.evidence.live import Asked, Audit
+    from tachograph.cli.evidence.live import AHEAD, Asked, Audit
     from tachograph.cli.evidence.store import Store
     from tachograph.forensics.live.positions import Groups, Positions
     from tachograph.forensics.log_source import LogSource
@@ -61,7 +61,7 @@ def _audited(told: Settings, trust: Path | None, since: float, session: uuid.UUI
     groups = Groups(
         f"{prefix}.processors", f"{prefix}.sealing", f"{prefix}.sink.opensearch.{search.index_prefix}"
     )
-    store = Store(Cluster(search, base=told.base), prefix=search.index_prefix)
+    store = Store(Cluster(search, base=told.base, lanes=AHEAD), prefix=search.index_prefix)
     source = LogSource(client, kafka.topics)
     try:
         with _progress() as tell:

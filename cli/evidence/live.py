@@ -1,8 +1,8 @@
 """`tacho verify --live`: the logs, their checkpoints and OpenSearch read side by side, while everything runs.
 
 The order makes it sound: first how far each part has come, then the checkpoints, then the leaves, then the
-documents. So nothing is missed that only was not there yet. Leaves are read twice,
-documents once, in batches.
+documents. So nothing is missed that only was not there yet. Leaves are read twice, documents once, in
+batches; the next ones are fetched while one is compared.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Protocol
 
+from tachograph.cli.evidence.ahead import ahead
 from tachograph.forensics.deletion.plan import Target
 from tachograph.forensics.live.lawful import Lawful
 from tachograph.forensics.live.log import LogCheck
@@ -29,15 +31,19 @@ from tachograph.schemas.event import EventType
 from tachograph.schemas.leaf import GAP, Leaf
 from tachograph.sinks.record import index_of
 
-__all__ = ["GRACE_SECONDS", "Asked", "Audit"]
+__all__ = ["AHEAD", "GRACE_SECONDS", "Asked", "Audit"]
 
-BATCH = 200
-"""Documents in memory at a time; each has at most 2 MiB."""
+BATCH = 100
+"""Documents of one call; each has at most 2 MiB."""
+AHEAD = 3
+"""Batches that are fetched while one is compared: so many more of them are in memory, and calls under way."""
 GRACE_SECONDS = 30.0
 """So long what a heartbeat counts may be on its way to Kafka, and a document invisible to a search."""
 MAX_LISTED = 1_000_000
 """Ids of one index that are compared one by one, where the counts differ."""
 Tell = Callable[[str], None]
+Batch = tuple[str, list[Leaf]]
+"""A log's origin and some of its leaves."""
 
 
 class Source(Protocol):
@@ -95,10 +101,9 @@ class Audit:
         )
         records = Records(self.report, self._lawful(), self.policy.gateways, window)
         self.report.unaudited[Unaudited.UNMASKED] += marks.unmasked
-        for partition, check in enumerate(logs):
-            self._documents(partition, check, marks, records)
-            left = marks.masked.get(partition, 0) - check.offset
-            self.report.unaudited[Unaudited.UNSEALED] += max(left, 0)
+        batches = self._batches(logs, marks, records)
+        for (origin, batch), found in ahead(batches, self._fetched_of, most=AHEAD):
+            self._compare(origin, batch, found, records)
         self._second_look(records, self._surplus(records))
         records.finish()
         self.report.seconds = self.clock() - begun
@@ -141,9 +146,17 @@ class Audit:
                 lawful.add(origin, leaf, found.get(str(leaf.uid)))
         return lawful
 
-    def _documents(self, partition: int, check: LogCheck, marks: Marks, records: Records) -> None:
+    def _batches(self, logs: Sequence[LogCheck], marks: Marks, records: Records) -> Iterator[Batch]:
+        """The leaves whose documents are to be compared, so many at a time; all others are counted."""
+        for partition, check in enumerate(logs):
+            wanted = self._wanted(partition, check, marks.stored.get(partition, 0), records)
+            while batch := list(islice(wanted, BATCH)):
+                yield check.origin, batch
+            left = marks.masked.get(partition, 0) - check.offset
+            self.report.unaudited[Unaudited.UNSEALED] += max(left, 0)
+
+    def _wanted(self, partition: int, check: LogCheck, stored: int, records: Records) -> Iterator[Leaf]:
         first = check.since(self.asked.since) if self.asked.since else 0
-        stored, batch = marks.stored.get(partition, 0), list[Leaf]()
         gap: Leaf | None = None
         for value in self.source.values(partition):
             leaf = _parsed(value)
@@ -161,14 +174,11 @@ class Audit:
                 self.report.unaudited[why] += 1
                 records.known(leaf)
                 continue
-            batch.append(leaf)
-            if len(batch) == BATCH:
-                self._compare(check.origin, batch, records)
-                batch.clear()
-        self._compare(check.origin, batch, records)
+            yield leaf
 
-    def _compare(self, origin: str, batch: Sequence[Leaf], records: Records) -> None:
-        found = self._fetched(batch)
+    def _compare(
+        self, origin: str, batch: Sequence[Leaf], found: Mapping[str, bytes], records: Records
+    ) -> None:
         for leaf in batch:
             records.take(origin, leaf, found.get(str(leaf.uid)), self._index(leaf))
         for boot in records.uncertified():
@@ -227,6 +237,9 @@ class Audit:
                 if leaf is not None:
                     surplus.pop(str(leaf.uid), None)
                     records.again(str(leaf.uid), leaf.leaf)
+
+    def _fetched_of(self, batch: Batch) -> Mapping[str, bytes]:
+        return self._fetched(batch[1])
 
     def _fetched(self, leaves: Sequence[Leaf]) -> Mapping[str, bytes]:
         return self.store.stored([Target(str(leaf.uid), leaf.type, leaf.day or "") for leaf in leaves])
