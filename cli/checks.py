@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,7 @@ from confluent_kafka import Consumer, KafkaException
 from tachograph.cli.api_keys import ApiKeys
 from tachograph.cli.errors import CliError
 from tachograph.cli.settings import Settings
+from tachograph.credentials.data_keys import transit_of
 from tachograph.credentials.errors import CredentialsError
 from tachograph.credentials.keeper import Keeper
 from tachograph.credentials.opening import identities_of, keeper_of, kept, sources_of
@@ -22,6 +24,7 @@ from tachograph.credentials.provider import place
 from tachograph.processors.asking import asked, partitions, span
 from tachograph.processors.errors import BrokerFault
 from tachograph.processors.stops import read_stops
+from tachograph.schemas.key_settings import Transit
 from tachograph.schemas.secret_source import SecretSource
 from tachograph.schemas.topics import TopicSpec, topic_specs
 from tachograph.sinks.access import kafka_client
@@ -72,6 +75,8 @@ def _keys(settings: Settings) -> Iterator[Check]:
     keys = settings.configuration.keys
     for name, file in (("key-encryption key", keys.kek_file), ("pseudonym key", keys.pseudonym_file)):
         yield _private(name, settings.base / file)
+    if keys.transit is not None:
+        yield _transit(settings, keys.transit)
     yield _control_key(settings)
     yield _later_key("log key", settings.base / keys.log_file, remedy="for `tacho seal`: tacho up")
     signing = "for heartbeats, which show a lost tail or strand: tacho up"
@@ -88,6 +93,26 @@ def _keys(settings: Settings) -> Iterator[Check]:
         yield Check("API keys", Verdict.OK, f"{count} not revoked")
     else:
         yield Check("API keys", Verdict.BAD, "none, so nobody can come in", "tacho keys create NAME")
+
+
+def _transit(settings: Settings, transit: Transit) -> Check:
+    """What the login here may do with the key in Vault, asked by doing it with a data key of nothing."""
+    name, where = "transit key", f"{transit.mount}/{transit.key}"
+    try:
+        with closing(transit_of(settings.configuration, base=settings.base)) as key:
+            wrap, open_ = key.refusals()
+    except CredentialsError as error:
+        remedy = "until then no session begins, and records wait to be masked"
+        return Check(name, Verdict.BAD, error.detail, remedy)
+    if wrap and open_:
+        return Check(name, Verdict.BAD, wrap, "see its type, and the policies in docs/evidence.md")
+    if wrap:
+        remedy = f"right for a processor; a gateway needs `update` on {transit.mount}/encrypt/{transit.key}"
+        return Check(name, Verdict.WARNING, f"{where} opens data keys, but wraps none", remedy)
+    if open_:
+        remedy = f"right for a gateway; a processor needs `update` on {transit.mount}/decrypt/{transit.key}"
+        return Check(name, Verdict.WARNING, f"{where} wraps data keys, but opens none", remedy)
+    return Check(name, Verdict.OK, f"{where} wraps and opens data keys")
 
 
 def _control_key(settings: Settings) -> Check:

@@ -28,9 +28,10 @@ def register(group: typer.Typer) -> None:
 
 
 def rewrap(config: ConfigOption = None, json_output: JsonOption = False) -> None:
-    """Wrap every data key anew by `keys.kek_file`, opening what `keys.kek_previous` wrapped.
+    """Wrap every data key anew by what `keys.kek_provider` names: the key file, or Vault's newest version.
 
-    Run it again after it was interrupted. When it has ended well, the previous keys can go.
+    It opens what `keys.kek_previous` and `keys.transit` have wrapped. Run it again after it was interrupted.
+    When it has ended well, the previous keys, and earlier versions in Vault, can go.
     """
     told = settings.load(config)
     from tachograph.forensics.key_topic import KeyTopic, rewrapping
@@ -62,7 +63,8 @@ def rewrap(config: ConfigOption = None, json_output: JsonOption = False) -> None
     note(f"{len(written)} data keys were rewrapped; {found.current} are wrapped by key {found.kek}.")
     if found.unknown:
         raise Refused(
-            f"{found.unknown} are wrapped by a key that is not here: name its file under `keys.kek_previous`"
+            f"{found.unknown} are wrapped by a key that is not here: name its file under `keys.kek_previous`,"
+            " or the key in Vault under `keys.transit`"
         )
 
 

@@ -13,7 +13,7 @@ from tachograph.schemas.config import Configuration
 from tachograph.schemas.key_ring import KeyProvider, KeyRing
 from tachograph.schemas.keys import KeyEncryptionKey
 
-__all__ = ["ring_of", "wrapper_of"]
+__all__ = ["ring_of", "transit_of", "wrapper_of"]
 
 
 def wrapper_of(config: Configuration, *, base: Path, environ: Mapping[str, str] | None = None) -> KeyProvider:
@@ -22,7 +22,7 @@ def wrapper_of(config: Configuration, *, base: Path, environ: Mapping[str, str] 
     Raises `KeyUnreadable` for a key file, `SecretUnreadable` for Vault's CA file.
     """
     if config.keys.kek_provider == "vault_transit":
-        return _transit(config, base=base, environ=environ)
+        return transit_of(config, base=base, environ=environ)
     return KeyEncryptionKey(read_key(base / config.keys.kek_file))
 
 
@@ -35,11 +35,12 @@ def ring_of(config: Configuration, *, base: Path, environ: Mapping[str, str] | N
         KeyEncryptionKey(read_key(base / name)) for name in config.keys.kek_previous
     ]
     if config.keys.transit is not None and config.keys.kek_provider != "vault_transit":
-        previous.append(_transit(config, base=base, environ=environ))
+        previous.append(transit_of(config, base=base, environ=environ))
     return KeyRing(wrapper_of(config, base=base, environ=environ), previous)
 
 
-def _transit(config: Configuration, *, base: Path, environ: Mapping[str, str] | None) -> TransitKey:
+def transit_of(config: Configuration, *, base: Path, environ: Mapping[str, str] | None = None) -> TransitKey:
+    """The key in Vault that the configuration names. Raises `SecretUnreadable`."""
     vault, transit = config.credentials.vault, config.keys.transit
     if vault is None or transit is None:  # the configuration is checked for it
         raise SecretUnreadable("keys.transit: expected a key, and credentials.vault to reach it")

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from tachograph.credentials.errors import VaultRefused
 from tachograph.credentials.transit_api import data_key_in, decrypt, encrypt, key_name, wrapped_in
 from tachograph.credentials.vault_session import VaultSession
 from tachograph.schemas.envelope import DATA_KEY_BYTES
+from tachograph.schemas.errors import SealBroken
 from tachograph.schemas.key_settings import Transit
 from tachograph.schemas.keys import WrappedKey
 
 __all__ = ["TransitKey"]
 
 _PROBE = "no strand"
+_MADE_UP = "vault:v1:" + "A" * 80
 
 
 class TransitKey:
@@ -38,6 +41,22 @@ class TransitKey:
     def current(self) -> str:
         """Its name with its newest version, asked by wrapping nothing. Raises `CredentialsError`."""
         return self.wrap(_PROBE, bytes(DATA_KEY_BYTES)).kek
+
+    def refusals(self) -> tuple[str, str]:
+        """Why this login may not wrap, and why it may not open; empty where it may. Raises `VaultDown`."""
+        made_up = WrappedKey(strand=_PROBE, kek=f"{key_name(self._settings)}:v1", wrapped=_MADE_UP)
+        wrap = open_ = ""
+        try:
+            made_up = self.wrap(_PROBE, bytes(DATA_KEY_BYTES))
+        except VaultRefused as error:
+            wrap = error.detail
+        try:
+            self.data_key(made_up)
+        except VaultRefused as error:
+            open_ = error.detail
+        except SealBroken:  # Vault has tried, as it would with any
+            pass
+        return wrap, open_
 
     def holds(self, kek: str) -> bool:
         """Whether it was this key, in whichever version."""

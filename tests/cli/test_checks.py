@@ -11,6 +11,7 @@ from tachograph.cli import checks, settings
 from tachograph.cli.checks import SPOOL_WARNING, Check, Verdict, examine
 from tachograph.cli.home import make_home
 from tachograph.cli.settings import Settings
+from tachograph.credentials.transit import TransitKey
 from tachograph.processors.errors import BrokerFault
 from tachograph.schemas.stops import Stop
 
@@ -57,6 +58,57 @@ def test_a_key_that_others_can_read_is_bad(told: Settings) -> None:
     (told.base / "keys" / "kek").chmod(0o644)
     check = _found(told)["key-encryption key"]
     assert (check.verdict, check.remedy) == (Verdict.BAD, f"chmod 600 {told.base / 'keys' / 'kek'}")
+
+
+def with_transit(told: Settings, address: str = "http://127.0.0.1:9") -> Settings:
+    """The same home, whose data keys a key in Vault wraps."""
+    text = told.file.read_text()
+    assert "\nkeys:" not in text
+    text += f"""
+keys: {{kek_provider: vault_transit, transit: {{key: raw}}}}
+credentials: {{vault: {{address: '{address}', auth: {{method: token, secret: {{env: VAULT_T}}}}}}}}
+"""
+    told.file.write_text(text)
+    return settings.load(told.file)
+
+
+def test_a_vault_that_is_away_is_bad(told: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what that means; so is a token that is not there. Without a key in Vault nobody asks."""
+    assert "transit key" not in _found(told)
+    told = with_transit(told)
+    assert _found(told)["transit key"].verdict is Verdict.BAD
+    monkeypatch.setenv("VAULT_T", "t")
+    check = _found(told)["transit key"]
+    assert check.verdict is Verdict.BAD
+    assert "cannot be reached" in check.found
+    assert "no session begins" in check.remedy
+
+
+@pytest.mark.parametrize(
+    ("refusals", "verdict", "said"),
+    [
+        (("", ""), Verdict.OK, "wraps and opens"),
+        (
+            ("", "denied"),
+            Verdict.WARNING,
+            "right for a gateway; a processor needs `update` on transit/decrypt/raw",
+        ),
+        (
+            ("denied", ""),
+            Verdict.WARNING,
+            "right for a processor; a gateway needs `update` on transit/encrypt/raw",
+        ),
+        (("denied", "denied"), Verdict.BAD, "denied"),
+    ],
+)
+def test_what_a_login_may_do_with_the_key_is_said(
+    told: Settings, monkeypatch: pytest.MonkeyPatch, refusals: tuple[str, str], verdict: Verdict, said: str
+) -> None:
+    """Half of it is right where half of the parts run; the doctor does not know which ones do."""
+    monkeypatch.setattr(TransitKey, "refusals", lambda _: refusals)
+    check = _found(with_transit(told))["transit key"]
+    assert check.verdict is verdict
+    assert said in f"{check.found} {check.remedy}"
 
 
 def test_a_missing_key_is_bad(told: Settings) -> None:

@@ -104,6 +104,10 @@ def test_a_gateway_wraps_and_a_processor_opens(bao: Any, opened: Open, name: str
         gateway.data_key(wrapped)
     with pytest.raises(VaultRefused, match=r"permission denied \(403\)"):
         processor.wrap(STRAND, DATA_KEY)
+    assert [bool(why) for why in gateway.refusals()] == [False, True]
+    assert [bool(why) for why in processor.refusals()] == [True, False]
+    assert opened(name).refusals() == ("", "")
+    assert [bool(why) for why in opened(name, "default").refusals()] == [True, True]
     rule = 'path "transit/encrypt/*" { capabilities = ["update"] }'
     bao.call("PUT", f"sys/policies/acl/any-{name}", {"policy": rule})
     with pytest.raises(VaultRefused, match="40"):
