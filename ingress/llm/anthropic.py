@@ -96,6 +96,8 @@ class Messages:
         known(block, _BLOCK_KEYS)
         if index != self._blocks:
             raise Unreadable("expected blocks in order, each at its own place")
+        if not text(block, "type"):
+            raise Unreadable("expected a block to begin with what it is")
         self._blocks += 1
         if _is_call(block) or _is_result_of(block, self._orphans):
             self._open = _Open(index, block)
@@ -165,7 +167,8 @@ def _silent(event: Event) -> bool:
 
 
 def _is_call(block: Json) -> bool:
-    return text(block, "type").endswith("tool_use")
+    """Also what has a call's name or input under a type that we do not know: a client may."""
+    return text(block, "type").endswith("tool_use") or "name" in block or "input" in block
 
 
 def _is_result_of(block: Json, ids: set[str]) -> bool:

@@ -99,6 +99,8 @@ BAD: list[list[dict[str, Any]]] = [
     [_start(0, type="tool_use", Name="x", id="1")],
     [_start(0, Type="tool_use", name="x", id="1")],
     [_start(0, type=["tool_use"])],
+    [_start(0, name="x", id="1")],
+    [{"type": "content_block_start", "index": 0, "block": {"type": "tool_use", "name": "x", "id": "1"}}],
     [
         {
             "type": "content_block_delta",
@@ -122,6 +124,17 @@ def test_what_may_hide_a_call_ends_the_stream(kit: Any, bad: list[dict[str, Any]
     assert told[-1]["type"] == "error"
     assert "gateway" in told[-1]["error"]["message"]
     assert not asked
+
+
+@pytest.mark.parametrize("kind", ["tool_use ", "Tool_Use", "tool_usage"])
+def test_what_has_a_name_is_judged_under_any_type(kit: Any, kind: str) -> None:
+    """Some client may take it for a call."""
+    data = kit.message(kit.block(0, "ls", "{}", kind))
+    out, asked = kit.run(StreamFilter(Messages()), data, lambda _: "no")
+    assert [call.name for call in asked] == ["ls"]
+    assert b"ls" not in out
+    body = {"content": [{"type": kind, "id": "1", "name": "ls", "input": {}}]}
+    assert [call.name for call in whole_calls(body)] == ["ls"]
 
 
 def test_two_types_are_one_too_many(kit: Any) -> None:
