@@ -16,7 +16,7 @@ import pytest
 
 pytestmark = pytest.mark.engines
 
-SECONDS = 90.0
+SECONDS = 240.0
 POLICIES = """
 @id("talk") permit(principal, action == Action::"llm.message", resource);
 @id("look")
@@ -138,7 +138,7 @@ def test_a_held_call_is_approved_elsewhere_and_goes_on(gateway: Any) -> None:
     """The text is there while the call waits; reviewers see the tool and its arguments."""
     turn = Turn(gateway, "approved", ask("please restart the queue"))
     approval = waiting(gateway)
-    assert turn.text == "I will try."
+    gateway.eventually(lambda: turn.text == "I will try.")
     assert turn.is_alive()
     shown = approval["document"]["unmapped"]["tacho"]
     assert (shown["tool"], json.loads(shown["arguments_text"])) == ("restart_service", {"name": "queue"})
