@@ -20,7 +20,7 @@ from tachograph.cli.stack.progress import Plain
 
 pytestmark = pytest.mark.engines
 
-SECONDS = 90.0
+SECONDS = 180.0
 _PROCESS = """
 import sys
 from tachograph.cli.main import main

@@ -25,7 +25,7 @@ from tachograph.processors.masking.pseudonyms import PseudonymKey
 
 pytestmark = pytest.mark.engines
 
-SECONDS = 180.0
+SECONDS = 400.0
 SERVERS = {"model": "llm", "mcp": "mcp", "http": "http"}
 _MODULES = {"model": "model_server", "mcp": "mcp_server", "http": "http_api"}
 

@@ -176,7 +176,7 @@ def test_a_command_that_fails_ends_the_demo(stage: Open) -> None:
     here = stage(code="raise SystemExit(1)")
     here.desk.ask("refund_order")
     here.reviews.look(now=0)
-    here.process().wait(30)
+    here.process().wait(60)
     with pytest.raises(Refused, match=r"decision-0a1b2c3d\.log"):
         here.reviews.look(now=1)
     here.desk.settle("approve")

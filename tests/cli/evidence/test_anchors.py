@@ -38,7 +38,7 @@ from tachograph.sinks.client import Cluster
 from tachograph.sinks.index_templates import mappings
 from tachograph.sinks.topic_admin import TopicAdmin
 
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 180.0
 LEAST = 0.2
 
 
@@ -65,7 +65,7 @@ def process(*arguments: str | Path) -> Iterator[dict[str, Any]]:
             assert word == "ready"
             yield json.loads(said)
             running.send_signal(signal.SIGTERM)
-            running.wait(30)
+            running.wait(WAIT_SECONDS)
         finally:
             running.kill()
 
@@ -147,7 +147,7 @@ class Deployment:
         admin = AdminClient(self.client)
         names = [self.topics.masked, self.topics.leaves, self.topics.checkpoints]
         for done in admin.delete_topics(names).values():
-            done.result(30)
+            done.result(WAIT_SECONDS)
 
 
 def verdict(file: Path, trust: Path) -> dict[str, Any]:

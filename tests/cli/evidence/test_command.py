@@ -32,7 +32,8 @@ from tachograph.sinks.client import Cluster
 from tachograph.sinks.index_templates import mappings
 from tachograph.sinks.topic_admin import TopicAdmin
 
-TURNS = 200
+TURNS = 1000
+"""A quarter of a second each at most; a busy Kafka takes its time to let a new group begin."""
 
 
 def run(*arguments: str | Path) -> Result:
@@ -139,7 +140,7 @@ class Deployment:
                 ("day", DAY),
             ]
             producer.produce(self.topics.masked, doc.value, str(doc.session), partition=1, headers=headers)
-        assert producer.flush(30) == 0
+        assert producer.flush(60) == 0
         settings = Sealing(checkpoint_leaves=1, checkpoint_seconds=600)
         sealer = Sealer(self.client, self.topics, settings, signers=signer_of(self.key_file))
         sealer.subscribe()
@@ -165,7 +166,7 @@ class Deployment:
         admin = AdminClient(self.client)  # kept until its answers are there
         names = [self.topics.masked, self.topics.leaves, self.topics.checkpoints]
         for done in admin.delete_topics(names).values():
-            done.result(30)
+            done.result(60)
 
 
 @pytest.mark.engines

@@ -20,7 +20,7 @@ from tachograph.cli.main import app
 from tachograph.schemas.note import NoteKey, open_note
 from tachograph.schemas.tlog_witness import AddCheckpoint
 
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 def run(*arguments: str | Path) -> Result:
@@ -89,7 +89,7 @@ def test_it_cosigns_remembers_and_refuses_a_fork(file: Path) -> None:
         assert answer.status_code == 200
         assert open_note(log.note(0) + answer.text, [LOG.key, key]).signers == (LOG.key, key)
         command = [sys.executable, "-m", "tachograph.cli.main", "witness", str(file)]
-        second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        second = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         assert (second.returncode, "another witness runs with it" in second.stderr) == (2, True)
     with httpx.Client(timeout=SECONDS) as http, serving(file, end=signal.SIGTERM) as (url, again):
         assert again == key
