@@ -14,12 +14,14 @@ import base64
 import functools
 import json
 import logging
+import os
 import re
 import subprocess
 import tempfile
 import weakref
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -155,9 +157,10 @@ class LeakWatch:
 
     def take_folder(self, folder: Path, *, of: str = "") -> None:
         """The log files under a folder."""
-        for path in sorted(folder.rglob("*.log")):
+        found = (Path(base, name) for base, _, names in os.walk(folder) for name in names)
+        for path in sorted(path for path in found if path.suffix == ".log"):
             if path.is_file() and not _SEGMENT.fullmatch(path.stem):
-                with path.open("rb") as file:
+                with suppress(FileNotFoundError), path.open("rb") as file:
                     self.texts.append(
                         (f"{path.relative_to(folder)} of {of or self.test}", file.read(MAX_FILE))
                     )

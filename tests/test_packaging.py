@@ -75,6 +75,7 @@ def test_the_installed_wheel_imports_and_runs(wheel: Path, tmp_path: Path) -> No
         "pip",
         "install",
         "--quiet",
+        "--no-index",
         "--no-deps",
         "--target",
         str(tmp_path / "site"),

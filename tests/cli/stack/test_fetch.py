@@ -65,9 +65,11 @@ def repository(files: dict[str, bytes], refusal: int = 404) -> Iterator[Reposito
     with Repository(files, refusal) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def served() -> dict[str, bytes]:
