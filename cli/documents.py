@@ -26,7 +26,7 @@ MAX_HITS = 10_000
 """The most documents that one command reads."""
 MAX_STATEMENTS = 100
 """Of one session: each names up to 5,000 records."""
-BUSY_SECONDS = 10.0
+BUSY_SECONDS = 30.0
 """How long a question is put again to a cluster that is there and cannot just now."""
 AGAIN_SECONDS = 0.1
 TACHO = "unmapped.tacho"

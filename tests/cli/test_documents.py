@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tachograph.cli.documents import Documents
+from tachograph.cli.documents import AGAIN_SECONDS, BUSY_SECONDS, Documents
 from tachograph.cli.errors import PartDown, Refused, WrongUse
 from tachograph.cli.evidence.heartbeats import heartbeats_wanted
 from tachograph.cli.stack.config import Endpoints
@@ -191,4 +191,4 @@ def test_a_cluster_that_is_busy_is_asked_again_within_a_bound() -> None:
     never = BusyCluster(10**6)
     with pytest.raises(PartDown, match="503"):
         documents(never).search("x", 5)
-    assert 90 <= never.calls <= 110
+    assert never.calls == pytest.approx(BUSY_SECONDS / AGAIN_SECONDS, abs=10)
