@@ -116,6 +116,10 @@ class Flow:
         self._parts.metrics.records.inc()
         await self._parts.publisher.room()
 
+    async def drained(self) -> None:
+        """Return when all that was sent is delivered."""
+        await self._parts.publisher.drained()
+
     async def _process(self, lane: Lane, ticket: Ticket, message: Incoming) -> tuple[Any, ...]:
         self._parts.faults.at("before-open")
         again = message.offset < lane.ledger.replayed_until  # its events are on the masked topic already

@@ -32,7 +32,7 @@ from tachograph.processors.attempts import Attempts
 from tachograph.processors.brokers import faust_settings, rdkafka_settings
 from tachograph.processors.deadletter import Budget
 from tachograph.processors.enrichment.enrich import enrich
-from tachograph.processors.errors import BrokerFault, OperatorError, ProcessorError
+from tachograph.processors.errors import BrokerFault, DeadLetterFlood, OperatorError, ProcessorError
 from tachograph.processors.escrow import escrow_of
 from tachograph.processors.faults import Faults
 from tachograph.processors.faust_marks import MarkedTransport, QuietMonitor
@@ -61,6 +61,9 @@ START_S = 60.0
 """How long Kafka and the topics may be missing at the start."""
 STOP_S = 8.0
 DRAIN_S = 4.0
+LETTERS_S = 20.0
+"""How long the dead letters of a flood may take to arrive before it ends the process: its last word names
+them."""
 METRICS_S = 1.0
 ALARM_S = 60.0
 """An alarm that goes on is logged once in this time."""
@@ -280,6 +283,7 @@ class Worker:
             lag = self._look_at_lanes(app)
             reachable = await asyncio.to_thread(publisher.reachable, self._topics.masked)
             done = tuple(lane.ledger.done for lane in self._lanes)
+            self.metrics.stopped.set(len(standing))  # before the verdict, which sends people to look at it
             self._vitals.observe(
                 Vitals(
                     partitions=self._lanes.assigned,
@@ -289,7 +293,6 @@ class Worker:
                     stopped=standing,
                 )
             )
-            self.metrics.stopped.set(len(standing))
             self.metrics.in_flight.set(publisher.in_flight)
             self.metrics.held_bodies.set(sum(lane.ledger.held for lane in self._lanes))
             self.metrics.open_exchanges.set(sum(len(lane.exchanges) for lane in self._lanes))
@@ -321,6 +324,10 @@ def _agent(flow: Flow, stopping: asyncio.Event) -> Any:
         async for event in stream.noack().events():
             try:
                 await flow.take(event.message)
+            except DeadLetterFlood as flood:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(flow.drained(), LETTERS_S)
+                _die(flood)
             except Exception as error:  # noqa: BLE001  raised to Faust it would lose the record
                 _die(error)
         if not stopping.is_set():

@@ -17,27 +17,29 @@ import ctypes, os, signal, sys
 from pathlib import Path
 from tachograph.processors.attempts import Attempts
 from tachograph.processors.lanes import Place
-attempts = Attempts(Path(sys.argv[1]), slot=0, hang_s=0.2)
+attempts = Attempts(Path(sys.argv[1]), slot=0, hang_s={seconds})
 with attempts.at(Place("t.raw", 1), 7):
     {what}
 print("went on")
 """
 _ENDS = {
-    "killed": ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
-    "held": ("ctypes.PyDLL(None).sleep(60)", -signal.SIGALRM),
-    "crashed": ("ctypes.string_at(0)", -signal.SIGSEGV),
+    "killed": ("os.kill(os.getpid(), signal.SIGKILL)", 60, -signal.SIGKILL),
+    "held": ("ctypes.PyDLL(None).sleep(60)", 0.2, -signal.SIGALRM),
+    "crashed": ("ctypes.string_at(0)", 60, -signal.SIGSEGV),
 }
+"""What happens in the middle of a record, after how many seconds it counts as hanging, how that ends."""
+BOUND_S = 60.0
 
 
 @pytest.mark.parametrize("how", _ENDS)
 def test_what_ended_a_process_is_known_to_the_next(how: str, tmp_path: Path) -> None:
     """SIGKILL, a call that keeps the interpreter past its time, and a crash in C: each leaves its mark."""
-    what, code = _ENDS[how]
+    what, seconds, code = _ENDS[how]
     for deaths in (1, 2):
         done = subprocess.run(
-            [sys.executable, "-c", _HELD.format(what=what), str(tmp_path)],
+            [sys.executable, "-c", _HELD.format(what=what, seconds=seconds), str(tmp_path)],
             capture_output=True,
-            timeout=30,
+            timeout=BOUND_S,
             check=False,
         )
         assert (done.returncode, done.stdout) == (code, b"")

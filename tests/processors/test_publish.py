@@ -9,7 +9,7 @@ from tachograph.processors import publish
 from tachograph.processors.ledger import Ledger
 from tachograph.processors.publish import Publisher
 
-BOUND_S = 30.0
+BOUND_S = 60.0
 
 
 def never(error: BaseException) -> None:

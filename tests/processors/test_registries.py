@@ -28,7 +28,7 @@ from tachograph.schemas.topics import TopicSpec
 from tachograph.sinks.topic_admin import TopicAdmin
 
 KEY = ControlKey(b"k" * 32)
-SECONDS = 20.0
+SECONDS = 60.0
 BAD = "[[rules]]\nid = 'x'\nregex = '('\n"
 
 

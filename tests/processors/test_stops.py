@@ -13,7 +13,7 @@ from tachograph.schemas.stops import Acknowledgement, Stop
 
 pytestmark = pytest.mark.engines
 AT = "2026-11-23T10:00:00Z"
-BOUND_S = 30.0
+BOUND_S = 60.0
 
 
 def stop(partition: int) -> Stop:
