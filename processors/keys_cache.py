@@ -8,6 +8,7 @@ forgotten, and a miss then reads the topic again with the wanted strand kept fir
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +32,7 @@ MAX_CIPHERS = 4_096
 POLL_S = 0.2
 BATCH = 1_000
 METADATA_TIMEOUT_S = 10.0
+SETTLE_S = 0.01
 
 _log = structlog.get_logger(__name__)
 
@@ -182,6 +184,16 @@ class KeysReader:
                 KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, f"{self._topic}: no partitions")
             )
         self._consumer.assign([TopicPartition(self._topic, part, BEGINNING) for part in self._ends])
+        self._await_beginning()
+
+    def _await_beginning(self) -> None:
+        """librdkafka forgets a moment later where an earlier reading ended: till then all passes for read."""
+        deadline = time.monotonic() + METADATA_TIMEOUT_S
+        while not self._stopping.is_set() and any(place.offset >= 0 for place in self._places()):
+            if time.monotonic() > deadline:
+                late = KafkaError(KafkaError.REQUEST_TIMED_OUT, f"{self._topic}: not at its beginning")
+                raise KafkaException(late)
+            self._stopping.wait(SETTLE_S)
 
     def _look_back_if_forgotten(self) -> None:
         if self.table.wanted and self.table.forgotten > self._forgotten_at_read:
@@ -200,10 +212,13 @@ class KeysReader:
 
     def _at_ends(self) -> bool:
         # A position that is not yet known is negative; an empty partition has nothing to wait for.
-        places = self._consumer.position([TopicPartition(self._topic, part) for part in self._ends])
         return all(
-            place.offset >= self._ends[place.partition] or not self._ends[place.partition] for place in places
+            place.offset >= self._ends[place.partition] or not self._ends[place.partition]
+            for place in self._places()
         )
+
+    def _places(self) -> list[TopicPartition]:
+        return self._consumer.position([TopicPartition(self._topic, part) for part in self._ends])
 
     def _read(self) -> None:
         for message in self._consumer.consume(BATCH, timeout=POLL_S):

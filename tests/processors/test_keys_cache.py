@@ -12,7 +12,7 @@ from tachograph.schemas.envelope import open_sealed, parse_sealed
 from tachograph.schemas.errors import MalformedRecord, SealBroken
 from tachograph.schemas.keys import KeyEncryptionKey
 
-BOUND_S = 30.0
+BOUND_S = 60.0
 
 
 def test_a_key_opens_its_strand(kek: KeyEncryptionKey, new_strand: Callable[..., Any]) -> None:
