@@ -25,7 +25,7 @@ from tachograph.schemas.merkle import EMPTY_ROOT, Tree, leaf_hash
 from tachograph.schemas.sealing_settings import Sealing
 from tachograph.schemas.topics import Topics
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 def offer(size: int, partition: int = 0) -> Offer:
@@ -57,14 +57,18 @@ class Bench:
     def __init__(self) -> None:
         self.anchor, self.metrics, self.stop = Slow(), Metrics(), threading.Event()
         self.published: queue.Queue[tuple[str, bytes]] = queue.Queue()
-        lane = Lane(self.anchor, lambda *said: self.published.put(said), self.metrics, self.stop)
-        self.anchors = Anchors([lane], self.stop)
+        self.lane = Lane(self.anchor, lambda *said: self.published.put(said), self.metrics, self.stop)
+        self.anchors = Anchors([self.lane], self.stop)
 
     def asked(self) -> Offer:
         return self.anchor.asked.get(timeout=SECONDS)
 
     def answer(self, how: Callable[[Offer], tuple[str, bytes] | None]) -> None:
         self.anchor.answers.put(how)
+
+    def close(self) -> None:
+        self.anchors.close()
+        self.lane._thread.join(SECONDS)
 
     def count(self, result: str) -> float:
         return self.metrics.anchors.labels("slow", result)._value.get()
@@ -89,7 +93,7 @@ def test_a_newer_checkpoint_takes_the_place_of_one_that_waits() -> None:
         ("log/0/4", b"note 0/4\n"),
         ("log/1/9", b"note 1/9\n"),
     ]
-    bench.anchors.close()
+    bench.close()
     assert (bench.count("anchored"), bench.count("skipped"), bench.count("failed")) == (3, 2, 0)
     assert bench.anchor.closed.is_set()
 
@@ -114,7 +118,7 @@ def test_a_fault_is_counted_and_the_next_checkpoint_is_anchored() -> None:
         bench.asked()
         bench.answer(good)
         assert bench.published.get(timeout=SECONDS)[0] == "log/0/99"
-        bench.anchors.close()
+        bench.close()
     told = [(line["log_level"], line.get("reason")) for line in lines]
     assert told == [
         ("warning", "away"),

@@ -15,6 +15,7 @@ from openssl_authority import serving
 from rfc3161_client import VerifierBuilder, decode_timestamp_response
 
 from tachograph.processors.errors import AnchorFault
+from tachograph.processors.sealing import asking
 from tachograph.processors.sealing.asking import Caller, http_client
 from tachograph.processors.sealing.stamping import Authority
 from tachograph.schemas.checkpoint import Checkpoint
@@ -37,8 +38,9 @@ def asked(answer: Callable[[httpx.Request], httpx.Response], said: Checkpoint) -
     return Authority(Caller(http, "http://t/tsr", wait=lambda _: True)).stamp(note(said), said)
 
 
-def test_a_real_authority_stamps_the_text(tmp_path: Path) -> None:
+def test_a_real_authority_stamps_the_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its answer verifies by its root alone, over the text without the signatures."""
+    monkeypatch.setattr(asking, "ANSWER_SECONDS", 60.0)  # it starts a program for each answer
     said = checkpoint(datetime.now(UTC))
     with serving(tmp_path) as real, http_client() as http:
         token = Authority(Caller(http, real.url, wait=lambda _: True)).stamp(note(said), said)
