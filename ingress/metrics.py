@@ -8,6 +8,7 @@ tacho_ingress_malformed_total                       what came in and was not HTT
 tacho_ingress_durable_seconds                       from sealing a request's piece to its being durable
 tacho_ingress_sessions_open                         strands that are open in this process
 tacho_ingress_recorder_refusing                     1 while nothing new is admitted
+tacho_ingress_keys_away                             1 while no data key can be wrapped: no session begins
 tacho_ingress_spool_bytes                           in the spool's files and waiting for them
 tacho_ingress_spool_max_bytes                       the spool's bound
 tacho_ingress_kafka_connected                       1 while Kafka takes records
@@ -38,6 +39,7 @@ __all__ = ["APPROVAL_GAUGES", "GAUGES", "REGISTRY_GAUGES", "Metrics"]
 GAUGES: Mapping[str, str] = {
     "tacho_ingress_sessions_open": "Strands that are open in this process.",
     "tacho_ingress_recorder_refusing": "1 while nothing new is admitted.",
+    "tacho_ingress_keys_away": "1 while no data key can be wrapped: no session begins.",
     "tacho_ingress_spool_bytes": "Bytes in the spool's files and waiting for them.",
     "tacho_ingress_spool_max_bytes": "The spool's bound in bytes.",
     "tacho_ingress_kafka_connected": "1 while Kafka takes records.",

@@ -45,6 +45,8 @@ class Wrapping:
         self._loop = asyncio.get_running_loop()
         self._threads = None if keys.local else ThreadPoolExecutor(WRAP_THREADS, "wrap")
         self._logged: float | None = None
+        self.away = False
+        """Whether the last question was in vain."""
 
     @property
     def local(self) -> bool:
@@ -57,20 +59,23 @@ class Wrapping:
             return self._keys.wrap(strand.name, strand.data_key)
         asked = self._loop.run_in_executor(self._threads, self._keys.wrap, strand.name, strand.data_key)
         try:
-            return await asyncio.wait_for(asked, self._seconds)
+            wrapped = await asyncio.wait_for(asked, self._seconds)
         except TimeoutError:
-            self._log(f"no answer within {self._seconds:g} s")
+            self._missed(f"no answer within {self._seconds:g} s")
             raise KeysAway(f"no data key was wrapped within {self._seconds:g} s") from None
         except CredentialsError as error:
-            self._log(error.detail)  # not for agents: it names places
+            self._missed(error.detail)  # not for agents: it names places
             raise KeysAway("no data key can be wrapped") from None
+        self.away = False
+        return wrapped
 
     def close(self) -> None:
         """Whoever waits gets nothing more; a thread that asks already ends by the provider's own bound."""
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _log(self, reason: str) -> None:
+    def _missed(self, reason: str) -> None:
+        self.away = True
         now = self._loop.time()
         if self._logged is None or now - self._logged >= LOG_SECONDS:
             self._logged = now

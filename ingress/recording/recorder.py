@@ -12,7 +12,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -20,6 +20,7 @@ import structlog
 import tachograph
 from tachograph.ingress.errors import KeysAway, RecorderFull
 from tachograph.ingress.metrics import Metrics
+from tachograph.ingress.recording.calm import Calm
 from tachograph.ingress.recording.claims import ClaimReader
 from tachograph.ingress.recording.durability import Durability
 from tachograph.ingress.recording.exchange_record import MAX_PIECE_BYTES, ExchangeRecord, Opening, RequestHead
@@ -47,8 +48,6 @@ __all__ = ["MAX_PIECE_BYTES", "ExchangeRecord", "Recorder", "RecorderStatus", "R
 
 TICK_SECONDS = 1.0
 """How often idle sessions, stuck disks and waiting responses are looked after."""
-CALM_SECONDS = 60.0
-"""The longest that a response is held up because nothing can be recorded."""
 SEED_BYTES = 32
 """Of an Ed25519 key (RFC 8032, 5.1.5)."""
 NOT_INTRODUCED = "no data key could be wrapped since the start"
@@ -77,28 +76,6 @@ class RecorderStatus:
     kafka: PublisherStatus
 
 
-@dataclass(slots=True)
-class _Calm:
-    """Those who wait until the recorder can take more."""
-
-    waiters: list[tuple[float, asyncio.Future[None]]] = field(default_factory=list)
-
-    def release(self) -> None:
-        waiters, self.waiters = self.waiters, []
-        for _, future in waiters:
-            if not future.done():
-                future.set_result(None)
-
-    def expire(self, before: float, reason: str) -> None:
-        kept = []
-        for since, future in self.waiters:
-            if since >= before:
-                kept.append((since, future))
-            elif not future.done():
-                future.set_exception(RecorderFull(reason))
-        self.waiters = kept
-
-
 class Recorder:
     """Make it with `Recorder.start`, end it with `stop`."""
 
@@ -124,7 +101,7 @@ class Recorder:
         self._salts = RandomPage(world.random)
         self._sources = Sources(world.wall_ns, self._salts)
         self._durability = Durability(self._loop)
-        self._calm = _Calm()
+        self._calm = Calm()
         settings = config.ingress.spool
         own, adopted = claim_directory(base / settings.path, str(self._boot))
         self._limits = SpoolLimits(settings.max_bytes, settings.segment_bytes)
@@ -281,9 +258,7 @@ class Recorder:
 
     async def calm(self) -> None:
         if self._refusing(reserve=False):
-            future: asyncio.Future[None] = self._loop.create_future()
-            self._calm.waiters.append((self._loop.time(), future))
-            await future
+            await self._calm.wait()
         else:
             await self._relieved()
 
@@ -380,6 +355,7 @@ class Recorder:
         return {
             "tacho_ingress_sessions_open": status.strands,
             "tacho_ingress_recorder_refusing": float(bool(status.refusing)),
+            "tacho_ingress_keys_away": float(self._wrapping.away),
             "tacho_ingress_spool_bytes": status.spool_bytes,
             "tacho_ingress_spool_max_bytes": status.spool_max_bytes,
             "tacho_ingress_kafka_connected": float(status.kafka.connected),
@@ -402,7 +378,7 @@ class Recorder:
         self._durability.expire()
         refusing = self._refusing(reserve=False)
         if refusing:
-            self._calm.expire(now - CALM_SECONDS, refusing)
+            self._calm.expire(refusing)
         else:
             self._calm.release()
 

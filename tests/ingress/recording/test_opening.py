@@ -272,8 +272,21 @@ async def test_an_open_session_needs_no_provider(keys: Elsewhere, tmp_path: Path
     """Its key is in memory; only what begins is refused."""
     async with recording(tmp_path, keys) as made:
         await exchange(made)
+        assert made._gauges()["tacho_ingress_keys_away"] == 0
         asked = len(keys.asked)
         keys.error = VaultDown("away")
         await exchange(made)
         assert len(keys.asked) == asked
         assert made.status.refusing == ""
+
+
+async def test_an_outage_shows_in_the_metrics_until_it_is_over(keys: Elsewhere, tmp_path: Path) -> None:
+    """For an alarm: what is open goes on, so nothing else would tell."""
+    async with recording(tmp_path, keys) as made:
+        keys.error = VaultDown("away")
+        with pytest.raises(KeysAway):
+            await exchange(made)
+        assert made._gauges()["tacho_ingress_keys_away"] == 1
+        keys.error = None
+        await exchange(made)
+        assert made._gauges()["tacho_ingress_keys_away"] == 0

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tachograph.ingress.errors import RecorderFull, SpoolBroken
 from tachograph.ingress.metrics import Metrics
 from tachograph.ingress.recording import gateway
-from tachograph.ingress.recording.recorder import MAX_PIECE_BYTES, Recorder, RequestHead, World, _Calm
+from tachograph.ingress.recording.recorder import MAX_PIECE_BYTES, Recorder, RequestHead, World
 from tachograph.ingress.spool.files import SystemDisk
 from tachograph.schemas.config import Configuration, Ingress, Kafka, Spool
 from tachograph.schemas.connection import Connection
@@ -391,20 +391,6 @@ async def test_a_burst_beyond_memory_waits_for_the_disk(tmp_path: Path) -> None:
     await written(recorder)
     await recorder.stop(seconds=0.2)
     assert sum(path.stat().st_size for path in (tmp_path / "spool").rglob("*.seg")) > 200 * MAX_PIECE_BYTES
-
-
-async def test_nobody_is_held_up_for_ever() -> None:
-    """Who waits for the recorder longer than the bound is told why; who came later waits on."""
-    calm = _Calm()
-    loop = asyncio.get_running_loop()
-    early, late = loop.create_future(), loop.create_future()
-    calm.waiters = [(10.0, early), (20.0, late)]
-    calm.expire(15.0, "the spool is full")
-    with pytest.raises(RecorderFull, match="full"):
-        await early
-    assert not late.done()
-    calm.release()
-    await late
 
 
 async def test_sessions_are_closed_when_idle(tmp_path: Path) -> None:
