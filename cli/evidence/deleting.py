@@ -47,6 +47,8 @@ class Plan:
     sealed: tuple[Sealed, ...] = ()
     present: frozenset[str] = frozenset()
     """Uids of the documents that are there."""
+    staying: frozenset[str] = frozenset()
+    """Uids of leaves of the same logs that are not wanted."""
     missing: int = 0
     """Leaves whose document is gone and that nothing names: they stay MISSING."""
     unsealed: int = 0
@@ -98,7 +100,9 @@ class Deleter:
             item for log in logs for item in drafts(log, about, present=present, named=named, wanted=wanted)
         ]
         gone = {(origin, stated(leaf)) for origin, leaf in ours if str(leaf.uid) not in present}
-        return Plan(tuple(found), tuple(sealed), frozenset(present), missing=len(gone - named))
+        known = {str(leaf.uid) for log in logs for leaf in log.leaves}
+        staying = frozenset(known.difference(str(leaf.uid) for _, leaf in ours))
+        return Plan(tuple(found), tuple(sealed), frozenset(present), staying, missing=len(gone - named))
 
     def unfinished(self, logs: Sequence[SealedLog]) -> Plan:
         """What statements have named that is there all the same."""
@@ -136,7 +140,9 @@ class Deleter:
             (item.statement.log, entry) for item in plan.drafts for entry in item.statement.records
         }
         targets = [item for item in may_go(names) if item.uid in plan.present]
-        self._delete(targets, done, whole_days=whole_days)
+        if whole_days:
+            targets = self._drop(targets, done, plan.staying)
+        self._delete(targets, done)
         return done
 
     def _state(self, items: Sequence[Draft]) -> None:
@@ -173,9 +179,7 @@ class Deleter:
         self.at("shredded")
         return len(names)
 
-    def _delete(self, targets: list[Target], done: Done, *, whole_days: bool) -> None:
-        if whole_days:
-            targets = self._drop(targets, done)
+    def _delete(self, targets: Sequence[Target], done: Done) -> None:
         for start in range(0, len(targets), BATCH):
             done.documents += self.store.delete(targets[start : start + BATCH])
             self.tell(f"deleted {min(start + BATCH, len(targets))} of {len(targets)} documents")
@@ -183,7 +187,7 @@ class Deleter:
         self.store.refresh()
         self.store.expunge(targets)
 
-    def _drop(self, targets: list[Target], done: Done) -> list[Target]:
+    def _drop(self, targets: list[Target], done: Done, staying: frozenset[str]) -> list[Target]:
         """Daily indices in which nothing else is go as they are; returns what is left to delete."""
         left: list[Target] = []
         for family, day in sorted({_place(item) for item in targets}):
@@ -198,7 +202,7 @@ class Deleter:
                 self.at("deleted")
             else:
                 left += ours
-                done.unsealed += len(set(there) - uids)
+                done.unsealed += len(set(there) - uids - staying)
         return left
 
 

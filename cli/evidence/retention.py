@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tachograph.cli import settings
 from tachograph.cli.errors import WrongUse
+from tachograph.cli.evidence.boots import Boots, boots_of, expired_before, millis
 from tachograph.cli.evidence.erase import DryRunOption, WaitOption
 from tachograph.cli.output import note
 from tachograph.cli.settings import ConfigOption, JsonOption
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from tachograph.cli.settings import Settings
     from tachograph.schemas.leaf import Leaf
 
-__all__ = ["expired_before", "retention"]
+__all__ = ["retention"]
+
+_DAY_MS = 86_400_000
 
 
 def retention(
@@ -35,22 +38,18 @@ def retention(
     from tachograph.cli.evidence.deleting import Done
     from tachograph.cli.evidence.deletion_run import open_deleter, tell, to_be_run_again
 
-    total = Done()
+    total, now = Done(), datetime.now(UTC)
     with to_be_run_again(dry_run=dry_run), open_deleter(told, wait) as deleter:
+        boots = boots_of(deleter.store, kept, now)
         for family, days in kept.items():
-            before = expired_before(datetime.now(UTC), days) if days else ""
+            before = expired_before(now, days) if days else ""
             for day in (day for day in deleter.store.days(family) if day < before):
                 note(f"{family} of {day}")
-                total.add(_expire(told, deleter, (family, day), dry_run=dry_run))
+                total.add(_expire(told, deleter, (family, day), boots, dry_run=dry_run))
     tell(total, sessions=[], dry_run=dry_run, json_output=json_output)
 
 
-def expired_before(now: datetime, days: int) -> str:
-    """The first day (`YYYY.MM.DD`) that stays: so many whole days have passed since each one before it."""
-    return f"{now - timedelta(days=days):%Y.%m.%d}"
-
-
-def _expire(told: Settings, deleter: Deleter, place: tuple[str, str], *, dry_run: bool) -> Done:
+def _expire(told: Settings, deleter: Deleter, place: tuple[str, str], boots: Boots, *, dry_run: bool) -> Done:
     """One daily index: a day of one family."""
     from tachograph.cli.evidence.deletion_run import about, logs, planned
     from tachograph.forensics.deletion.reading import of_days
@@ -59,7 +58,8 @@ def _expire(told: Settings, deleter: Deleter, place: tuple[str, str], *, dry_run
     family, day = place
 
     def wanted(leaf: Leaf) -> bool:
-        return leaf.day == day and (leaf.type == "message") == (family == "messages")
+        ours = leaf.day == day and (leaf.type == "message") == (family == "messages")
+        return ours and not boots.keep(leaf)
 
     days = getattr(told.configuration.retention, f"{family}_days")
     rule = about(EXPIRED, f"tacho retention: {family} for {days} days", None)
@@ -68,8 +68,6 @@ def _expire(told: Settings, deleter: Deleter, place: tuple[str, str], *, dry_run
         return planned(plan)
     sessions = {str(item.session) for item in plan.statements}
     # The data key goes with a session's last events; its raw records are gone for long.
-    since = int(
-        (datetime.strptime(day, "%Y.%m.%d").replace(tzinfo=UTC) + timedelta(days=1)).timestamp() * 1000
-    )
+    since = millis(day) + _DAY_MS
     living = sessions if family == "messages" else deleter.store.still_in(sorted(sessions), since=since)
     return deleter.run(plan, living=frozenset(map(uuid.UUID, living)), whole_days=True)

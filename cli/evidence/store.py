@@ -59,6 +59,11 @@ class Store:
         answer = self._json("POST", f"/{self.everything}/_search", body, _MISSING) or {}
         return bool(answer.get("hits", {}).get("total", {}).get("value"))
 
+    def gateways(self) -> list[str]:
+        """The gateways' own sessions: those with a heartbeat."""
+        query = {"term": {f"{TACHO}.type": "heartbeat"}}
+        return sorted(self._buckets(f"{self.prefix}-events-*", query, f"{TACHO}.session"))
+
     def still_in(self, sessions: Sequence[str], *, since: int) -> set[str]:
         """Those of these sessions that have an event of this Unix millisecond or later."""
         found: set[str] = set()

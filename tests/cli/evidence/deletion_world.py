@@ -65,10 +65,15 @@ def tale(session: uuid.UUID, *, principal: str = "builder", closed: bool = True)
 def talk(session: uuid.UUID, *, day: str = DAY) -> list[Doc]:
     """A session with one message, whose identity depends on the day."""
     write = Strand(session=session)
+    return [*conversation(write, day=day), write.close()]
+
+
+def conversation(write: Strand, *, day: str = DAY) -> list[Doc]:
+    """The same, still open."""
+    session = write.session
     spoken = message(0, parent="0" * 64, text=str(session), session=session, day=day.replace(".", "-"))
     head = {"conversation": {"head": said(spoken)["message"]["hash"], "count": 1, "messages_new": 1}}
-    asked = [write.record("session.open"), write.record("request", body="{}", **head)]
-    return [*asked, spoken, write.close()]
+    return [write.record("session.open"), write.record("request", body="{}", **head), spoken]
 
 
 def old(docs: list[Doc]) -> list[Doc]:
@@ -154,11 +159,12 @@ class DeletionWorld:
         finally:
             source.close()
 
-    def verdict(self, session: uuid.UUID) -> dict[str, Any]:
-        """Exported and verified with the policy that `tacho trust` prints."""
+    def verdict(self, session: uuid.UUID, **more: Any) -> dict[str, Any]:
+        """Exported and verified with the policy that `tacho trust` prints, and what it says `more`."""
         name = uuid.uuid4().hex
         trust, bundle = self.folder / f"{name}.yaml", self.folder / f"{name}.tacho"
-        trust.write_text(run("trust", "--config", self.file).stdout)
+        policy = json.loads(run("trust", "--json", "--config", self.file).stdout)
+        trust.write_text(json.dumps(policy | more))
         done = run("export", str(session), "-o", bundle, "--config", self.file)
         assert done.exit_code == 0, done.output
         report: dict[str, Any] = json.loads(run("verify", bundle, "--trust", trust, "--json").stdout)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
-from deletion_world import OLD_DAY, DeletionWorld, old, run, talk
-from world import DAY
+from deletion_world import KEEP_DAYS, OLD_DAY, DeletionWorld, conversation, old, run, talk
+from heartbeats import GATEWAY, Boot, state
+from world import DAY, Strand
 
 from tachograph.cli.errors import WrongUse
-from tachograph.cli.evidence.retention import expired_before
 
 
 @pytest.mark.engines
@@ -37,10 +36,28 @@ def test_retention_takes_whole_days_and_says_so(deletion: DeletionWorld) -> None
     assert json.loads(run("retention", "--json", "--config", deletion.file).stdout)["documents"] == 0
 
 
-def test_a_day_stays_for_so_many_whole_days() -> None:
-    """What is of the last second of a day is kept as long as what is of its first, and longer."""
-    assert expired_before(datetime(2026, 3, 31, 23, 59, tzinfo=UTC), 30) == "2026.03.01"
-    assert expired_before(datetime(2026, 3, 31, 0, 0, tzinfo=UTC), 30) == "2026.03.01"
+@pytest.mark.engines
+def test_heartbeats_stay_as_long_as_sessions_that_a_longer_rule_keeps(deletion: DeletionWorld) -> None:
+    """Messages stay for a hundred years, so the heartbeats of their session do, and it verifies."""
+    write, boot = Strand(session=uuid.uuid4(), epoch=uuid.uuid4()), Boot(boot=uuid.uuid4())
+    told = [*conversation(write, day=OLD_DAY), write.close()]
+    beats = [boot.opening(), boot.beat(state(write, is_open=False)), boot.beat()]
+    docs = old([*told, *beats])
+    deletion.publish(docs, day=OLD_DAY)
+    longer = deletion.folder / "longer.yaml"
+    value = yaml.safe_load(deletion.file.read_text())
+    longer.write_text(
+        yaml.safe_dump(value | {"retention": {"events_days": KEEP_DAYS, "messages_days": 36_500}})
+    )
+    done = json.loads(run("retention", "--json", "--config", longer).stdout)
+    assert (done["documents"], done["indices"], done["unsealed"]) == (3, [], 0)
+    kept = {doc.uid for doc in docs if doc.type == "message" or doc in old(beats)}
+    assert deletion.there(docs, day=OLD_DAY) == kept
+    report = deletion.verdict(write.session, gateways=[{"key": str(GATEWAY.key)}])
+    assert (report["verdict"], report["states"]["EXPIRED"], report["states"]["PRESENT"]) == ("reduced", 3, 2)
+    assert json.loads(run("retention", "--json", "--config", longer).stdout)["documents"] == 0
+    assert json.loads(run("retention", "--json", "--config", deletion.file).stdout)["documents"] == 4
+    assert deletion.there(docs, day=OLD_DAY) == set()
 
 
 def test_without_a_policy_nothing_is_deleted(tmp_path: Path) -> None:
