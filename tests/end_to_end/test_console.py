@@ -70,7 +70,9 @@ def console(site: Any) -> Iterator[str]:
         site.eventually(parts.ready)
         yield str((parts.parts["console"].ready() or {})["console"])
     finally:
-        assert parts.stop() == [], "it ends in time when it is asked to"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("tachograph.cli.supervisor.STOP_SECONDS", SECONDS)
+            assert parts.stop() == [], "it ends by itself when it is asked to"
 
 
 @pytest.fixture(scope="module")

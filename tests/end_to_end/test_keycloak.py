@@ -32,9 +32,11 @@ from tachograph.schemas.approval import ApprovalKey, Need, Requested
 from tachograph.schemas.config import Configuration, Kafka, OidcIssuer
 from tachograph.schemas.event import Principal, PrincipalKind, Protocol
 
-SECONDS = 60.0
+SECONDS = 120.0
 KEYS_SECONDS = 2
 """A withdrawn key is out of force after so long."""
+BUSY_SECONDS = 60.0
+"""What a busy machine may add."""
 ADA = Person("ada", secrets.token_urlsafe(12), ("ops",))
 TOM = Person("tom", secrets.token_urlsafe(12), ("guests",))
 SECRETS = {name: secrets.token_urlsafe(12) for name in ("agent", "guest", "console", "inbox")}
@@ -162,8 +164,8 @@ def test_keys_rotate_in_mid_traffic(gateway: Any, realm_: Realm) -> None:
         assert ask(gateway, old).status_code == 200  # still published, so still good
         realm_.remove_key(old_provider)
         withdrawn = time.monotonic()
-        _until(lambda: ask(gateway, old).status_code == 401, seconds=KEYS_SECONDS + 30)
-        assert time.monotonic() - withdrawn < KEYS_SECONDS + 20
+        _until(lambda: ask(gateway, old).status_code == 401)
+        assert time.monotonic() - withdrawn < KEYS_SECONDS + BUSY_SECONDS
     finally:
         over.set()
         for thread in threads:
@@ -302,7 +304,7 @@ async def _inbox(settings: dict[str, Any], kafka: Kafka, folder: Path) -> AsyncI
         }
     )
     told: dict[str, object] = {"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0}
-    pen = Pen(topic=kafka.topics.approvals, key=ApprovalKey(key), settings=told, give_up_seconds=30)
+    pen = Pen(topic=kafka.topics.approvals, key=ApprovalKey(key), settings=told, give_up_seconds=SECONDS)
     async with opened(config, base=folder, url=CONSOLE) as running:
         transport = httpx.ASGITransport(running.app)
         async with httpx.AsyncClient(transport=transport, base_url=CONSOLE) as pages:

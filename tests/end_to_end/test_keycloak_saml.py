@@ -22,7 +22,7 @@ from tachograph.schemas.config import Configuration
 from tachograph.schemas.event import PrincipalKind
 from tachograph.schemas.identity_settings import SamlProvider
 
-SECONDS = 60.0
+SECONDS = 120.0
 ADA = Person("ada", secrets.token_urlsafe(12), ("reviewers", "ops"))
 CONSOLE = "http://127.0.0.1:8090"
 METADATA_SECONDS = 1

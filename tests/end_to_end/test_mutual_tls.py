@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 AGENT = "spiffe://acme.test/agents/builder"
-SECONDS = 60.0
+SECONDS = 120.0
 PEM = serialization.Encoding.PEM
 DAY = datetime.timedelta(days=1)
 
