@@ -155,7 +155,7 @@ def sealed(world: Any, count: int) -> list[Offer]:
     )
     try:
         sealer.subscribe()
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while sealer.sealed < count:
             assert time.monotonic() < end
             sealer.turn()

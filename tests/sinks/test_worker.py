@@ -67,8 +67,10 @@ class FaultProxy:
         await self._ended.wait()
         server.close()
         self._drop()
-        if others := asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.wait(others, timeout=10)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
         await asyncio.sleep(0)  # one more turn for the transports to close
 
     def _drop(self) -> None:
@@ -77,17 +79,18 @@ class FaultProxy:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        if self.mode == "refuse":
-            writer.transport.abort()
-            return
-        theirs, ours = await asyncio.open_connection(*self._target)
-        pair = {writer, ours}
-        self._open |= pair
-        both = self._pump(reader, ours), self._pump(theirs, writer, answers=True)
-        await asyncio.gather(*both, return_exceptions=True)
-        for end in pair:
-            end.transport.abort()
-        self._open -= pair
+        pair = {writer}
+        try:
+            if self.mode != "refuse":
+                theirs, ours = await asyncio.open_connection(*self._target)
+                pair.add(ours)
+                self._open |= pair
+                both = self._pump(reader, ours), self._pump(theirs, writer, answers=True)
+                await asyncio.gather(*both, return_exceptions=True)
+        finally:
+            for end in pair:
+                end.transport.abort()
+            self._open -= pair
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool = False
