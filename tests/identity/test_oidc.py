@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
+from tachograph.identity import documents
 from tachograph.identity.claims import MAX_AUDIENCES, MAX_GROUPS
 from tachograph.identity.errors import Unproven
 from tachograph.identity.issuer_keys import ASK_BURST, ASK_SECONDS, STALE_SECONDS
@@ -28,6 +29,8 @@ from tachograph.schemas.config import OidcIssuer
 from tachograph.schemas.event import MAX_ACTORS, PrincipalKind
 
 NOW = 1_900_000_000
+SECONDS = 60.0
+"""How long the issuer of these tests may take on a busy machine."""
 RSA = RSAKey.generate_key(2048, {"kid": "rsa-1"})
 ROTATED = RSAKey.generate_key(2048, {"kid": "rsa-2"})
 FOREIGN = RSAKey.generate_key(2048, {"kid": "rsa-1"})
@@ -58,7 +61,8 @@ class Issuer:
 
 
 @pytest.fixture
-def issuer() -> Iterator[Issuer]:
+def issuer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
+    monkeypatch.setattr(documents, "FETCH_SECONDS", SECONDS)
     made = Issuer()
 
     class Handler(BaseHTTPRequestHandler):
@@ -102,7 +106,7 @@ class World:
         settings = OidcIssuer(issuer=issuer.url, audience="tachograph", **RULES | changes)
         self.verifier = TokenVerifier(
             [settings],
-            lambda _: httpx.AsyncClient(),
+            lambda _: httpx.AsyncClient(timeout=SECONDS),
             now=lambda: self.clock.wall,
             monotonic=lambda: self.clock.monotonic,
         )
@@ -387,7 +391,10 @@ async def test_several_issuers_speak_for_themselves_only(issuer: Issuer) -> None
     )
     clock = Clock()
     verifier = TokenVerifier(
-        [mine, other], lambda _: httpx.AsyncClient(), now=lambda: clock.wall, monotonic=lambda: 0.0
+        [mine, other],
+        lambda _: httpx.AsyncClient(timeout=SECONDS),
+        now=lambda: clock.wall,
+        monotonic=lambda: 0.0,
     )
     assert (await verifier.verify(token(issuer))).principal.id == "corp:agent-7"
     theirs = await verifier.verify(token(issuer, ROTATED, iss="https://other.test"))
