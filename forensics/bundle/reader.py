@@ -35,7 +35,8 @@ __all__ = ["Exporters", "Note", "Opened", "Refused", "read_bundle"]
 _HEX = re.compile(r"[0-9a-f]{64}")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
-_VKEY = re.compile(r"[^\s+]{1,255}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{4,}={0,2}")
+_BASE64 = r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?"
+_VKEY = re.compile(rf"[^\s+]{{1,255}}\+[0-9a-f]{{8}}\+(?=.{{4}}){_BASE64}")
 _CUSTODY = {"action": str, "at": str, "by": str, "found": dict, "query": str, "tool": str}
 MAX_TOKEN_BYTES = 64 << 10
 """Of one time stamp with the certificates in it."""

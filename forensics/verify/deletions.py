@@ -46,7 +46,8 @@ class Deletions:
 
     def unnamed(self, lines: Sequence[Line]) -> int:
         """How many records a statement names that no line stands for."""
-        there = {(line.log, stated(line.leaf)) for line in lines if line.leaf is not None}
+        ours = [line for line in lines if line.leaf is not None and str(line.leaf.session) == self.session]
+        there = {(line.log, stated(line.leaf)) for line in ours if line.leaf is not None}
         return sum(name not in there for name in self.named)
 
 
@@ -95,6 +96,8 @@ def _proven(opened: Opened, line: Line) -> bool:
     if line.leaf is None or line.proof is None or line.document is None:
         return False
     said, leaf = opened.checkpoints[line.proof.checkpoint].said, leaf_hash(line.document)
+    if leaf.hex() != line.leaf.leaf:
+        return False
     try:
         check_inclusion(leaf, line.leaf.index, size=said.size, proof=line.proof.path, root=said.root)
     except ProofBroken:

@@ -21,7 +21,7 @@ from tachograph.schemas.event import GENESIS, EventType, Header, header_hash, st
 __all__ = ["MAX_HOLE", "check_strands", "check_stray"]
 
 MAX_HOLE = 100_000
-"""A wider gap is missing as a whole: a bundle has fewer leaves than that."""
+"""A wider gap is missing as a whole where there are fewer leaves, so that some of it is missing anyway."""
 _WIRE_TYPES = frozenset(item.value for item in EventType)
 Uid = Callable[[int], str]
 
@@ -54,12 +54,12 @@ def check_strands(
     placed: set[str] = {link.document.uid for links in strands.values() for link in links.values()}
     for strand, links in strands.items():
         where, uid = f"strand {strand[1]}", strand_uids(*strand)
-        _check_chain(where, links, findings)
         missing = _holes(links, uid, lost, placed)
         if missing:
             findings.add(Verdict.RECORD_MISSING, where, f"{missing} places have no record")
             holes.append(RecordState(None, "unknown", State.MISSING, missing))
         end = _end(links, uid, lost, placed)
+        _check_chain(where, links, end.seq, findings)
         if heartbeats is not None:
             heartbeats.judge(strand, end)
         elif end.type != EventType.SESSION_CLOSE.value:
@@ -83,8 +83,8 @@ def check_stray(types: Iterable[str], findings: Findings, *, named: bool) -> Non
         findings.add(Verdict.TAIL_MISSING, where, f"{opens} strands, and {closes} session.close")
 
 
-def _check_chain(where: str, links: Mapping[int, _Link], findings: Findings) -> None:
-    end = max(links)
+def _check_chain(where: str, links: Mapping[int, _Link], end: int, findings: Findings) -> None:
+    """`end` is the last place, also where only a leaf stands for it."""
     for seq, link in links.items():
         at = f"{where}, seq {seq}"
         before = links.get(seq - 1)
@@ -108,7 +108,7 @@ def _holes(links: Mapping[int, _Link], uid: Uid, lost: Mapping[str, str], placed
     missing, expected = 0, 0
     for seq in sorted(links):
         width = seq - expected
-        if width > MAX_HOLE:
+        if width > max(MAX_HOLE, len(lost)):
             missing += width
         else:
             there = {name for place in range(expected, seq) if (name := uid(place)) in lost}

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from attacks import Vector, vectors
 from contradictions import contradiction_vectors
 from deletions import deletion_vectors
+from forms import form_vectors
 from heartbeats import heartbeat_vectors
 from leftovers import leftover_vectors
 from names import name_vectors
@@ -32,6 +33,7 @@ def all_vectors() -> Iterator[Vector]:
     yield from vectors()
     yield from contradiction_vectors()
     yield from deletion_vectors()
+    yield from form_vectors()
     yield from heartbeat_vectors()
     yield from leftover_vectors()
     yield from name_vectors()

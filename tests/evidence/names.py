@@ -63,6 +63,7 @@ def name_vectors() -> Iterator[Vector]:
     yield from _under_older_statements()
     yield from _forged()
     yield from _odd_leaves()
+    yield from _behind_the_close()
 
 
 def _beside_a_deletion() -> Iterator[Vector]:
@@ -140,6 +141,15 @@ def _odd_leaves() -> Iterator[Vector]:
         odd = replace(lines[number], leaf=leaf.model_copy(update=facts), document=None)
         found = (*lines[:number], odd, *lines[number + 1 :])
         yield Vector(f"leaf-{name}", write_bundle(bundle(log, lines=found), EXPORTER), verdict)
+
+
+def _behind_the_close() -> Iterator[Vector]:
+    """A leaf for a place after session.close."""
+    docs, more = told(), Strand(seq=4).record("request")
+    log = Log([filler(1), *docs, more, filler(2)])
+    found = [replace(line, document=None) if line.document == more.value else line for line in log.lines()]
+    data = write_bundle(bundle(log, lines=tuple(found)), EXPORTER)
+    yield Vector("leaf-behind-the-close", data, "chain-broken")
 
 
 def _without(gone: Collection[int], left: Collection[int] = (), **changes: Any) -> bytes:
