@@ -34,7 +34,7 @@ def opened(bao: Any, tmp_path: Path) -> Iterator[Open]:
         if policies:
             token = bao.call("POST", "auth/token/create", {"policies": policies})["auth"]["client_token"]
         auth = {"method": "token", "secret": {"env": "T"}}
-        vault = {"address": bao.address, "ca_file": str(bao.ca_file), "auth": auth} | settings
+        vault = {"address": bao.address, "ca_file": str(bao.ca_file), "auth": auth, "timeout": 60} | settings
         session = VaultSession(Vault.model_validate(vault), base=tmp_path, environ={"T": token})
         made.append(TransitKey(Transit(key=name), session))
         return made[-1]
