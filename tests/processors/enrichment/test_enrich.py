@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from tachograph.processors.enrichment import enrich as module
 from tachograph.processors.enrichment.bounds import BODY_BYTES, RECORD_BYTES
+from tachograph.processors.enrichment.clock import day_of
 from tachograph.processors.enrichment.enrich import enrich
+from tachograph.schemas.derived import Naming
 from tachograph.schemas.event import Protocol, event_uid
 from tachograph.schemas.payload import RequestContext
 
@@ -283,6 +285,22 @@ def test_known_messages_are_not_built_again(records: Any) -> None:
     assert [item.type for item in everything] == ["request", "message", "message", "message"]
     assert enrich(record, known={item.uid for item in everything[:3]}) == (everything[0], everything[3])
     assert enrich(record, known={item.uid for item in everything}) == everything[:1]
+
+
+def test_whoever_has_a_document_knows_the_names_of_others(all_kinds: Any, records: Any, events: Any) -> None:
+    """Each message's and part's uid follows from its content, and what any document names is among them."""
+    long = {"messages": [{"role": "user", "content": "x" * (2 * BODY_BYTES)}, *MESSAGES]}
+    further = [records.request(Protocol.LLM, "/v1/messages", long)]
+    further.append(records.response(Protocol.HTTP, "/", "y" * (3 * BODY_BYTES)))
+    for record in [*all_kinds, *real_world(records), *further]:
+        names, found = set(), {event["metadata"]["uid"]: event for event in events(record)}
+        for uid, event in found.items():
+            naming = Naming.of(event["unmapped"]["tacho"])
+            day = day_of(event["time"]).isoformat()
+            own = naming.own(day)
+            assert str(own) == uid if own else uid == str(record.header.uid)
+            names |= {str(naming.message_named(day)), *map(str, naming.parts_named(uid))} - {"None"}
+        assert names == set(found) - {str(record.header.uid)}
 
 
 # --- what analysts find ----------------------------------------------------------------------------------
