@@ -1,9 +1,13 @@
-"""The seal log read from Kafka: only what was committed, from its beginning to its end when it was asked."""
+"""The seal log read from Kafka: only what was committed, from its beginning to its end when it was asked.
+
+Beside it the dead letters, which have the documents that OpenSearch refused.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -13,13 +17,23 @@ from tachograph.forensics.published import Published, collect
 from tachograph.schemas.leaf import Leaf
 from tachograph.schemas.topics import Topics
 
-__all__ = ["LogSource"]
+__all__ = ["DeadLetter", "LogSource"]
 
 ASK_SECONDS = 15.0
 TURN_SECONDS = 0.25
 BATCH = 5_000
 _UID = re.compile(rb'"uid":"([0-9a-f-]{36})"')
 _HASH = re.compile(rb'"leaf":"([0-9a-f]{64})"')
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One that names a record by its uid. `repr` shows no content."""
+
+    uid: str
+    value: bytes = field(repr=False)
+    key: bytes | None = field(repr=False)
+    headers: Mapping[str, bytes] = field(repr=False)
 
 
 class LogSource:
@@ -87,6 +101,23 @@ class LogSource:
         """Every checkpoint by its log's origin, in the order of their publication."""
         messages = self._read(self._topics.checkpoints, 0)
         return collect((_bytes(message.key()), _bytes(message.value())) for message in messages)
+
+    def dead_letters(self, uids: Collection[str]) -> Iterator[DeadLetter]:
+        """Every one of these records, as long as their topic keeps it; one may come twice."""
+        try:
+            found = self._consumer.list_topics(self._topics.deadletter, timeout=ASK_SECONDS)
+        except KafkaException:
+            raise LogUnreachable("Kafka does not answer: `tacho status` says whether it runs") from None
+        for partition in found.topics[self._topics.deadletter].partitions:
+            for message in self._read(self._topics.deadletter, partition):
+                said = dict(message.headers() or ()).items()
+                headers = {name: value for name, value in said if isinstance(value, bytes)}
+                uid = headers.get("uid", b"").decode("ascii", "replace")
+                if uid in uids:
+                    key = message.key()
+                    yield DeadLetter(
+                        uid, _bytes(message.value()), None if key is None else _bytes(key), headers
+                    )
 
     def _read(self, topic: str, partition: int) -> Iterator[Message]:
         self._consumer.assign([TopicPartition(topic, partition, 0)])

@@ -114,6 +114,9 @@ def _show(report: LiveReport) -> None:
     out.print(f"[bold {colour}]{report.word}[/]: {count} findings in {report.audited} audited records")
     states = ", ".join(f"{number} {state.value}" for state, number in report.states.items() if number)
     out.print(f"records: {states or 'none'}", markup=False)
+    if report.stubs:
+        text = "refused by OpenSearch, a stub stands for each, the dead letters have what was sealed"
+        out.print(f"stubs: {report.stubs}, {text}", markup=False)
     total = report.unaudited.total()
     out.print(f"unaudited: {total} records, {report.share:.2%} of all", markup=False)
     for why, number in report.unaudited.items():

@@ -12,12 +12,14 @@ from tachograph.cli.documents import TACHO, Documents
 from tachograph.cli.settings import Settings
 from tachograph.forensics.bundle.assemble import LogPart
 from tachograph.forensics.log_source import LogSource
+from tachograph.forensics.refused import says_stub
 from tachograph.schemas.leaf import Leaf
+from tachograph.schemas.merkle import leaf_hash
 from tachograph.sinks.client import Cluster
 from tachograph.sinks.record import Message, Record, index_of
 from tachograph.sinks.stored import mget_body, read_stored
 
-__all__ = ["documents_of", "logs_of"]
+__all__ = ["documents_of", "logs_of", "unrefused"]
 
 BATCH = 200
 _NOTHING = Message("", 0, 0, 0, None, b"")
@@ -64,6 +66,20 @@ def documents_of(
         return dict(_stored(cluster, list(wanted.values())))
     finally:
         cluster.close()
+
+
+def unrefused(source: LogSource, leaves: Sequence[Leaf], found: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Of documents that OpenSearch refused, so that a stub stands for each, what was sealed, by uid.
+
+    The dead letters have it; that it is what was sealed shows in the leaf. Raises `LogUnreachable`.
+    """
+    wanted: dict[str, set[str]] = {}
+    for leaf in leaves:
+        value = found.get(str(leaf.uid))
+        if value is not None and says_stub(value) and leaf_hash(value).hex() != leaf.leaf:
+            wanted.setdefault(str(leaf.uid), set()).add(leaf.leaf)
+    letters = source.dead_letters(wanted) if wanted else ()
+    return {item.uid: item.value for item in letters if leaf_hash(item.value).hex() in wanted[item.uid]}
 
 
 def _record(prefix: str, leaf: Leaf) -> Record:

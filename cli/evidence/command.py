@@ -54,7 +54,7 @@ def export(
     """Take a session out as one file with everything that proves it; `tacho verify` checks it anywhere."""
     told = settings.load(config)
     from tachograph.cli.documents import Documents
-    from tachograph.cli.evidence.collect import documents_of, logs_of
+    from tachograph.cli.evidence.collect import documents_of, logs_of, unrefused
     from tachograph.cli.evidence.heartbeats import heartbeats_wanted
     from tachograph.cli.main import installed_version
     from tachograph.forensics.bundle.archive import ArchiveTooLarge
@@ -76,12 +76,14 @@ def export(
         logs = logs_of(
             source, name, lambda number: origin_of(sealing, kafka.topics, number), note, wanted.uids
         )
+        picked = wanted.picked(logs)
+        logs = wanted.without_others(logs, picked)
+        leaves = [leaf for log in logs for leaf in log.leaves]
+        found = documents_of(told, documents, name, leaves, picked)
+        refused = unrefused(source, leaves, found)
     finally:
         source.close()
-    picked = wanted.picked(logs)
-    logs = wanted.without_others(logs, picked)
-    leaves = [leaf for log in logs for leaf in log.leaves]
-    found = documents_of(told, documents, name, leaves, picked)
+    found |= refused
     beats = {uid: found.pop(uid) for uid in picked if uid in found}
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     by = f"{getpass.getuser()}@{socket.gethostname()}"
@@ -95,6 +97,8 @@ def export(
         file.write(data)
     counts = bundle.custody[0].found
     note(f"{out}: {counts['documents']} documents, {counts['leaves']} leaves, {len(data)} bytes.")
+    if refused:
+        note(f"{len(refused)} of them OpenSearch refused; they are taken from the dead letters, as sealed.")
     if counts["documents_missing"]:
         note(f"{counts['documents_missing']} leaves have no document any more; `tacho verify` says why.")
     if counts["unsealed"]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from tachograph.forensics.live.log import LogCheck
 from tachograph.forensics.live.positions import Marks
 from tachograph.forensics.live.records import Records, Window
 from tachograph.forensics.live.report import LiveReport, Unaudited
+from tachograph.forensics.log_source import DeadLetter
 from tachograph.forensics.published import Published
 from tachograph.forensics.verdict import Verdict
 from tachograph.forensics.verify.logs import seconds
@@ -29,6 +30,7 @@ from tachograph.schemas.deletion import DELETION_TYPES
 from tachograph.schemas.errors import MalformedRecord
 from tachograph.schemas.event import EventType
 from tachograph.schemas.leaf import GAP, Leaf
+from tachograph.sinks.buried import is_stub_of
 from tachograph.sinks.record import index_of
 
 __all__ = ["AHEAD", "GRACE_SECONDS", "Asked", "Audit"]
@@ -52,6 +54,7 @@ class Source(Protocol):
     def partitions(self) -> int: ...
     def checkpoints(self) -> Mapping[str, Sequence[Published]]: ...
     def values(self, partition: int) -> Iterator[bytes]: ...
+    def dead_letters(self, uids: Collection[str]) -> Iterator[DeadLetter]: ...
     def values_with_frontiers(self, partition: int) -> Iterator[tuple[bytes, bytes | None]]: ...
 
 
@@ -219,6 +222,8 @@ class Audit:
         if not surplus and not records.altered:
             return
         self._leave_out(records, surplus)
+        if records.stubs:
+            self._dead_letters(records)
         if not surplus:
             return
         # Whatever was stored meanwhile, or came late, is sealed now.
@@ -229,6 +234,16 @@ class Audit:
         for uid, index in surplus.items():
             text = "a document that no leaf was made of"
             self.report.findings.add(Verdict.RECORD_UNSEALED, f"{index}, record {uid}", text)
+
+    def _dead_letters(self, records: Records) -> None:
+        """Look for what stubs stand for: a document that OpenSearch refused is not one that was altered."""
+        stored = {uid: document for uid, (_, document) in records.stubs.items()}
+        for letter in self.source.dead_letters(stored):
+            same = is_stub_of(
+                stored[letter.uid], letter.value, letter.key, letter.headers, index_prefix=self.store.prefix
+            )
+            if same:
+                records.refused(letter.uid, letter.value)
 
     def _leave_out(self, records: Records, surplus: dict[str, str]) -> None:
         for partition in range(self.source.partitions()):

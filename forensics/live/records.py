@@ -16,6 +16,7 @@ import orjson
 from tachograph.forensics.live.lawful import Lawful
 from tachograph.forensics.live.report import LiveReport, Unaudited
 from tachograph.forensics.live.strands import Strands
+from tachograph.forensics.refused import says_stub
 from tachograph.forensics.verdict import Verdict
 from tachograph.forensics.verify.documents import WIRE_TYPES, Document, Unreadable, read_document
 from tachograph.forensics.verify.heartbeats import read_heartbeats
@@ -27,6 +28,9 @@ from tachograph.schemas.leaf import Leaf
 from tachograph.schemas.merkle import leaf_hash
 
 __all__ = ["Records", "Window"]
+
+MAX_STUBS = 10_000
+"""Some 1 KiB each, kept until the dead letters are read; a sink ends long before it makes so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class Records:
     sessions: dict[uuid.UUID, _Session] = field(default_factory=dict)
     altered: dict[str, tuple[str, str]] = field(default_factory=dict)
     """By uid: the leaf hash of what is stored instead, and the session."""
+    stubs: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    """Of those, what says that it is a stub: its leaf's hash, and its bytes."""
     stored: Counter[str] = field(default_factory=Counter)
     """By index: documents of the window that have a leaf."""
     certificates: dict[uuid.UUID, Document] = field(default_factory=dict)
@@ -100,6 +106,8 @@ class Records:
             return
         self._count(leaf, document, index)
         self.altered[uid] = (digest, str(leaf.session))
+        if len(self.stubs) < MAX_STUBS and says_stub(document):
+            self.stubs[uid] = (leaf.leaf, document)
         session.present += leaf.type in WIRE_TYPES  # somebody keeps a place warm
         session.leaves.add(uuid.UUID(uid).bytes)
 
@@ -135,7 +143,14 @@ class Records:
         found = self.altered.get(uid)
         if found is not None and found[0] == leaf:
             del self.altered[uid]
+            self.stubs.pop(uid, None)
             self.report.remasked += 1
+
+    def refused(self, uid: str, value: bytes) -> None:
+        """What OpenSearch refused; the stored document is its stub. It counts if its leaf was made of it."""
+        if uid in self.stubs and leaf_hash(value).hex() == self.stubs[uid][0]:
+            del self.stubs[uid], self.altered[uid]
+            self.report.stubs += 1
 
     def finish(self) -> None:
         """Name what is altered, gone or missing."""
@@ -143,7 +158,8 @@ class Records:
         states[State.MISSING] += len(self.altered)
         for uid, (_, whose) in self.altered.items():
             where = f"session {whose}, record {uid}"
-            findings.add(Verdict.RECORD_ALTERED, where, "its bytes are not those of its leaf")
+            text = "it says that it is a stub, and no dead letter proves it" if uid in self.stubs else ""
+            findings.add(Verdict.RECORD_ALTERED, where, text or "its bytes are not those of its leaf")
         for unseen in self.strands.judge(self._leaves_of):
             findings.add(Verdict.SESSION_MISSING, f"session {unseen}", "a heartbeat names it, no leaf does")
         for name, session in self.sessions.items():

@@ -55,6 +55,8 @@ class LiveReport:
     unaudited: Counter[Unaudited] = field(default_factory=Counter)
     sealed: list[tuple[str, int, str]] = field(default_factory=list)
     """Origin, size and time of each log's last checkpoint."""
+    stubs: int = 0
+    """Documents that OpenSearch refused: a stub stands for each, and a dead letter has what was sealed."""
     remasked: int = 0
     """Leaves of records that were masked again; OpenSearch holds the first document."""
     strands: int = 0
@@ -67,7 +69,7 @@ class LiveReport:
     @property
     def audited(self) -> int:
         """Records whose document was compared with its leaf, or missed."""
-        return self.states[State.PRESENT] + self.states[State.MISSING]
+        return self.states[State.PRESENT] + self.states[State.MISSING] + self.stubs
 
     @property
     def share(self) -> float:
@@ -109,6 +111,7 @@ class LiveReport:
             "strands": self.strands,
             "unattested_strands": self.unattested,
             "remasked": self.remasked,
+            "stubs": self.stubs,
             "inserted_not_looked_for": self.uncounted,
             "sealed": [{"log": name, "size": size, "time": time} for name, size, time in self.sealed],
             "seconds": round(self.seconds, 3),

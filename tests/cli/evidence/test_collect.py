@@ -1,10 +1,11 @@
 """Which logs a session's leaves lie in; test_command.py collects from real engines."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from world import LOG, SESSION, sealed, story
 
-from tachograph.cli.evidence.collect import logs_of
+from tachograph.cli.evidence.collect import logs_of, unrefused
+from tachograph.forensics.log_source import DeadLetter
 from tachograph.forensics.published import Published
 from tachograph.schemas.checkpoint import Checkpoint
 from tachograph.schemas.leaf import Leaf
@@ -16,6 +17,7 @@ class Source:
 
     def __init__(self) -> None:
         self.log = sealed(story())
+        self.asked: list[str] = []
 
     def checkpoints(self) -> dict[str, list[Published]]:
         notes = self.log.notes()
@@ -31,6 +33,28 @@ class Source:
         assert (session, also) == (str(SESSION), ())
         hashes = [bytes.fromhex(leaf.leaf) for leaf in self.log.leaves]
         return hashes, tuple(self.log.leaves[:1] if partition else ())
+
+    def dead_letters(self, uids: Collection[str]) -> Iterator[DeadLetter]:
+        self.asked = sorted(uids)
+        for doc in self.log.documents:
+            for value in (b"another", doc.value, doc.value):  # one may come twice, and be of another time
+                if doc.uid in uids:
+                    yield DeadLetter(doc.uid, value, None, {})
+
+
+STUB = b'{"unmapped":{"tacho":{"stub":{"reason":"too-deep"}}}}'
+
+
+def test_what_was_refused_comes_from_the_dead_letters() -> None:
+    """Only where a stub stands for it, and only what was sealed."""
+    source = Source()
+    one, two, three = source.log.documents[1:4]
+    stored = {one.uid: STUB, two.uid: two.value, three.uid: b"edited"}
+    found = unrefused(source, source.log.leaves, stored)  # type: ignore[arg-type]  # of the same shape
+    assert (found, source.asked) == ({one.uid: one.value}, [one.uid])
+    source.asked = ["unasked"]
+    assert unrefused(source, source.log.leaves, {two.uid: two.value}) == {}  # type: ignore[arg-type]  # likewise
+    assert source.asked == ["unasked"]
 
 
 def test_only_logs_that_hold_the_session_are_taken() -> None:

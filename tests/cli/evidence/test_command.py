@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from tachograph.cli.settings import load
 from tachograph.cli.stack.engines import Endpoints
 from tachograph.processors.keyfile import read_key
 from tachograph.processors.sealing.worker import Sealer, signer_of
+from tachograph.schemas.canonical import canonical_json
 from tachograph.schemas.heartbeat import gateway_name
 from tachograph.schemas.note import NoteSigner
 from tachograph.schemas.sealing_settings import Sealing
@@ -127,7 +129,8 @@ class Deployment:
         self._topics()
 
     def _topics(self) -> None:
-        sizes = {self.topics.masked: 2, self.topics.leaves: 2, self.topics.checkpoints: 1}
+        names = (self.topics.masked, self.topics.leaves, self.topics.deadletter)
+        sizes = dict.fromkeys(names, 2) | {self.topics.checkpoints: 1}
         TopicAdmin(self.client).create(*(TopicSpec(name, size) for name, size in sizes.items()))
 
     def seal(self, documents: list[Doc]) -> None:
@@ -164,7 +167,8 @@ class Deployment:
         self.cluster.call("DELETE", f"/{self.prefix}-events-{DAY},{self.prefix}-messages-{DAY}")
         self.cluster.close()
         admin = AdminClient(self.client)  # kept until its answers are there
-        names = [self.topics.masked, self.topics.leaves, self.topics.checkpoints]
+        topics = self.topics
+        names = [topics.masked, topics.leaves, topics.checkpoints, topics.deadletter]
         for done in admin.delete_topics(names).values():
             done.result(60)
 
@@ -202,5 +206,27 @@ def test_a_session_goes_out_and_verifies_anywhere(tmp_path: Path, stack: Endpoin
         altered = tmp_path / "altered.tacho"
         run("export", str(SESSION), "-o", altered, "--config", deployment.file)
         assert run("verify", altered, "--trust", trust).exit_code == 31
+    finally:
+        deployment.close()
+
+
+@pytest.mark.engines
+def test_what_opensearch_refused_goes_out_as_it_was_sealed(tmp_path: Path, stack: Endpoints) -> None:
+    """A stub lies in its place; the dead letter has the document, and the leaf says that it is this one."""
+    deployment, docs = Deployment(tmp_path / "home", stack), story(Strand())
+    trust, file = tmp_path / "trust.json", tmp_path / "session.tacho"
+    try:
+        deployment.seal([filler(1), *docs, filler(2)])
+        stub = {"tacho": {"session": str(SESSION), "type": docs[2].type, "stub": {"reason": "too-deep"}}}
+        stored = replace(docs[2], value=canonical_json({"time": 0, "unmapped": stub}))
+        deployment.index([*docs[:2], stored, *docs[3:]])
+        producer = Producer(deployment.client)
+        producer.produce(deployment.topics.deadletter, docs[2].value, headers=[("uid", docs[2].uid)])
+        assert producer.flush(30) == 0
+        said = json.loads(run("trust", "--json", "--config", deployment.file).stdout)
+        trust.write_text(json.dumps({name: said[name] for name in said if name != "gateways"}))
+        done = run("export", str(SESSION), "-o", file, "--config", deployment.file)
+        assert "1 of them OpenSearch refused" in done.stderr, done.output
+        assert run("verify", file, "--trust", trust).exit_code == 0
     finally:
         deployment.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,13 +17,16 @@ from tachograph.cli.evidence.live import GRACE_SECONDS, Asked, Audit
 from tachograph.forensics.deletion.plan import Target
 from tachograph.forensics.live.positions import Marks
 from tachograph.forensics.live.report import LiveReport, Unaudited
+from tachograph.forensics.log_source import DeadLetter
 from tachograph.forensics.published import Published
 from tachograph.forensics.verify.policy import TrustPolicy
 from tachograph.forensics.verify.report import State
 from tachograph.schemas.checkpoint import Checkpoint
 from tachograph.schemas.leaf import GAP, Leaf, gap_data, pack_frontier
 from tachograph.schemas.merkle import Frontier, leaf_hash
-from tachograph.sinks.record import index_of
+from tachograph.sinks.deadletter import headers_for
+from tachograph.sinks.record import Message, Record, index_of, read_message
+from tachograph.sinks.stub import stub
 
 NOW = START_MS / 1000 + 3600
 SECOND = uuid.UUID("99999999-9999-5999-8999-999999999999")
@@ -44,6 +47,7 @@ class Site:
     documents: dict[str, bytes] = field(default_factory=dict)
     leaves: list[tuple[bytes, bytes | None]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
     marks: Marks = field(init=False)
     prefix: str = "p"
 
@@ -73,6 +77,9 @@ class Site:
 
     def values_with_frontiers(self, _: int) -> Iterator[tuple[bytes, bytes | None]]:
         return iter(self.leaves)
+
+    def dead_letters(self, uids: Collection[str]) -> Iterator[DeadLetter]:
+        return (letter for letter in self.letters if letter.uid in uids)
 
     def stored(self, targets: Sequence[Target]) -> dict[str, bytes]:
         return {item.uid: self.documents[item.uid] for item in targets if item.uid in self.documents}
@@ -134,6 +141,37 @@ def test_edited_deleted_and_dropped_are_three_findings(site: Site) -> None:
     assert found(report) == ["record-altered", "session-missing", "document-missing"]
     assert (report.exit_code, report.states[State.MISSING]) == (31, 5)
     assert str(SECOND) in report.shown[1].where
+
+
+def refused(site: Site, doc: Doc) -> DeadLetter:
+    """OpenSearch refused this document: its stub is stored, and the letter has it."""
+    own = (("uid", doc.uid.encode()), ("type", doc.type.encode()), ("day", DAY.encode()))
+    message = Message("masked", 0, 4, START_MS, str(doc.session).encode(), doc.value, own)
+    record = read_message(message, index_prefix=site.prefix)
+    assert isinstance(record, Record)
+    site.documents[doc.uid] = stub(record, "mapper_parsing_exception")
+    said = headers_for(message, reason="mapper_parsing_exception", uid=doc.uid)
+    headers = {name: item.encode() if isinstance(item, str) else item or b"" for name, item in said}
+    return DeadLetter(doc.uid, doc.value, message.key, headers)
+
+
+def test_what_opensearch_refused_is_no_difference(site: Site) -> None:
+    """The leaf is committed, the dead letter has what it was made of, a stub stands in its place."""
+    site.letters = [refused(site, doc) for doc in site.log.documents[1:3]]
+    report = site.audit()
+    assert (report.word, report.exit_code, report.stubs, report.audited) == ("clean", 0, 2, 13)
+    assert (report.states[State.PRESENT], report.as_json()["stubs"]) == (11, 2)
+
+
+def test_a_stub_that_no_letter_proves_is_an_altered_record(site: Site) -> None:
+    """Without its letter, with a letter of another content, or with anything changed in it."""
+    one, two, three = site.log.documents[1:4]
+    refused(site, one)
+    site.letters = [replace(refused(site, two), value=b"{}"), refused(site, three)]
+    site.documents[three.uid] = site.documents[three.uid].replace(b'"reason"', b'"becaus"')
+    report = site.audit()
+    assert (found(report), report.stubs, report.states[State.MISSING]) == (["record-altered"] * 3, 0, 3)
+    assert "no dead letter proves it" in report.shown[0].text
 
 
 def test_a_document_without_a_leaf_is_named(site: Site) -> None:
