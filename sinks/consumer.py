@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 ASK_SECONDS = 5.0
 """The longest that one question to the broker may take."""
+PLACE_SECONDS = 20.0
+"""The longest wait for where a partition was left; without the answer nobody sees what was deleted unread."""
 READ_MESSAGES = 500
 _ABSENT = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001  librdkafka's own
 COMMIT_SECONDS = 1.0
@@ -172,7 +174,7 @@ class Source:
         keys = [(item.topic, item.partition) for item in partitions]
         self._offsets.assign(keys)
         try:
-            for item in consumer.committed(partitions, timeout=ASK_SECONDS) if partitions else []:
+            for item in consumer.committed(partitions, timeout=PLACE_SECONDS) if partitions else []:
                 if item.offset >= 0:
                     self._expected[item.topic, item.partition] = item.offset
         except KafkaException as error:
