@@ -101,7 +101,7 @@ def lines(data, shape):
 
 def unzip(data):
     need(len(data) <= 1 << 30, "bundle-too-large")
-    files, directory, at = {}, b"", 0
+    files, directory, at = {}, bytearray(), 0
     while data.startswith(b"PK\3\4", at) and at + 30 <= len(data):
         size, length = struct.unpack_from("<IH", data, at + 22)
         start, name = at + 30 + length, data[at + 30 : at + 30 + length].decode("latin-1")
@@ -178,10 +178,10 @@ def consistent(one, two, path):
 def checkpoint(number, data, stamp):
     said = note(data)
     need((found := re.fullmatch(TREE, said.text)) and said.text.count("\n") < 20)
-    need(FITS["32 bytes"](found[3]) and FITS["time"](found[4]))
+    need(FITS["32 bytes"](found[3]) and FITS["time"](found[4]) and int(found[2]) < 1 << 63)
     said.number, said.stamp, said.origin, said.size = number, stamp, found[1], int(found[2])
     said.root, said.time = base64.b64decode(found[3]), unix(found[4])
-    need(said.size < 1 << 63 and (said.size or said.root == sha()))
+    need(said.size or said.root == sha())
     return said
 
 
@@ -499,6 +499,7 @@ def judge(data, policy):
 
 if __name__ == "__main__":
     bundle_file, policy_file = map(pathlib.Path, sys.argv[1:])
-    answer, counts = judge(bundle_file.read_bytes(), json.loads(policy_file.read_text("utf-8")))
+    with bundle_file.open("rb") as file:
+        answer, counts = judge(file.read((1 << 30) + 1), json.loads(policy_file.read_text("utf-8")))
     print(f"{answer}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
     sys.exit(CODES[answer])
