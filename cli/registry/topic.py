@@ -29,6 +29,8 @@ __all__ = ["ControlTopic", "Word"]
 SECONDS = 20.0
 """The longest that Kafka may take for one step."""
 TRANSACTION_MS = 15_000
+SHOWN_SECONDS, LOOK_SECONDS = 30.0, 0.2
+"""How long Kafka may take to show what it has committed, and how often that is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +91,20 @@ class ControlTopic:
                     "somebody else releases at this moment: look at `tacho diff`, try again"
                 ) from None
             raise self._down(error) from None
-        current = self.read().current
-        if current != release:
+        if self._current(release.version) != release:
             raise Refused(f"version {release.version} was written, and another is in force already")
         return release
+
+    def _current(self, least: int) -> Release:
+        """What is in force, once that version is to be seen: Kafka shows a transaction after its commit."""
+        deadline = time.monotonic() + SHOWN_SECONDS
+        while (current := self.read().current) is None or current.version < least:
+            if time.monotonic() >= deadline:
+                raise PartDown(
+                    f"version {least} was written, and Kafka does not show it: look at `tacho diff`"
+                )
+            time.sleep(LOOK_SECONDS)
+        return current
 
     def _records(
         self, book: ControlBook, registry: Registry, release: Release

@@ -16,6 +16,7 @@ from tachograph.cli.registry import topic as module
 from tachograph.cli.registry.topic import ControlTopic, Word
 from tachograph.cli.settings import Settings
 from tachograph.schemas.config import Configuration
+from tachograph.schemas.control import ControlBook
 from tachograph.schemas.registry import Registry
 from tachograph.schemas.topics import TopicSpec
 from tachograph.sinks.topic_admin import TopicAdmin
@@ -51,6 +52,26 @@ def test_releases_count_up_and_read_back(told: Settings, monkeypatch: pytest.Mon
     assert sorted(book.releases) == [2, 3]
     assert book.snapshot(one.digest) is None
     assert book.snapshot(two.digest) == two.canonical()
+
+
+def test_a_release_that_kafka_shows_later_is_waited_for(
+    told: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction is seen a moment after its commit; one that is never seen is said within a bound."""
+    control, read = ControlTopic(told), ControlTopic.read
+    control.release(Registry(contact="one"), Word("me"))
+    before, late = control.read(), [3]
+
+    def lagging(self: ControlTopic) -> ControlBook:
+        late[0] -= 1
+        return before if late[0] >= 0 else read(self)
+
+    monkeypatch.setattr(ControlTopic, "read", lagging)
+    assert control.release(Registry(contact="two"), Word("me")).version == 2
+    before, late = read(control), [10**6]
+    monkeypatch.setattr(module, "SHOWN_SECONDS", 0.0)
+    with pytest.raises(PartDown, match="version 3 was written"):
+        control.release(Registry(contact="three"), Word("me"))
 
 
 def test_a_topic_that_is_not_there_is_said(told: Settings) -> None:
