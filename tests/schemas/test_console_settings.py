@@ -9,7 +9,7 @@ from tachograph.schemas.console_settings import Console, ConsoleLogin, Webhook
 from tachograph.schemas.document import load_configuration
 from tachograph.schemas.errors import ConfigurationError
 
-SECRET = {"env": "SECRET"}
+SECRET = {"env": "CONSOLE_LOGIN"}
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_secrets_are_only_named() -> None:
     """Neither a webhook nor a login holds one."""
     login = ConsoleLogin(issuer="https://a", client_id="c", client_secret=SECRET)
     assert login.client_secret is not None
-    assert login.client_secret.env == "SECRET"
+    assert login.client_secret.env == "CONSOLE_LOGIN"
     assert Webhook(url="http://127.0.0.1:1/x", secret=SECRET).link_minutes == 30
 
 
