@@ -1,9 +1,9 @@
 """`python -m bench.leaks`: generated exchanges, each secret cut and encoded at random; how many survive.
 
-A third of them each: secrets by name and by form in headers, URL and body; secrets by their place; and a
-request with an answer that repeats what the request named. Counts a withheld part as well: it is no leak, and
-none should be. Prints its seed, progress and every leak's kind, seed and place; exits with 1 if there is one.
-The last line is JSON.
+A quarter of them each: secrets by name and by form in headers, URL and body; secrets by their place; a
+request with an answer that repeats what the request named; and secrets in disguise, in a request and in its
+answer. Counts a withheld part as well: it is no leak, and none should be. Prints its seed, progress and every
+leak's kind, seed and place; exits with 1 if there is one. The last line is JSON.
 """
 
 import argparse
@@ -14,19 +14,20 @@ import time
 from collections.abc import Iterator, Sequence
 
 from tachograph.processors.masking.canaries import Plant, exchange
+from tachograph.processors.masking.canary_disguises import disguised, seen
 from tachograph.processors.masking.canary_places import RULES, conversation, placed, remnants
 from tachograph.processors.masking.carried import NOTHING
 from tachograph.processors.masking.masker import MaskedPart, Masker, PseudonymKey
 from tachograph.processors.masking.ruleset import load
 
-KINDS = ("named", "placed", "answered")
+KINDS = ("named", "placed", "answered", "disguised")
 EVERY = 1000
 
 
 def masked(masker: Masker, kind: str, seed: int) -> Iterator[tuple[Sequence[MaskedPart], Sequence[Plant]]]:
     """The records of one exchange as they would be passed on, and what was planted in each."""
-    if kind == "answered":
-        request, answer = conversation(seed)
+    if kind in ("answered", "disguised"):
+        request, answer = conversation(seed) if kind == "answered" else disguised(seed)
         asked = masker.mask_with(request.parts, NOTHING)
         yield asked.parts, request.plants
         yield masker.mask_with(answer.parts, asked.found).parts, answer.plants
@@ -53,7 +54,7 @@ def main() -> None:
             withheld.update(part.withheld for part in parts if part.withheld)
             done["records"] += 1
             done["plants"] += len(plants)
-            for plant in remnants(parts, plants):
+            for plant in (seen if kind == "disguised" else remnants)(parts, plants):
                 leaks.append((kind, seed, plant.place))
                 print(f"LEAK {kind} {seed} {plant.place}", flush=True)
         done[kind] += 1

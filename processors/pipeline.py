@@ -21,7 +21,12 @@ from tachograph.processors.masking.carried import NOTHING, Carried, Masked
 from tachograph.processors.masking.masker import MaskedPart, Part, Span
 from tachograph.processors.record import Emitted, MaskedRecord, Salts
 from tachograph.processors.slices import slices
-from tachograph.processors.unknown_request import REQUEST_UNKNOWN, REQUEST_WITHHELD, without_request
+from tachograph.processors.unknown_request import (
+    REQUEST_UNKNOWN,
+    REQUEST_WITHHELD,
+    without_phrase,
+    without_request,
+)
 from tachograph.schemas.commitments import message_key, removed_block
 from tachograph.schemas.escrow import Taken
 from tachograph.schemas.payload import RequestMeta, ResponseMeta
@@ -41,7 +46,7 @@ TOO_LARGE = "document-too-large"
 _STUB = "meta:"
 """How the reason begins of a record of which only the header is told."""
 _TEXTLESS = frozenset({"binary"})
-"""Why a request is withheld that has no text to repeat: an image, a recording."""
+"""Why a request is withheld of whose body an answer repeats no more than can be read in it: an image."""
 
 
 class Enrich(Protocol):
@@ -233,8 +238,10 @@ def _with_injected(ready: Ready, known: Carried) -> Carried:
 def _for_the_answer(ready: Ready, request: _Masked) -> Carried:
     """What was found in a request, or why an answer may not be masked by that alone."""
     found, record = _with_injected(ready, request.found), request.record
-    if record.withheld is None or record.withheld in _TEXTLESS or found.refused is not None:
+    if record.withheld is None or found.refused is not None:
         return found
+    if record.withheld in _TEXTLESS:
+        return replace(found, unread=True)
     stub = record.withheld.startswith(_STUB) or record.ruleset == NO_RULES
     return replace(found, refused=REQUEST_UNKNOWN if stub else REQUEST_WITHHELD)
 
@@ -253,7 +260,8 @@ def _masked_record(piece: Piece, named: Named, texts: _Texts) -> _Masked:
     body = masked.pop("body", None)
     if body is None and texts.body is not None:
         raise Unmaskable("body-missing")
-    meta = with_masked(piece.meta, _data(masked))
+    withheld = texts.withheld or (body.withheld if body else None)
+    meta = without_phrase(with_masked(piece.meta, _data(masked)), withheld)
     spans = Counter(
         span.rule for part in (*masked.values(), *([body] if body else ())) for span in part.spans
     )
@@ -261,7 +269,7 @@ def _masked_record(piece: Piece, named: Named, texts: _Texts) -> _Masked:
         header=piece.header,
         meta=meta,
         body=_text(piece, body, texts.withheld),
-        withheld=texts.withheld or (body.withheld if body else None),
+        withheld=withheld,
         decoded_len=body.decoded_len if body else 0,
         masked=dict(sorted(spans.items())),
         ruleset=named.digest,

@@ -26,7 +26,7 @@ from tachograph.schemas.payload import (
     ResponseMeta,
 )
 
-__all__ = ["REQUEST_UNKNOWN", "REQUEST_WITHHELD", "without_request"]
+__all__ = ["REQUEST_UNKNOWN", "REQUEST_WITHHELD", "without_phrase", "without_request"]
 
 REQUEST_UNKNOWN = "request-unknown"
 """The request cannot be had, or not even its head: masked without its values, a secret of it could show."""
@@ -65,6 +65,8 @@ def without_request(ready: Ready, known: Carried) -> Ready:
     An empty body stays empty; a request, and a record whose request is known, come back as they are.
     """
     meta, refused = ready.piece.meta, known.refused
+    if refused is None and known.unread:
+        return replace(ready, piece=replace(ready.piece, meta=without_phrase(meta, REQUEST_WITHHELD)))
     if refused is None or not isinstance(meta, ResponseMeta | DecisionMeta):
         return ready
     withheld = ready.withheld
@@ -72,6 +74,16 @@ def without_request(ready: Ready, known: Carried) -> Ready:
         withheld = withheld or refused
     chunks = tuple(_piece(chunk, refused) for chunk in ready.chunks)
     return replace(ready, piece=_piece(ready.piece, refused), chunks=chunks, withheld=withheld)
+
+
+def without_phrase(meta: Meta, withheld: str | None) -> Meta:
+    """The record without a phrase of the target's own, where its body or its request's is withheld.
+
+    A status line has room for a sentence of what nobody could read; the status itself says enough.
+    """
+    if withheld is None or not isinstance(meta, ResponseMeta):
+        return meta
+    return meta.model_copy(update={"reason": _phrase(meta.status, meta.reason, f"[withheld:{withheld}]")})
 
 
 def _piece(piece: Piece, refused: str) -> Piece:

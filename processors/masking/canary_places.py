@@ -198,7 +198,7 @@ def _filled(draw: Draw, place: Place, name: str) -> str:
     return text.replace("¶", draw.random.choice(_NAMES)).replace("§", place.spelled(value))
 
 
-def _events(draw: Draw, text: str, wraps: Sequence[Wrap] = WRAPS) -> bytes:
+def events(draw: Draw, text: str, wraps: Sequence[Wrap] = WRAPS) -> bytes:
     wrap = draw.random.choice(wraps)
     ending = draw.random.choice(("\n\n", "\r\n\r\n"))
     return "".join(
@@ -206,7 +206,7 @@ def _events(draw: Draw, text: str, wraps: Sequence[Wrap] = WRAPS) -> bytes:
     ).encode()
 
 
-def _wrapped(draw: Draw, text: str, kind: str, how: int) -> Part:
+def wrapped(draw: Draw, text: str, kind: str, how: int) -> Part:
     """The text as a body of its own, in a string, in a string in a string, in events, in lines or encoded."""
     document: object = {"role": "tool", "content": text}
     if how == 0:
@@ -217,7 +217,7 @@ def _wrapped(draw: Draw, text: str, kind: str, how: int) -> Part:
         inner = {"result": [{"type": "text", "text": orjson.dumps(document).decode()}]}
         return encoded_body(draw, orjson.dumps(inner), "application/json")
     if how == 3:
-        return encoded_body(draw, _events(draw, text), "text/event-stream")
+        return encoded_body(draw, events(draw, text), "text/event-stream")
     if how == 4:
         lines = [orjson.dumps({"response": piece, "done": False}) for piece in draw.cut(text)]
         return encoded_body(draw, b"\n".join(lines), "application/x-ndjson")
@@ -230,7 +230,7 @@ def _body(draw: Draw) -> Part:
     place = PLACES[name]
     text = _filled(draw, place, name)
     how = draw.random.choice((0, 0, 1, 2, 3, 4, 5, 6)) if place.wrapped else 0
-    return _wrapped(draw, text, place.type, how)
+    return wrapped(draw, text, place.type, how)
 
 
 def _paths(draw: Draw) -> Part:
@@ -254,7 +254,7 @@ def _paths(draw: Draw) -> Part:
         lines = (orjson.dumps({"n": 1}), orjson.dumps(call))
         return encoded_body(draw, b"\n".join(lines), "application/x-ndjson")
     if how == 3:
-        return encoded_body(draw, _events(draw, arguments, TOOL_WRAPS), "text/event-stream")
+        return encoded_body(draw, events(draw, arguments, TOOL_WRAPS), "text/event-stream")
     if how == 4:
         rows = {"rows": [["a", 1, True, value], ["b", 2, False, "c1d2e3f4"]]}
         return encoded_body(draw, orjson.dumps(rows), "application/json")
@@ -297,7 +297,7 @@ def _repeated(draw: Draw, value: str) -> str:
 def _answer(draw: Draw, text: str) -> tuple[Part, ...]:
     return (
         Part("headers", "headers", orjson.dumps([["X-Echo", quote(text)]])),
-        _wrapped(draw, text, "text/plain", draw.random.randrange(5)),
+        wrapped(draw, text, "text/plain", draw.random.randrange(5)),
     )
 
 

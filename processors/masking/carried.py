@@ -53,6 +53,8 @@ class Carried:
 
     secrets: tuple[Secret, ...] = field(default=(), repr=False)
     refused: str | None = None
+    unread: bool = False
+    """Whether the request's body is no text: what of it could be read is carried, but that may not be all."""
     injected: tuple[bytes, ...] = field(default=(), repr=False)
     """Credentials that the exchange's record names itself: they must not survive, as the registry's."""
 

@@ -87,7 +87,8 @@ _PLACED = re2.compile(
     rb"|\bacl[ \t]+setuser[ \t]+[^\n]{0,200}?[ \t][>#]|--from-literal[= ][\"']?[\w.-]+="
     rb"|::add-mask::|\bread[ \t]+(?:-\w+[ \t]+)*\w*(?:pass|secret|token|key)\w*[ \t]*<<<[ \t]*"
     rb"|\bpass(?:in|out)?[ \t]+(?:pass:)|\bsqlplus[ \t]+(?:-\w+[ \t]+)*[\w.-]+/|\bjdbc:oracle:\w+:[\w.-]+/"
-    rb"|\bnpm_config_\S*_auth\w*[ \t=]+)"
+    rb"|\bnpm_config_\S*_auth\w*[ \t=]+"
+    rb"|\bconvertto-securestring[ \t]+(?:-(?:string|asplaintext|force)[ \t]+)*)"
 )
 # As the last word of a line only: what else begins like this is a sentence.
 _CLOSING = re2.compile(
@@ -126,7 +127,7 @@ GATE = (
     + _alternatives(lambda p: p.names)
     + rb"|rabbitmqctl|htpasswd|net|defaults|git|npm|yarn|pnpm|aws"
     rb"|chpasswd|acl|read|pass(?:in|out)?|sqlplus|jdbc|echo|printf|npm_config_\w+|setenv|env|arg"
-    rb"|auth|\w*requirepass|masterauth|hset|hsetnx|hmset)(?:\.exe)?[\"' \t:=]"
+    rb"|convertto-securestring|auth|\w*requirepass|masterauth|hset|hsetnx|hmset)(?:\.exe)?[\"' \t:=]"
     rb"|--from-literal|add-mask::|:\{s?(?:sha|md5|crypt)|:\$(?:apr1|2[aby]|5|6|y)\$"
     rb"|[._-](?:password|passwd|secret|token|api\.key)[ \t])"
 )

@@ -4,6 +4,7 @@ RFC 9110 8.4.1: codings are listed in the order applied, so they are undone from
 """
 
 import codecs
+import re
 import zlib
 from io import BytesIO
 
@@ -24,6 +25,7 @@ _PACKED = (b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd")
 """How gzip and zstd begin (RFC 1952 2.3.1, RFC 8878 3.1.1): what they leave clear is cut anywhere."""
 _ZSTD_STEP = 256
 _ZSTD_WINDOW = 8 * 1024 * 1024  # RFC 9659: what every decoder takes
+_LEGIBLE = re.compile(rb"[\x20-\x7e\t\r\n]{8,}")
 _TEXT_TYPES = ("text/", "application/json", "application/x-www-form-urlencoded", "application/xml")
 _TEXT_MARKS = ("+json", "+xml", "ndjson", "jsonl", "javascript", "graphql", "multipart/form-data")
 
@@ -169,6 +171,13 @@ def as_text(data: bytes, content_type: str | None, limits: Limits) -> bytes:
     if is_textual(content_type) and not data.startswith(_PACKED):
         return _transcoded(data, "utf-8", limits)
     raise Withheld("binary")
+
+
+def legible(data: bytes) -> bytes:
+    """What can be read in bytes that are no text, a stretch a line: a form field beside a picture."""
+    if data.count(b"\0") * 8 > len(data):
+        data = data.translate(None, b"\0")  # UTF-16, mostly
+    return b"\n".join(_LEGIBLE.findall(data))
 
 
 def _wide(data: bytes) -> str:

@@ -1,12 +1,14 @@
 """Field rules: names whose values are secret whatever they look like. What matches by name needs no pattern.
 
 Names are compared in one spelling: lower case, Latin letters without their accents, words joined by `_`
-(`X-Api-Key`, `xApiKey` and `x_api_key` are one name). A rule may hold `*`; the first rule list that knows a
-name decides.
+(`X-Api-Key`, `xApiKey` and `x_api_key` are one name). Capitals may divide words or not: `X-JFrog-Art-Api` is
+`x_j_frog_art_api` and `x_jfrog_art_api`, and either counts. A rule may hold `*`; the first rule list that
+knows a name decides.
 """
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
@@ -140,15 +142,13 @@ DEFAULT_FIELDS = FieldRules(
         "api_key", "apikey", "*_api_key", "*_apikey", "*_token", "*_secret", "*_password", "*_key",
         "*_credential", "*_credentials", "*_signature", "authentication", "www_authenticate_info", "x_auth",
         "x_auth_*", "x_session_*", "x_session", "session", "session_id", "*_session_id", "sid", "*_sid",
-        "auth", "x_authentication", "*_authentication", "dpop",
-        "d_po_p", "signature", "*_signature_*",
+        "auth", "x_authentication", "*_authentication", "dpop", "signature", "*_signature_*",
         "x_token_*",
         "*_token_id",
         "*_token_v*", "x_tokens", "*_api_keys", "*_apikey_*", "*_api_key_*", "*_access_key_id", "*_oidc_data",
         "*_oidc_*token", "*_client_principal", "*_otp", "*_pin", "*_cookie", "cookies", "x_tacho_session",
         "x_tacho_agent", "x_tacho_parent", "x_claude_code_session_id", "x_claude_code_agent_id", "*_secret_*",
         "*_sas", "*_hmac", "x_auth2", "*_pass", "*_passwd", "*_pwd", "sec_websocket_protocol",
-        "sec_web_socket_protocol",
         "mcp_session_id", "x_csrf*", "x_xsrf*", "x_forwarded_client_cert", "www_authenticate",
         "*_authenticate",
         "proxy_authenticate",
@@ -158,7 +158,7 @@ DEFAULT_FIELDS = FieldRules(
     query_names=(
         *_SECRET_NAMES, "key", "code", "x_amz_signature", "signature", "sig", "auth", "session", "sid",
         "session_id",
-        "access_token", "id_token", "refresh_token", "ticket", "nonce_secret", "state_token",
+        "access_token", "id_token", "refresh_token", "ticket", "nonce_secret", "state_token", "magic_link",
     ),
     json_keys=_SECRET_NAMES,
     keep=(
@@ -179,6 +179,11 @@ def normal_name(name: str) -> str:
     if name.isascii():
         return _JOINT.sub("_", _CAMEL.sub("_", name).lower()).strip("_")
     return _ANY_JOINT.sub("_", _without_accents(_CAMEL.sub("_", name).lower())).strip("_")
+
+
+def undivided_name(name: str) -> str:
+    """The same, where capitals divide no words."""
+    return normal_name(name.lower())
 
 
 def _without_accents(name: str) -> str:
@@ -210,24 +215,30 @@ class Names:
     """One place's names, compiled; answers are kept, as the same few names come again and again."""
 
     def __init__(self, names: tuple[str, ...], keep: tuple[str, ...] = ()) -> None:
-        exact = {normal_name(n) for n in names if "*" not in n}
+        exact = {spelt(n) for n in names if "*" not in n for spelt in (normal_name, undivided_name)}
         self._exact = exact | {n.replace("_", "") for n in exact}
-        wild = [_normal_pattern(n) for n in names if "*" in n]
-        self._wild = re.compile("|".join(translate(n) for n in wild) or r"(?!)")
-        kept = [_normal_pattern(n) for n in keep]
-        self._keep = re.compile("|".join(translate(n) for n in kept) or r"(?!)")
+        self._wild = _any_of(n for n in names if "*" in n)
+        self._keep = _any_of(keep)
         self.match = lru_cache(maxsize=8192)(self._match)
 
     def _match(self, name: str) -> bool:
         if len(name) > MAX_NAME:
             return False
-        plain = normal_name(name)
-        if self._keep.match(plain):
+        spellings = {normal_name(name), undivided_name(name)}
+        if any(map(self._keep.match, spellings)):
             return False
+        return any(map(self._holds, spellings))
+
+    def _holds(self, plain: str) -> bool:
         if plain in self._exact or self._wild.match(plain):
             return True
         bare = _NUMBERED.sub("", plain)  # password1, API_KEY_2, signature-256, access-token-v2
         return len(bare) >= MIN_NUMBERED and bare != plain and self._match(bare)
+
+
+def _any_of(names: Iterable[str]) -> re.Pattern[str]:
+    patterns = dict.fromkeys(_normal_pattern(spelt) for name in names for spelt in (name, name.lower()))
+    return re.compile("|".join(map(translate, patterns)) or r"(?!)")
 
 
 def _normal_pattern(name: str) -> str:

@@ -1,5 +1,5 @@
-"""Read what is hidden in plain strings: one layer of escapes, percent codes, entities, base64 or hex at a
-time.
+"""Read what is hidden in plain strings: one layer of escapes, unseen characters, percent codes, entities,
+base64 or hex at a time.
 
 `layers` gives the text, then the text with one layer undone in place, and so on until nothing changes.
 Context stays around every decoded piece, so a rule that wants a name before a value finds both.
@@ -20,6 +20,8 @@ import re2
 
 from tachograph.processors.masking.errors import Withheld
 from tachograph.processors.masking.limits import Deadline, Limits
+from tachograph.processors.masking.packed import inflated
+from tachograph.processors.masking.unseen import unseen
 from tachograph.processors.masking.views import DecodedView, Edit, Run, View
 
 _SIMPLE = {b"\\" + name: plain for name, plain in zip(
@@ -35,10 +37,10 @@ _AT_BACKSLASH = re.compile(rb"(" + _BACKSLASH.pattern + rb")")
 _LONGEST = 12
 """Bytes of the longest escape, two surrogates."""
 _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}(?:%[0-9A-Fa-f]{2})*+")
-_ENTITY = re.compile(rb"&(?:amp|lt|gt|quot|apos|nbsp|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});")
+_ENTITY = re.compile(rb"&(?:amp|lt|gt|quot|apos|nbsp|shy|zwn?j|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});")
 _RUN = re2.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
 _HEX = re.compile(rb"[0-9a-fA-F]{20,}")
-_ASCII = rb"[\x20-\x7e\t\r\n]"
+_ASCII = rb"[\x20-\x7e\t\r\n\x1b]"
 _WIDE = rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 _PRINTABLE = re.compile(
     rb"(?:%b{10,}+|(?:%b|%b){10,}+)(?:%b++|%b)*+" % (_ASCII, _ASCII, _WIDE, _ASCII, _WIDE)
@@ -265,8 +267,20 @@ def _bounded(plain: bytes) -> Iterator[tuple[int, int]]:
         yield start, done
 
 
+def _packed_edits(text: bytes, start: int, stop: int) -> list[Edit]:
+    """All of a run that is raw deflate, in base64 or in hex."""
+    run = text[start:stop].rstrip(b"=")
+    if _HEX.fullmatch(run):
+        plain = inflated(binascii.unhexlify(run[: len(run) // 2 * 2]))
+    elif run.lower() != run != run.upper():
+        plain = inflated(_unbase64(run))
+    else:
+        return []
+    return [Edit(start, stop, _legible(plain))] if plain else []
+
+
 def _run_edits(text: bytes, start: int, stop: int) -> list[Edit]:
-    found = _hex_edits(text, start, stop)
+    found = _packed_edits(text, start, stop) or _hex_edits(text, start, stop)
     return found or [edit for edit in _base64_edits(text, start, stop) if edit.end > edit.start]
 
 
@@ -285,16 +299,16 @@ def _encoded_edits(text: bytes) -> Iterator[Edit]:
 
 
 def _edits(text: bytes) -> Iterator[Edit]:
-    """The next layer of a text without backslashes: percent codes, else entities, else encoded runs.
+    """The next layer of a text without backslashes: what nobody sees, else percent codes, else entities, else
+    encoded runs.
 
     Never two at once: what is plain only once its escapes are undone must be looked at before it is decoded,
     and `%0A` or `&lt;` in a value must not end it before the string around it was read.
     """
-    for kinds in (_PERCENTS, _ENTITIES):
-        escapes = _escape_edits(text, kinds)
-        first = next(escapes, None)
+    for edits in (unseen(text), _escape_edits(text, _PERCENTS), _escape_edits(text, _ENTITIES)):
+        first = next(edits, None)
         if first is not None:
-            return chain((first,), escapes)
+            return chain((first,), edits)
     return _encoded_edits(text)
 
 
@@ -306,6 +320,7 @@ class _Spent:
     deadline: Deadline
     edits: int = 0
     bytes: int = 0
+    inflated: int = 0
 
     def counted(self, edits: Iterator[Edit]) -> Iterator[Edit]:
         for edit in edits:
@@ -314,6 +329,9 @@ class _Spent:
                 raise Withheld("edit-limit")
             if self.edits % _CHECK_EVERY == 0:
                 self.deadline.check()
+            self.inflated += max(0, len(edit.text) - (edit.end - edit.start))
+            if self.inflated > self.limits.inflated_bytes:
+                raise Withheld("decode-limit")
             yield edit
 
     def counted_runs(self, runs: Iterator[Run]) -> Iterator[Run]:

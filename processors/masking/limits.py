@@ -24,6 +24,8 @@ class Limits:
     """How many times strings are decoded (JSON in JSON, percent, base64, hex) before giving up."""
     kept_bytes: int = 24 * 1024 * 1024
     """Decoded layers of one text that stay in memory; larger ones are decoded again where they are needed."""
+    inflated_bytes: int = 8 * 1024 * 1024
+    """By how much the packed strings of one text may make it grow."""
     spans: int = 25_000
     """Findings in one part."""
     value_bytes: int = 16 * 1024 * 1024

@@ -18,7 +18,7 @@ from itertools import chain
 
 from tachograph.processors.masking import headers, layers, paths, streams
 from tachograph.processors.masking.carried import NOTHING, Carried, Masked, Secret, carried
-from tachograph.processors.masking.content import as_text, decompressed, media_type
+from tachograph.processors.masking.content import as_text, decompressed, legible, media_type
 from tachograph.processors.masking.errors import Withheld
 from tachograph.processors.masking.fields import DEFAULT_FIELDS, Field, FieldRules, shown_name
 from tachograph.processors.masking.findings import (
@@ -71,6 +71,8 @@ class _Work:
     """Each value once, however often it is found."""
     value_bytes: int = 0
     withheld: str | None = None
+    legible: bytes = b""
+    """What can be read in content that is no text."""
 
     def add(self, findings: Iterable[Finding], limits: Limits) -> None:
         for finding in findings:
@@ -135,6 +137,7 @@ class Masker:
             return Masked(tuple(MaskedPart(part.name, None, "parts-limit", 0, ()) for part in parts))
         for work in works:
             self._guarded(work, self._detect, deadline)
+            self._glean(work, deadline)
         found = _distinct(works)
         injected = list(_known_needles(set(known.injected) - self._registered))
         self._propagate(works, injected, [*found, *known.secrets], deadline)
@@ -182,6 +185,14 @@ class Masker:
         if any(isinstance(view, DecodedView) and view.forgotten for view in work.views):
             work.views = []
 
+    def _glean(self, work: _Work, deadline: Deadline) -> None:
+        """What is secret in content that is no text: it stays withheld, but other parts may repeat it."""
+        if work.legible:
+            text, work.legible = work.legible, b""
+            inside = _Work(Part(work.part.name, "text", text))
+            self._guarded(inside, self._detect, deadline)
+            work.findings, work.withheld = inside.findings, inside.withheld or work.withheld
+
     def _at_paths(self, work: _Work) -> Iterator[Field]:
         """What the connection's paths name in the document, or in each line or event of a stream."""
         if self._named.paths and work.shape == "json":
@@ -205,9 +216,12 @@ class Masker:
             work.content, work.shape = parsed.data, "json"
             return [_Reading(JoinedView(parsed.data, parsed.lines), escaped=True)], parsed.fields
         data = decompressed(part.data, part.content_encoding if part.kind == "body" else None, self._limits)
-        work.content = text = as_text(
-            data, part.content_type if part.kind == "body" else "text/plain", self._limits
-        )
+        kind = part.content_type if part.kind == "body" else "text/plain"
+        try:
+            work.content = text = as_text(data, kind, self._limits)
+        except Withheld as refusal:
+            work.legible = legible(data) if refusal.reason == "binary" else b""
+            raise
         whole = ContentView(text)
         if part.kind == "url":
             return [_Reading(whole, form=True)], ()

@@ -14,6 +14,7 @@ import re2
 
 from tachograph.processors.masking import commands, labelled, manifests, statements
 from tachograph.processors.masking.assigned import Assigned
+from tachograph.processors.masking.calls import Calls
 from tachograph.processors.masking.commands import Commands
 from tachograph.processors.masking.delimited import Delimited
 from tachograph.processors.masking.errors import Withheld
@@ -84,8 +85,10 @@ class NamedValues:
         self._delimited = Delimited(hints, is_key)
         self._assigned = Assigned(hints, is_key) if strict else None
         self._commands = Commands(hints, is_key)
-        # One pass for what few texts have: statements, command lines, options.
-        self._spoken_to = re2.compile(b"|".join((statements.GATE, commands.GATE, self._commands.option)))
+        self._calls = Calls(hints, is_key)
+        # One pass for what few texts have: statements, command lines, options, calls.
+        gates = (statements.GATE, commands.GATE, self._commands.option, self._calls.gate)
+        self._spoken_to = re2.compile(b"|".join(gates))
         self._prose = Prose(strict=strict)
         self._loose = re2.compile(b"(?:" + self._delimited.gate + b")|(?:" + self._prose.gate + b")")
 
@@ -99,6 +102,7 @@ class NamedValues:
         if b'"' in text:
             yield from self._members(text)
             yield from self._json_tables.find(text)
+            yield from self._calls.arguments(text)
         yield from self._labelled(text)
         yield from manifests.find(text)
         if not inside:
@@ -122,6 +126,7 @@ class NamedValues:
         if self._spoken_to.search(text):
             yield from self._statements.find(text)
             yield from self._commands.find(text)
+            yield from self._calls.find(text)
         if self._assigned and not form:
             yield from self._assigned.find(text, yaml="yaml" in kind)
         if kind in DELIMITED or b"|" in text or not text.isascii() or self._loose.search(text):

@@ -121,3 +121,46 @@ def test_an_injected_credential_is_masked_in_what_is_left(new_strand: Callable[.
     (event,) = FLOW.run(answer(new_strand(), target=f"/x/{SECRET}"), carried=known).events
     assert SECRET.encode() not in event.value
     assert "[CREDENTIAL:" in orjson.loads(event.value)["message"]
+
+
+PICTURE = b"\x89PNG\r\n\xff\xfe\0" + b"\xff\xc0" * 30
+TYPED = (("Content-Type", "image/png"),)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "phrase", "shown"),
+    [
+        (PICTURE, 400, f"no {SECRET}", "[withheld:binary]"),
+        (PICTURE, 404, "Not Found", "Not Found"),
+        (PICTURE, 599, "", None),
+        (b"text", 400, "Nope", "Nope"),
+    ],
+)
+def test_the_phrase_of_a_withheld_answer_is_not_told(
+    new_strand: Callable[..., Any], body: bytes, status: int, phrase: str, shown: str | None
+) -> None:
+    """A status line has room for what nobody could read; the status's own phrase says nothing."""
+    kind = TYPED if body == PICTURE else (("Content-Type", "text/plain"),)
+    (event,) = FLOW.run(answer(new_strand(), body, status=status, reason=phrase, headers=kind)).events
+    assert SECRET.encode() not in event.value
+    assert orjson.loads(event.value)["http_response"].get("status") == shown
+
+
+def test_the_answer_to_a_picture_says_no_phrase_and_nothing_read_in_it(
+    new_strand: Callable[..., Any],
+) -> None:
+    """What can be read in a request that is no text is masked in its answer; the phrase goes all the same."""
+    strand = new_strand()
+    body = PICTURE + b'{"password": "%s"}' % SECRET.encode() + PICTURE
+    asked = ready(strand, strand.request(body, exchange=strand.new_exchange(), headers=TYPED))
+    known = FLOW.carried(asked)
+    assert known.unread
+    assert [secret.value for secret in known.secrets] == [SECRET.encode()]
+    one = answer(
+        strand, b"I set %s." % SECRET.encode(), reason="so be it, bob", headers=(("X-Echo", SECRET),)
+    )
+    (event,) = FLOW.run(one, carried=known).events
+    assert SECRET.encode() not in event.value
+    told = orjson.loads(event.value)
+    assert told["http_response"]["status"] == "[withheld:request-withheld]"
+    assert told["unmapped"]["tacho"]["body"].startswith("I set [PASSWORD:")

@@ -9,7 +9,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.processors.masking.content import as_text, decompressed, is_textual, media_type
+from tachograph.processors.masking.content import as_text, decompressed, is_textual, legible, media_type
 from tachograph.processors.masking.errors import Withheld
 from tachograph.processors.masking.limits import Limits
 
@@ -121,3 +121,12 @@ def test_media_types() -> None:
     assert media_type("Application/JSON; charset=utf-8") == "application/json"
     assert is_textual("application/problem+json")
     assert not is_textual("image/png")
+
+
+def test_what_can_be_read_in_no_text() -> None:
+    """Stretches of eight bytes or more, a line each; of UTF-16 too; and the rest is nothing."""
+    assert legible(b"\x89PNG\xff\xfepassword=hunter2\xff\0short\xffsecond stretch") == (
+        b"password=hunter2\nsecond stretch"
+    )
+    assert legible(b"\xff\xfe\xff" + "password=x1".encode("utf-16-le")) == b"password=x1"
+    assert legible(b"\xff" * 99) == b""

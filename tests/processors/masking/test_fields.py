@@ -99,11 +99,32 @@ def test_harmless_keys(name: str) -> None:
         "X-Vault-Token",
         "X-Amz-Security-Token",
         "Mcp-Session-Id",
+        "X-JFrog-Art-Api",
+        "X-Jfrog-Art-Api",
+        "x-jfrog-art-api",
+        "DPoP",
+        "Sec-WebSocket-Protocol",
     ],
 )
 def test_secret_headers(name: str) -> None:
     """Whatever the vendor calls it."""
     assert MATCHER.headers.match(name)
+
+
+@given(st.sampled_from(sorted(n for n in DEFAULT_FIELDS.header_names if "*" not in n)), st.data())
+def test_capitals_hide_no_header(name: str, data: st.DataObject) -> None:
+    """Whichever of its letters are capitals: a vendor's capitals inside a word divide nothing."""
+    capital = data.draw(st.lists(st.booleans(), min_size=len(name), max_size=len(name)))
+    spelt = "".join(c.upper() if up else c for c, up in zip(name, capital, strict=True)).replace("_", "-")
+    assert MATCHER.headers.match(spelt)
+
+
+def test_a_rule_may_be_spelt_with_capitals_too() -> None:
+    """HTTP/2 sends names in lower case, whatever the operator wrote."""
+    matcher = FieldMatcher(FieldRules(header_names=("X-JFrog-*", "X-McDuck")))
+    for name in ("X-JFrog-Sign", "x-jfrog-sign", "X-McDuck", "x-mcduck", "X-MCDUCK"):
+        assert matcher.headers.match(name)
+    assert not matcher.headers.match("x-frog-sign")
 
 
 @pytest.mark.parametrize(

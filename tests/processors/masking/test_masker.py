@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tachograph.processors.masking.carried import NOTHING
 from tachograph.processors.masking.limits import Limits
 from tachograph.processors.masking.masker import FieldRules, Masker, Part, PseudonymKey
 from tachograph.processors.masking.ruleset import load
@@ -241,3 +242,25 @@ def test_layers_that_are_not_kept_are_read_again() -> None:
     assert (again.data, again.spans) == (kept.data, kept.spans)
     assert kept.data is not None
     assert SECRET.encode() not in kept.data
+
+
+PICTURE = b"\x89PNG\r\n\xff\xfe\0" + b"\xff\xc0" * 30
+
+
+def test_what_a_picture_says_is_masked_beside_it() -> None:
+    """The picture is withheld, and a secret that can be read in it shows nowhere else."""
+    body = Part("b", "body", PICTURE + b'\n{"password": "plumtree7"}\n' + PICTURE, "image/png")
+    told = MASKER.mask_with([Part("t", "text", b"you sent plumtree7 to us"), body], NOTHING)
+    text, picture = told.parts
+    assert (picture.data, picture.withheld, picture.spans) == (None, "binary", ())
+    assert text.data is not None
+    assert text.data.startswith(b"you sent [PASSWORD:")
+    assert [secret.value for secret in told.found.secrets] == [b"plumtree7"]
+
+
+def test_a_picture_with_too_much_in_it_is_withheld_for_that() -> None:
+    """Then nobody knows what it says, and its answer is not told either."""
+    masker = Masker(load(), KEY, limits=Limits(spans=3))
+    rows = b"\n".join(b'{"password": "plumtree%d"}' % n for n in range(9))
+    (picture,) = masker.mask([Part("b", "body", PICTURE + rows, "image/png")])
+    assert (picture.data, picture.withheld) == (None, "span-limit")
