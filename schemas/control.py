@@ -1,9 +1,12 @@
-"""The control topic: snapshots of the registry by their digest, and which of them is in force.
+"""What is registered and in force, on two topics: snapshots by their digest, and releases that name them.
 
-Compacted, one partition. Three kinds of keys: a snapshot's digest, `version/N` (who released what, when),
-and `current` (the last release). Every value is signed together with its key, so whoever can write to the
-topic but does not hold the control key can neither make, alter nor swap one; a version that is not above the
-one in force is an old record played again, and is refused. The fold is pure: records in, what holds out.
+Snapshots stand on `control`, compacted: each is what its digest says, and one that is gone is missed.
+Releases stand on `releases`, which is only ever appended to and kept for ever: they have no keys, and nobody
+who may write can take one back. All of it is signed by the control key, a snapshot with its record's key. The
+highest version is in force; what is not signed, or was released before, changes nothing. A snapshot is
+removed by a signed word, since a tombstone may be anybody's. The fold is pure: records in, what holds out.
+
+Earlier releases stood on `control`, under `version/N` and `current`. They count; none is written any more.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ __all__ = [
     "KEPT_VERSIONS",
     "MAX_COMMENT",
     "MAX_SNAPSHOTS",
+    "RELEASE",
+    "REMOVED",
     "ControlBook",
     "ControlKey",
     "Release",
@@ -34,11 +39,15 @@ __all__ = [
 ]
 
 CONTROL_KEY_BYTES = 32
+RELEASE = "release"
+"""What a release is signed under; its record has no key."""
+REMOVED = b""
+"""The data under a snapshot's digest that removes it."""
 CURRENT = "current"
 _VERSION = "version/"
 MAX_COMMENT = 500
 KEPT_VERSIONS = 100
-"""Releases that stay on the topic; whoever publishes removes what is older, and their snapshots."""
+"""Releases whose snapshots stay; whoever publishes removes those of older ones."""
 MAX_SNAPSHOTS = 2 * KEPT_VERSIONS
 """Snapshots that a reader holds; beyond it the one that came first is forgotten."""
 _MAC_CHARS = 64
@@ -124,16 +133,43 @@ class ControlBook:
         self._short: dict[ShortDigest, str] = {}
 
     def put(self, key: str, value: bytes | None) -> None:
-        """Take one record in. Raises `RecordError` for one that is not to be believed: nothing changes."""
+        """Take one record of `control` in. Raises `RecordError` for one that is not to be believed: nothing
+        changes. A tombstone says nothing: whoever may write to the topic may write it.
+        """
+        if value is None:
+            return
+        data = self._key.open(key, value)
         if key == CURRENT:
-            if value is not None:  # its removal says nothing: what is in force stays in force
-                self._release(Release.decode(self._key.open(key, value)))
+            self._release(Release.decode(data))
         elif key.startswith(_VERSION):
-            self._kept(key, value)
-        elif value is None:
+            self._kept(key, Release.decode(data))
+        elif data == REMOVED:
             self._forget(key)
         else:
-            self._keep(key, self._key.open(key, value))
+            self._keep(key, data)
+
+    def put_release(self, value: bytes | None) -> None:
+        """Take one record of `releases` in, as `put` does. One that was taken in before says nothing new."""
+        release = Release.decode(self._key.open(RELEASE, value or b""))
+        if self.releases.get(release.version, release) != release:
+            raise MalformedRecord(f"release {release.version}: another one has this version")
+        if self.current is None or release.version >= self.current.version:
+            self._release(release)
+        self.releases[release.version] = release
+
+    @property
+    def whole(self) -> bool:
+        """Whether no release is missing, from the first that is known to the one in force."""
+        known = self.releases
+        if self.current is None or not known:
+            return self.current is None
+        return max(known) == self.current.version and len(known) == max(known) - min(known) + 1
+
+    @property
+    def lost(self) -> Release | None:
+        """The release in force, where its snapshot is nowhere."""
+        release = self.current
+        return None if release is None or release.digest in self._snapshots else release
 
     def snapshot(self, digest: str) -> bytes | None:
         """The bytes of a snapshot by its digest."""
@@ -146,21 +182,15 @@ class ControlBook:
 
     def _release(self, release: Release) -> None:
         if self.current is not None and release.version <= self.current.version:
-            if release == self.current:
+            if release in {self.current, self.releases.get(release.version)}:
                 return
             raise MalformedRecord(f"release {release.version}: version {self.current.version} came before it")
         self.current = release
 
-    def _kept(self, key: str, value: bytes | None) -> None:
-        if value is None:
-            # Nobody signs a removal, so its key may be anything: it is compared, never read as a number.
-            gone = next((number for number in self.releases if version_key(number) == key), 0)
-            self.releases.pop(gone, None)
-            return
-        release = Release.decode(self._key.open(key, value))
+    def _kept(self, key: str, release: Release) -> None:
         if key != version_key(release.version):
             raise MalformedRecord(f"release {release.version}: stands under another key")
-        self.releases[release.version] = release
+        self.releases.setdefault(release.version, release)
 
     def _keep(self, digest: str, data: bytes) -> None:
         if sha256_hex(data) != digest:

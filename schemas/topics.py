@@ -61,6 +61,10 @@ class Topics:
         return f"{self.prefix}.control"
 
     @property
+    def releases(self) -> str:
+        return f"{self.prefix}.releases"
+
+    @property
     def escrow(self) -> str:
         return f"{self.prefix}.escrow"
 
@@ -118,6 +122,8 @@ def topic_specs(
         TopicSpec(topics.stops, 1, {"cleanup.policy": "compact", "segment.ms": str(24 * _HOUR_MS)} | bound),
         # Closed segments are compacted, so they close daily; a snapshot is a megabyte at most.
         TopicSpec(topics.control, 1, {"cleanup.policy": "compact", "segment.ms": str(24 * _HOUR_MS)} | bound),
+        # Only ever appended to: whoever may write to it can take no release back.
+        TopicSpec(topics.releases, 1, kept | {"retention.bytes": "-1"}),
         TopicSpec(topics.escrow, partitions, _escrow(escrow_days) | bound),
         # One partition is one order, and the broker's stamp is one clock for all who ask and decide.
         TopicSpec(

@@ -62,24 +62,25 @@ def apply(  # noqa: PLR0913, PLR0917  each is an option
             " in the configuration and start the parts again"
         )
     _check(comment)
+    from tachograph.cli.registry.changes import changes
+    from tachograph.cli.registry.sources import check_policies_stay
+    from tachograph.cli.registry.topic import Word
+
     topic = _topic(told)
     book = topic.read()
     registry = _wanted(told, book, place, rollback)
+    before = _to_replace(told, book)
     if place is not None:
-        from tachograph.cli.registry.sources import check_policies_stay
-
-        check_policies_stay(_in_force(told, book), registry)
-    found = _compared(told, book, registry)
+        check_policies_stay(before, registry)
+    found = changes(before, registry)
     if not json_output:
         _show(found)
     version = book.current.version if book.current else 0
-    if dry_run or (not found and version):
+    if dry_run or (not found and version and not book.lost):
         _say(version, registry.digest, len(found), applied=False, json_output=json_output)
         return
     if sys.stdout.isatty() and not yes and not json_output and not typer.confirm("Apply this?"):
         raise Refused("nothing was applied")
-    from tachograph.cli.registry.topic import Word
-
     word = Word(_whoami(), comment or _reason(rollback), version if expect is None else expect)
     release = topic.release(registry, word)
     _say(release.version, release.digest, len(found), applied=True, json_output=json_output)
@@ -161,10 +162,22 @@ def _in_force(told: Settings, book: ControlBook | None) -> Registry:
     from tachograph.cli.registry.sources import of_configuration
     from tachograph.schemas.registry import Registry
 
-    data = book.snapshot(book.current.digest) if book is not None and book.current is not None else None
-    if data is None:
+    if book is None or book.current is None:
         return of_configuration(told.configuration, base=told.base)
+    data = book.snapshot(book.current.digest)
+    if data is None:
+        raise Refused(
+            f"version {book.current.version} is in force and its snapshot is gone from the control topic:"
+            " `tacho apply` it once more"
+        )
     return Registry.parse(data)
+
+
+def _to_replace(told: Settings, book: ControlBook) -> Registry:
+    """What a release is compared with: nothing, where the snapshot in force is gone."""
+    from tachograph.schemas.registry import Registry
+
+    return Registry() if book.lost else _in_force(told, book)
 
 
 def _wanted(told: Settings, book: ControlBook | None, place: Path | None, rollback: int | None) -> Registry:

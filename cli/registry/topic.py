@@ -1,4 +1,4 @@
-"""The control topic for people: read to its end, and one release appended, or nothing at all.
+"""The topics of registries for people: read to their ends, and one release appended, or nothing at all.
 
 A release is one Kafka transaction under one name, so of two that are made at once one is refused; its
 snapshot and its being in force are seen together or not at all.
@@ -9,17 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
 from tachograph.cli.errors import PartDown, Refused
 from tachograph.cli.settings import Settings
 from tachograph.ingress.keyfile import read_key
 from tachograph.ingress.recording.kafka_settings import client_settings
+from tachograph.ingress.registry.reading import READING, put, to_ends
 from tachograph.processors.asking import partitions
 from tachograph.processors.errors import BrokerFault
-from tachograph.schemas.control import CURRENT, KEPT_VERSIONS, ControlBook, ControlKey, Release, version_key
+from tachograph.schemas.control import KEPT_VERSIONS, RELEASE, REMOVED, ControlBook, ControlKey, Release
 from tachograph.schemas.errors import RecordError
 from tachograph.schemas.event import rfc3339_ns
 from tachograph.schemas.registry import Registry
@@ -48,21 +48,21 @@ class ControlTopic:
     def __init__(self, settings: Settings) -> None:
         config = settings.configuration
         self._key = ControlKey(read_key(settings.base / config.keys.control_file))
-        self._topic = config.kafka.topics.control
+        self._topics = config.kafka.topics
         self._settings = client_settings(config.kafka, base=settings.base)
 
     def read(self) -> ControlBook:
-        """Everything on the topic that is signed by our key."""
+        """Everything on the topics that is signed by our key."""
         book = ControlBook(self._key)
-        consumer = Consumer({**self._settings, **_READING, "group.id": f"{self._topic}.reader"})
+        consumer = Consumer({**self._settings, **READING, "group.id": f"{self._topics.control}.reader"})
         try:
-            partitions(consumer, self._topic)  # a topic that is not there would only be waited for
-            consumer.assign([TopicPartition(self._topic, 0, OFFSET_BEGINNING)])
-            for key, value in _to_end(consumer):
+            for topic in (self._topics.releases, self._topics.control):
+                partitions(consumer, topic)  # a topic that is not there would only be waited for
+            for message in to_ends(consumer, self._topics, seconds=SECONDS):
                 try:
-                    book.put(key, value)
+                    put(book, message, self._topics)
                 except RecordError:
-                    continue  # the parts that follow the topic log it
+                    continue  # the parts that follow the topics log it
         except KafkaException as error:
             raise self._down(error) from None
         except BrokerFault as missing:
@@ -73,17 +73,16 @@ class ControlTopic:
 
     def release(self, registry: Registry, word: Word) -> Release:
         """Put a registry in force, and read that back. Raises Refused where somebody else was first."""
-        ours = {"transactional.id": f"{self._topic}.apply", "transaction.timeout.ms": TRANSACTION_MS}
+        ours = {"transactional.id": f"{self._topics.control}.apply", "transaction.timeout.ms": TRANSACTION_MS}
         producer = Producer({**self._settings, **ours, "message.max.bytes": 4 << 20})
         try:
             producer.init_transactions(SECONDS)  # from here on, whoever came before us can commit nothing
             book = self.read()
             release = _next(book, registry, word)
             producer.begin_transaction()
-            for key, data in self._records(book, registry, release):
-                producer.produce(
-                    self._topic, key=key, value=None if data is None else self._key.seal(key, data)
-                )
+            for digest, data in _snapshots(book, registry, release):
+                producer.produce(self._topics.control, key=digest, value=self._key.seal(digest, data))
+            producer.produce(self._topics.releases, value=self._key.seal(RELEASE, release.encode()))
             producer.commit_transaction(SECONDS)
         except KafkaException as error:
             if error.args[0].code() in _FENCED:
@@ -106,28 +105,10 @@ class ControlTopic:
             time.sleep(LOOK_SECONDS)
         return current
 
-    def _records(
-        self, book: ControlBook, registry: Registry, release: Release
-    ) -> Iterator[tuple[str, bytes | None]]:
-        if book.snapshot(release.digest) is None:
-            yield release.digest, registry.canonical()
-        yield version_key(release.version), release.encode()
-        yield CURRENT, release.encode()
-        kept = {
-            version: one
-            for version, one in book.releases.items()
-            if version > release.version - KEPT_VERSIONS
-        }
-        in_use = {release.digest, *(one.digest for one in kept.values())}
-        for version in sorted(book.releases.keys() - kept.keys()):
-            yield version_key(version), None
-        for digest in sorted({one.digest for one in book.releases.values()} - in_use):
-            yield digest, None
-
     def _down(self, error: KafkaException) -> PartDown:
         return PartDown(
-            f"{self._topic}: Kafka answers {error.args[0].name()}; is it up (`tacho up`), and is the topic"
-            " there (`tacho provision`)?"
+            f"{self._topics.control}: Kafka answers {error.args[0].name()}; is it up (`tacho up`), and are"
+            f" this topic and {self._topics.releases} there (`tacho provision`)?"
         )
 
 
@@ -139,27 +120,14 @@ def _next(book: ControlBook, registry: Registry, word: Word) -> Release:
     return Release(version=version + 1, digest=registry.digest, at=at, by=word.by, comment=word.comment)
 
 
-def _to_end(consumer: Consumer) -> Iterator[tuple[str, bytes | None]]:
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        message = consumer.poll(1.0)
-        if message is None:
-            continue
-        error = message.error()
-        if error is None:
-            yield (message.key() or b"").decode("utf-8", "replace"), message.value()
-        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  the client's own name
-            return
-        else:
-            raise KafkaException(error)
-    raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001  the same
+def _snapshots(book: ControlBook, registry: Registry, release: Release) -> Iterator[tuple[str, bytes]]:
+    """What is written beside a release: its snapshot, and the removal of those that are too old."""
+    if book.snapshot(release.digest) is None:
+        yield release.digest, registry.canonical()
+    kept = {one.digest for version, one in book.releases.items() if version > release.version - KEPT_VERSIONS}
+    for digest in sorted({one.digest for one in book.releases.values()} - kept - {release.digest}):
+        if book.snapshot(digest) is not None:
+            yield digest, REMOVED
 
 
 _FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}  # noqa: SLF001  the same
-_READING: dict[str, Any] = {
-    "enable.auto.commit": False,
-    "auto.offset.reset": "earliest",
-    "enable.partition.eof": True,
-    "isolation.level": "read_committed",
-    "allow.auto.create.topics": False,
-}

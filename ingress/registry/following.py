@@ -56,6 +56,7 @@ class FollowedFile(Standing):
         self._in_force = first
         self._unwritten: bytes | None = first.canonical()
         """Records name the first from the start on, also while Kafka is away; so it is written first."""
+        self._unpruned = False
         self._next: _Next | None = None
         self._away = ""
         """Why nothing could be written down at the last attempt."""
@@ -79,6 +80,7 @@ class FollowedFile(Standing):
         try:
             self._look()
             self._put_in_force()
+            self._prune()
         except (RegistryUnusable, RegistryAway) as error:
             self._say(error)
         except Exception as error:  # noqa: BLE001  a defect must not put half a registry in force
@@ -117,9 +119,20 @@ class FollowedFile(Standing):
 
     def _write(self, data: bytes) -> None:
         self._snapshots.write(data, stopping=self._stopping.is_set)
+        self._unpruned = True
         if self.problem == self._away:
             self.problem = ""
         self._away = ""
+
+    def _prune(self) -> None:
+        """After the swap, which must not wait for it; what fails is tried when the next one is written."""
+        if not self._unpruned:
+            return
+        self._unpruned = False
+        try:
+            self._snapshots.prune(stopping=self._stopping.is_set)
+        except RegistryAway as error:
+            _log.warning("registry_not_pruned", reason=error.detail)
 
     def _say(self, error: IngressError) -> None:
         """Once for each problem: what cannot be written down is tried again at every look."""
@@ -146,7 +159,7 @@ def follow_file(
     base = file.parent
     snapshots = Snapshots(
         client_settings(config.kafka, base=base),
-        config.kafka.topics.control,
+        config.kafka.topics,
         ControlKey(read_key(base / config.keys.control_file)),
     )
     followed = FollowedFile(OwnFile(file, config), compiler, snapshots, first)

@@ -27,13 +27,14 @@ from tachograph.schemas.config import Configuration
 from tachograph.schemas.control import ControlBook, ControlKey, Release
 from tachograph.schemas.errors import MalformedRecord
 from tachograph.schemas.registry import Registry
+from tachograph.schemas.topics import Topics
 
 __all__ = ["InForce", "follow_topic"]
 
 START_SECONDS = 30.0
 """How long the start waits for the topic where nothing else says what was in force."""
-COPY_SECONDS = 3.0
-"""... and where there is a copy of it."""
+COPY_SECONDS = 5.0
+"""How long it waits for a first word of Kafka's where there is a copy; then it goes by that."""
 
 _log = structlog.get_logger(__name__)
 
@@ -141,15 +142,16 @@ async def follow_topic(
     tail = Tail(
         in_force.released,
         book,
-        topic=config.kafka.topics.control,
+        topics=config.kafka.topics,
         settings=client_settings(config.kafka, base=base),
     )
     tail.start()
     try:
-        seconds = COPY_SECONDS if kept else START_SECONDS
-        read = await asyncio.to_thread(tail.caught_up.wait, seconds)
+        read = await asyncio.to_thread(_has_read, tail, known=bool(kept))
         if not read and not kept:
             raise RegistryAway(f"{tail.problem}, and there is no copy of what was in force last")
+        if read:
+            _check_nothing_gone(book, config.kafka.topics, known=bool(kept), cut=tail.cut)
         found = [one for one in _candidates(book) if one not in kept] if read else []
         registered = await in_force.first_of(iter((*found, *kept)))
         if registered is None:
@@ -157,6 +159,30 @@ async def follow_topic(
         yield in_force, registered
     finally:
         await asyncio.to_thread(tail.stop)
+
+
+def _has_read(tail: Tail, *, known: bool) -> bool:
+    """Whether both topics are read. A slow Kafka is waited for: the copy may be older than what it has."""
+    if known and not tail.heard.wait(COPY_SECONDS):
+        return False
+    return tail.caught_up.wait(START_SECONDS)
+
+
+def _check_nothing_gone(book: ControlBook, topics: Topics, *, known: bool, cut: bool) -> None:
+    """Raises `RegistryAway` where something newer may have been in force than what the topics still say.
+
+    A copy that is `known` says which version was reached, so it does not matter then what came before.
+    """
+    if not known and (cut or not book.whole):
+        raise RegistryAway(
+            f"releases were deleted from {topics.releases}: what is left may be older than what was in force."
+            " Give this ingress the `registry.copy` of one that knows, or make the topic anew and apply"
+        )
+    if (release := book.lost) is not None:
+        raise RegistryAway(
+            f"version {release.version} is in force, and its snapshot is gone from {topics.control}:"
+            " `tacho apply` it once more"
+        )
 
 
 def _candidates(book: ControlBook) -> Iterator[tuple[Release, bytes]]:

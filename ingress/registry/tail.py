@@ -1,6 +1,7 @@
-"""The control topic, followed by one thread: tells what is in force as soon as the topic has all of it.
+"""Releases and their snapshots, followed by one thread: tells what is in force once all of it is there.
 
-What is not signed by the control key, or was signed before what is in force, is ignored, logged and counted.
+What is not signed by the control key, or contradicts what was released, is ignored, logged and counted.
+Releases are read to their end first: then the snapshot of the one in force is known for it when it comes.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from tachograph.ingress.faults import log_fault
+from tachograph.ingress.registry.reading import READING, put
 from tachograph.schemas.control import ControlBook, Release
 from tachograph.schemas.errors import RecordError
+from tachograph.schemas.topics import Topics
 
 __all__ = ["Tail", "Told"]
 
@@ -23,6 +26,7 @@ WAIT_SECONDS = 0.5
 """How long the thread sleeps in the client when nothing comes; a message wakes it at once."""
 BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0)
 STOP_SECONDS = 5.0
+ASK_SECONDS = 6.0
 
 log = structlog.get_logger(__name__)
 
@@ -30,15 +34,21 @@ log = structlog.get_logger(__name__)
 class Tail:
     """`start` it once; `stop` ends its thread. Kafka may come and go; what was told stays told."""
 
-    def __init__(self, told: Told, book: ControlBook, *, topic: str, settings: Mapping[str, object]) -> None:
+    def __init__(
+        self, told: Told, book: ControlBook, *, topics: Topics, settings: Mapping[str, object]
+    ) -> None:
         self.problem = "the control topic has not been read yet"
+        self.cut = False
+        """Whether releases were deleted from the beginning of their topic."""
         self.ignored = 0
         """Records that are not to be believed."""
+        self.heard = threading.Event()
+        """Whether Kafka has shown anything of the topics."""
         self.caught_up = threading.Event()
-        """Whether everything that was on the topic has been read once."""
+        """Whether everything that was on the topics has been read once."""
         self._told = told
         self._book = book
-        self._topic = topic
+        self._topics = topics
         self._settings = dict(settings)
         self._last: Release | None = None
         self._stopping = threading.Event()
@@ -70,26 +80,37 @@ class Tail:
             attempt += 1
 
     def _follow(self, consumer: Consumer) -> None:
-        consumer.assign([TopicPartition(self._topic, 0, OFFSET_BEGINNING)])
+        releases = TopicPartition(self._topics.releases, 0, OFFSET_BEGINNING)
+        consumer.assign([releases])
+        both = False
         while not self._stopping.is_set():
             message = consumer.poll(WAIT_SECONDS)
-            if message is not None:
+            if message is None:
+                continue
+            if message.error() is None or _is_end(message):
+                self.heard.set()
+            if _is_end(message) and not both:
+                low, _ = consumer.get_watermark_offsets(releases, timeout=ASK_SECONDS)
+                self.cut, both = low > 0, True
+                consumer.incremental_assign([TopicPartition(self._topics.control, 0, OFFSET_BEGINNING)])
+            else:
                 self._take(message)
 
     def _take(self, message: Message) -> None:
         error = message.error()
         if error is not None:
-            if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  librdkafka's local codes have no public name
-                self.problem = ""
-                self._say()
-                self.caught_up.set()
+            if _is_end(message):
+                if message.topic() == self._topics.control:
+                    self.problem = ""
+                    self._say()
+                    self.caught_up.set()
                 return
             if error.fatal() or error.code() == KafkaError.OFFSET_OUT_OF_RANGE:
                 raise KafkaException(error)
             self._trouble(error)
             return
         try:
-            self._book.put((message.key() or b"").decode("utf-8", "replace"), message.value())
+            put(self._book, message, self._topics)
         except RecordError as refused:
             self._ignore(str(refused))
         if self.caught_up.is_set():
@@ -115,16 +136,17 @@ class Tail:
         self.problem = problem
 
 
+def _is_end(message: Message) -> bool:
+    error = message.error()
+    return error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001  the client's own name
+
+
 _OURS: dict[str, object] = {
+    **READING,
     "client.id": "tacho-control",
     "group.id": "tacho-control",  # the client wants one; nothing is committed under it
-    "enable.auto.commit": False,
-    "enable.auto.offset.store": False,
-    "enable.partition.eof": True,
-    "auto.offset.reset": "earliest",
-    "isolation.level": "read_committed",  # a snapshot and its release come together or not at all
     "socket.timeout.ms": 6000,
     "reconnect.backoff.max.ms": 1000,
-    "fetch.wait.max.ms": 1000,
+    "fetch.wait.max.ms": 250,  # an end is told of only when such a wait is over, and there are two
     "queued.max.messages.kbytes": 8192,
 }

@@ -24,7 +24,7 @@ from confluent_kafka import Producer
 from tachograph.cli.registry.topic import ControlTopic
 from tachograph.cli.settings import Settings
 from tachograph.ingress.keyfile import read_key
-from tachograph.schemas.control import CURRENT, ControlKey, Release, version_key
+from tachograph.schemas.control import RELEASE, ControlKey, Release
 from tachograph.schemas.envelope import parse_sealed
 from tachograph.schemas.registry import Registry, short
 
@@ -150,13 +150,12 @@ def test_what_is_bad_or_forged_changes_nothing(applied: Any) -> None:
     tacho(site, "apply", str(folder), code=2)
     key = ControlKey(read_key(Path(site.config.keys.control_file)))
     producer = Producer({"bootstrap.servers": site.config.kafka.bootstrap_servers})
-    topic, at = site.config.kafka.topics.control, "2026-01-01T00:00:00.000000000Z"
+    topics, at = site.config.kafka.topics, "2026-01-01T00:00:00.000000000Z"
     deny = Registry.model_validate({"policies": [{"file": "p", "text": "permit("}]})
     for signer, version in ((ControlKey(b"x" * 32), good["version"] + 5), (key, good["version"] + 1)):
         release = Release(version=version, digest=deny.digest, at=at, by="x")
-        values = (deny.digest, deny.canonical()), (version_key(version), release.encode())
-        for name, data in (*values, (CURRENT, release.encode())):
-            producer.produce(topic, key=name, value=signer.seal(name, data))
+        producer.produce(topics.control, key=deny.digest, value=signer.seal(deny.digest, deny.canonical()))
+        producer.produce(topics.releases, value=signer.seal(RELEASE, release.encode()))
     assert producer.flush(30) == 0
     log = Path(site.folder) / "logs" / "ingress.log"
     site.eventually(lambda: log.read_text().count("registry_refused") >= 2)

@@ -13,6 +13,8 @@ from tachograph.schemas.canonical import sha256_hex
 from tachograph.schemas.control import (
     CURRENT,
     MAX_SNAPSHOTS,
+    RELEASE,
+    REMOVED,
     ControlBook,
     ControlKey,
     Release,
@@ -33,17 +35,78 @@ def put(book: ControlBook, key: str, data: bytes) -> None:
     book.put(key, KEY.seal(key, data))
 
 
+def put_release(book: ControlBook, version: int, data: bytes = b"one") -> None:
+    book.put_release(KEY.seal(RELEASE, release(version, data).encode()))
+
+
 def test_a_release_puts_its_snapshot_in_force() -> None:
     """By the whole digest, and by what a header carries of it."""
     book = ControlBook(KEY)
     digest = sha256_hex(b"one")
     put(book, digest, b"one")
-    assert book.current is None
-    put(book, version_key(1), release(1).encode())
-    put(book, CURRENT, release(1).encode())
-    assert book.current == release(1)
+    assert (book.current, book.whole, book.lost) == (None, True, None)
+    put_release(book, 1)
+    assert (book.current, book.whole, book.lost) == (release(1), True, None)
     assert book.releases == {1: release(1)}
     assert book.snapshot(digest) == book.named(short(digest)) == b"one"
+
+
+def test_releases_of_before_count() -> None:
+    """They stood on the topic of the snapshots; what is released now goes on from them."""
+    book = ControlBook(KEY)
+    for version in (1, 2):
+        put(book, version_key(version), release(version).encode())
+        put(book, CURRENT, release(version).encode())
+    assert (book.current, book.whole) == (release(2), True)
+    put_release(book, 3, b"two")
+    put(book, CURRENT, release(2).encode())  # said again, as whoever reads from the beginning meets it
+    assert (book.current, book.whole) == (release(3, b"two"), True)
+
+
+def test_who_may_write_can_take_no_release_back() -> None:
+    """Not by releasing an old one again, by another of its version, nor by removing anything."""
+    book = ControlBook(KEY)
+    put(book, sha256_hex(b"two"), b"two")
+    for version in (1, 2, 3):
+        put_release(book, version, b"two")
+    put_release(book, 1, b"two")
+    put(book, CURRENT, release(3, b"two").encode())
+    with pytest.raises(MalformedRecord, match="another one"):
+        put_release(book, 2, b"one")
+    for value in (
+        None,
+        b"",
+        KEY.seal(CURRENT, release(9).encode()),
+        ControlKey(b"x" * 32).seal(RELEASE, b""),
+    ):
+        with pytest.raises(RecordError):
+            book.put_release(value)
+    for key in (CURRENT, version_key(3), RELEASE, sha256_hex(b"two")):
+        book.put(key, None)
+    assert (book.current, book.whole, book.lost) == (release(3, b"two"), True, None)
+    assert sorted(book.releases) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("versions", "whole"), [((1, 2, 3), True), ((4, 5), True), ((1, 3), False)])
+def test_a_release_that_is_missing_is_missed(versions: tuple[int, ...], *, whole: bool) -> None:
+    """Between the first that is known and the one in force."""
+    book = ControlBook(KEY)
+    for version in versions:
+        put_release(book, version)
+    assert book.whole is whole
+    put(book, CURRENT, release(max(versions) + 1).encode())
+    assert not book.whole
+
+
+def test_a_snapshot_that_is_gone_is_missed() -> None:
+    """Whoever removed it put nothing older in force."""
+    book = ControlBook(KEY)
+    put(book, sha256_hex(b"one"), b"one")
+    put_release(book, 1)
+    put_release(book, 2, b"two")
+    assert (book.current, book.lost) == (release(2, b"two"), release(2, b"two"))
+    put(book, sha256_hex(b"two"), b"two")
+    assert book.lost is None
 
 
 def test_nobody_without_the_key_puts_anything_in_force() -> None:
@@ -82,25 +145,21 @@ def test_an_old_release_played_again_is_refused() -> None:
     assert book.snapshot(sha256_hex(b"one")) == b"one"
 
 
-def test_what_is_pruned_is_forgotten() -> None:
-    """Releases and snapshots that are not in force."""
-    book = ControlBook(KEY)
-    put(book, sha256_hex(b"one"), b"one")
-    put(book, version_key(1), release(1).encode())
-    for key in (version_key(1), sha256_hex(b"one"), "version/x"):
-        book.put(key, None)
-    assert not book.releases
-    assert book.snapshot(sha256_hex(b"one")) is None
-    assert book.named(short(sha256_hex(b"one"))) is None
-
-
-@pytest.mark.parametrize("number", ["9" * 5000, "\u0661", "01", "-1", ""])
-def test_a_removal_under_any_key_ends_nobody(number: str) -> None:
-    """Nobody signs removals, so whoever can write to the topic writes what they like there."""
-    book = ControlBook(KEY)
-    put(book, version_key(1), release(1).encode())
-    book.put(f"version/{number}", None)
-    assert book.releases == {1: release(1)}
+def test_a_snapshot_is_removed_by_a_signed_word_only() -> None:
+    """A tombstone may be anybody's. What is in force is not removed at all."""
+    book, one, two = ControlBook(KEY), sha256_hex(b"one"), sha256_hex(b"two")
+    for data in (b"one", b"two"):
+        put(book, sha256_hex(data), data)
+    put_release(book, 1, b"two")
+    for digest in (one, two, "version/x"):
+        book.put(digest, None)
+    with pytest.raises(SealBroken):
+        book.put(one, ControlKey(b"x" * 32).seal(one, REMOVED))
+    assert book.snapshot(one) == book.named(short(one)) == b"one"
+    put(book, one, REMOVED)
+    put(book, two, REMOVED)
+    assert book.snapshot(one) is book.named(short(one)) is None
+    assert book.snapshot(two) == b"two"
 
 
 def test_snapshots_are_bounded_and_the_one_in_force_stays() -> None:
@@ -145,7 +204,8 @@ NUMBERS = st.integers(1, 6)
 RELEASES = st.builds(lambda number, data: release(number, data).encode(), NUMBERS, TEXTS)
 WRITTEN = st.one_of(
     st.builds(lambda data, ours: Written(sha256_hex(data), data, ours), TEXTS, st.booleans()),
-    st.builds(lambda data: Written(sha256_hex(data), None), TEXTS),
+    st.builds(lambda data, gone: Written(sha256_hex(data), gone), TEXTS, st.sampled_from([None, REMOVED])),
+    st.builds(Written, st.just(RELEASE), st.none() | RELEASES | st.binary(max_size=9), st.booleans()),
     st.builds(Written, st.just(CURRENT), st.none() | RELEASES | st.binary(max_size=9), st.booleans()),
     st.builds(Written, st.builds(version_key, NUMBERS), st.none() | RELEASES, st.booleans()),
 )
@@ -163,7 +223,7 @@ def test_whatever_is_written_the_book_believes_only_what_it_may(records: list[Wr
         before = (book.current, dict(book.releases), book.snapshot(_digest(book)))
         accepted = False
         with contextlib.suppress(RecordError):
-            book.put(one.key, one.value)
+            book.put_release(one.value) if one.key == RELEASE else book.put(one.key, one.value)
             accepted = True
         after = (book.current, dict(book.releases), book.snapshot(_digest(book)))
         if not accepted or (one.data is not None and not one.ours):

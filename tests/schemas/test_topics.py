@@ -26,7 +26,7 @@ def test_every_topic_is_named_under_one_prefix() -> None:
     """These topics, no other."""
     topics = Topics("t")
     wanted = {"raw", "masked", "leaves", "checkpoints", "keys", "deadletter", "approvals", "stops", "control"}
-    wanted |= {"escrow"}
+    wanted |= {"escrow", "releases"}
     assert specs().keys() == {f"t.{name}" for name in wanted}
     assert {getattr(topics, name) for name in wanted} == specs().keys()
     assert Topics().raw == "tacho.raw"
@@ -77,6 +77,7 @@ def test_partitions_are_those_of_the_configuration() -> None:
         "t.approvals": 1,
         "t.stops": 1,
         "t.control": 1,
+        "t.releases": 1,
         "t.escrow": 7,
     }
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from tachograph.cli.errors import Refused, WrongUse
 from tachograph.cli.main import app
 from tachograph.cli.registry.topic import Word
-from tachograph.schemas.control import CURRENT, ControlBook, ControlKey, Release, version_key
+from tachograph.schemas.control import RELEASE, ControlBook, ControlKey, Release
 from tachograph.schemas.registry import Registry
 
 CONFIG = """connections: [{name: api, protocol: http, upstream: 'http://x', labels: {owner: team}}]
@@ -67,6 +67,8 @@ class Topic:
 
     def __init__(self) -> None:
         self.released: list[tuple[Registry, Word]] = []
+        self.lost = False
+        """Whether snapshots are gone as soon as they are written."""
         self._key, self._book = ControlKey(b"k" * 32), ControlBook(ControlKey(b"k" * 32))
         for version, contact in enumerate(("first", "second"), 1):
             self._put(version, Registry(contact=contact))
@@ -81,9 +83,9 @@ class Topic:
     def _put(self, version: int, registry: Registry) -> Release:
         at = "2026-01-01T00:00:00.000000000Z"
         release = Release(version=version, digest=registry.digest, at=at, by="x")
-        records = {registry.digest: registry.canonical(), version_key(version): release.encode()}
-        for key, data in {**records, CURRENT: release.encode()}.items():
-            self._book.put(key, self._key.seal(key, data))
+        if not self.lost:
+            self._book.put(registry.digest, self._key.seal(registry.digest, registry.canonical()))
+        self._book.put_release(self._key.seal(RELEASE, release.encode()))
         return release
 
 
@@ -97,6 +99,22 @@ def topic(config: Path, monkeypatch: pytest.MonkeyPatch) -> Topic:
 
 def told(config: Path, *arguments: str) -> dict[str, Any]:
     return dict(json.loads(run("apply", *arguments, "-c", str(config), "--json")))
+
+
+def test_what_is_gone_from_the_topic_is_said_and_can_be_put_back(config: Path, topic: Topic) -> None:
+    """Nothing else is taken for what is in force meanwhile."""
+    folder = config.parent / "registry"
+    folder.mkdir()
+    (folder / "registry.yaml").write_text("contact: third\n")
+    topic.lost = True
+    assert told(config, str(folder))["version"] == 3
+    for command in (["connections"], ["policy", "list"], ["diff", str(folder)]):
+        done = CliRunner().invoke(app, [*command, "-c", str(config)])
+        assert isinstance(done.exception, Refused)
+        assert "version 3 is in force and its snapshot is gone" in str(done.exception)
+    topic.lost = False
+    assert told(config, str(folder))["version"] == 4
+    run("diff", str(folder), "-c", str(config))
 
 
 def test_a_rollback_is_a_new_version_of_an_old_registry(config: Path, topic: Topic) -> None:

@@ -26,12 +26,19 @@ class Topic:
 
     def __init__(self) -> None:
         self.written: list[str] = []
+        self.pruned = 0
         self.away = False
+        self.unreadable = False
 
     def write(self, data: bytes, **_: object) -> None:
         if self.away:
             raise RegistryAway("Kafka is away")
         self.written.append(short(sha256_hex(data)))
+
+    def prune(self, **_: object) -> None:
+        self.pruned += 1
+        if self.unreadable:
+            raise RegistryAway("Kafka is away")
 
 
 class World:
@@ -123,6 +130,16 @@ async def test_without_kafka_nothing_new_is_in_force(world: World) -> None:
     assert await world.turns(1) == ["third"]
     assert world.topic.written == [world.first, world.swapped[0].registry]
     assert (world.followed.problem, world.followed.refused) == ("", 1)
+
+
+async def test_what_nobody_needs_is_removed_after_the_swap(world: World) -> None:
+    """Once for each time that something was written; where that fails, with the next."""
+    await world.turns()
+    assert world.topic.pruned == 1
+    world.topic.unreadable = True
+    world.write("second")
+    assert await world.turns(6) == ["second"]
+    assert (world.topic.pruned, world.followed.problem) == (2, "")
 
 
 async def test_its_thread_looks_by_itself(tmp_path: Path) -> None:
