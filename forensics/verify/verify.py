@@ -133,7 +133,7 @@ class _Work:
         trusted = self.policy.gateways
         beats = None
         if trusted is not None:
-            beats = read_heartbeats((*self.apart, *ours), trusted, self.findings)
+            beats = read_heartbeats((*self.apart, *self.documents), trusted, self.findings)
         session = uuid.UUID(self.opened.session)
         holes, placed = check_strands(ours, self.lost, self.findings, beats, session)
         stray = [kind for uid, kind in self.lost.items() if uid in self.own and uid not in placed]
