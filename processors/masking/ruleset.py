@@ -1,10 +1,10 @@
 """A rule set: gitleaks' TOML layout read into rules that re2 can run, with one digest over all that matters.
 
 Beside gitleaks' own fields a rule may carry `type` (the marker's name), `priority` (who names an overlap),
-`validators`, `not_after` (what must not stand before the secret), `window` (bytes looked at around a
-keyword), `gate` (see `gates`), `retry`, `examples` and `counterexamples`; gitleaks ignores what it does not
-know, so both tools read the same file. Nothing is skipped silently: what cannot be used is listed in
-`Ruleset.refused` or raises.
+`validators`, `not_after` (what must not stand before the secret), `not_within` (what the secret must not be
+a part of), `window` (bytes looked at around a keyword), `gate` (see `gates`), `retry`, `examples` and
+`counterexamples`; gitleaks ignores what it does not know, so both tools read the same file. Nothing is
+skipped silently: what cannot be used is listed in `Ruleset.refused` or raises.
 """
 
 import hashlib
@@ -68,6 +68,8 @@ class Rule:
     allowlists: tuple[Allowlist, ...] = ()
     not_after: tuple[str, ...] = ()
     """Patterns for the text before the secret (see `scan.BEFORE`): where one matches, the secret is none."""
+    not_within: tuple[str, ...] = ()
+    """Patterns for something longer: a secret that lies inside one of their matches is none."""
     window: int = DEFAULT_WINDOW
     priority: int = DEFAULT_PRIORITY
     retry: bool = False
@@ -254,6 +256,7 @@ def _rule(entry: dict[str, Any], source: _Source, priority: int) -> Rule | Refus
         validators=validators,
         allowlists=_allowlists(entry, source, name),
         not_after=_patterns(entry, "not_after", source, name),
+        not_within=_patterns(entry, "not_within", source, name),
         window=-(-max(1, _typed(entry, "window", DEFAULT_WINDOW, source, name)) // WINDOW_UNIT) * WINDOW_UNIT,
         priority=_typed(entry, "priority", priority, source, name),
         retry=_flag(entry, "retry", source, name),

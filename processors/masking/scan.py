@@ -23,6 +23,8 @@ _GATE_STEP = 256 * 1024
 LINE_REACH = 4096
 BEFORE = 4096
 """Bytes before a secret that a rule's `not_after` looks at."""
+AROUND = 128
+"""Bytes to either side of a secret that a rule's `not_within` looks at."""
 MAX_REFUSED = 200_000
 """Matches of one rule that its validators refuse in one window before the text is withheld."""
 MAX_SEARCHED = 6
@@ -83,6 +85,7 @@ class _Compiled:
     keywords: tuple[bytes, ...]
     allows: tuple[_Allow, ...]
     not_after: tuple[Any, ...]
+    not_within: tuple[Any, ...]
 
 
 Windows = list[tuple[int, int]]
@@ -100,6 +103,7 @@ class Scanner:
                 tuple(k.encode() for k in rule.keywords),
                 (*map(_Allow, rule.allowlists), *(c for a, c in shared if not a.rules or rule.id in a.rules)),
                 tuple(map(compiled, rule.not_after)),
+                tuple(map(compiled, rule.not_within)),
             )
             for rule in ruleset.rules
         ]
@@ -257,16 +261,32 @@ def _holds(one: _Compiled, text: bytes, match: Any, start: int, end: int) -> boo
         return False
     if not all(VALIDATORS[name](secret) for name in one.rule.validators):
         return False
-    if one.rule.not_code and Program(text).is_bare_word(start, end):
+    if _elsewhere(one, text, start, end):
         return False
-    if one.not_after:
-        before = text[max(0, start - BEFORE) : start]
-        if any(regex.search(before) for regex in one.not_after):
-            return False
     if not one.allows:
         return True
     line = _line(text, match.start(), match.end()) if any(allow.wants_line for allow in one.allows) else b""
     return not any(allow.allows(secret, text[match.start() : match.end()], line) for allow in one.allows)
+
+
+def _elsewhere(one: _Compiled, text: bytes, start: int, end: int) -> bool:
+    """Whether what stands around the secret says that it is none."""
+    if one.rule.not_code and Program(text).is_bare_word(start, end):
+        return True
+    before = text[max(0, start - BEFORE) : start] if one.not_after else b""
+    if any(regex.search(before) for regex in one.not_after):
+        return True
+    return bool(one.not_within) and _within(one.not_within, text, start, end)
+
+
+def _within(patterns: Sequence[Any], text: bytes, start: int, end: int) -> bool:
+    """Whether the secret is a part of something longer that one of the patterns knows."""
+    low = max(0, start - AROUND)
+    around = text[low : end + AROUND]
+    longer = (found.span() for pattern in patterns for found in pattern.finditer(around))
+    return any(
+        low + first <= start and end <= low + last and last - first > end - start for first, last in longer
+    )
 
 
 def _line(text: bytes, start: int, end: int) -> bytes:

@@ -88,6 +88,7 @@ def test_a_gitleaks_file_loads(tmp_path: Path) -> None:
         ("[[rules]]\nid = 'a'\nregex = 'x'\nvalidators = ['no']", 2, "validators: expected one of"),
         ("[[rules]]\nid = 'a'\nregex = 'x'\nnot_after = ['(']", 2, "regex: expected RE2 syntax"),
         ("[[rules]]\nid = 'a'\nregex = 'x'\nnot_after = 'x'", 2, "not_after: expected a list of strings"),
+        ("[[rules]]\nid = 'a'\nregex = 'x'\nnot_within = ['(']", 2, "regex: expected RE2 syntax"),
         ("[[rules]]\nid = 'a'\nregex = 'x'\nentropy = 'high'", 2, "entropy: expected float, got str"),
         ("[[rules]]\nid = 'a'\nregex = 'x'\nkeywords = 'k'", 2, "keywords: expected a list of strings"),
         ("[[rules]]\nid = 'a'\nregex = 'x'\nretry = 1", 2, "retry: expected true or false"),

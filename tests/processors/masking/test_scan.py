@@ -64,6 +64,12 @@ def test_what_stands_before_can_make_it_none() -> None:
     assert spans(one, b"BEGIN" + b"x" * 5000 + b"n1234") == [b"1234"]
 
 
+def test_a_part_of_something_longer_is_none() -> None:
+    """`not_within` sees a little to both sides; what is no longer than the secret does not count."""
+    one = scanner("regex = '([0-9]{4})'", r"not_within = ['[a-f]{2}[0-9]{4}[a-f]', '[0-9]{4}']")
+    assert spans(one, b"ab1234c 5678 ab9012") == [b"5678", b"9012"]
+
+
 def test_an_allow_list_that_wants_a_path_never_allows() -> None:
     """A wire record has none; AND with the unknown is not true."""
     one = scanner(
