@@ -62,6 +62,7 @@ class Verdict(Enum):
     STRAND_MISSING = 55, "a heartbeat names a strand of which there is no record"
     HEARTBEAT_MISSING = 56, "no heartbeat of a trusted gateway names a strand"
     SESSION_OPEN = 57, "nothing is missing that a heartbeat counts, and the session is still open"
+    SESSION_CUT = 58, "nothing is missing that a heartbeat counts, and its gateway ended without closing it"
 
     def __init__(self, code: int, meaning: str) -> None:
         self.code, self.meaning = code, meaning

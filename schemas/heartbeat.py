@@ -16,11 +16,20 @@ from typing import Annotated, Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+)
 
 from tachograph.schemas.canonical import canonical_json, sha256_hex
 
 __all__ = [
+    "MAX_ENDED",
     "MAX_NAMED",
     "BootCertificate",
     "Heartbeat",
@@ -34,6 +43,8 @@ __all__ = [
 
 MAX_NAMED = 500
 """Strands in one heartbeat record; where there are more, further records follow at once."""
+MAX_ENDED = 100
+"""Boots that one certificate says have ended."""
 _SESSIONS = uuid.UUID("d8c5f0a2-0c0b-5b6e-9d53-4f1f4f1a7c52")
 _DOMAIN = b"tachograph/heartbeat/v1\n"
 _KEY_BYTES, _SIGNATURE_BYTES = 32, 64
@@ -73,6 +84,15 @@ class BootCertificate(_Wire):
     key: PublicKey
     issued: Time
     previous: Uuid | None = None
+    ended: Annotated[tuple[Uuid, ...], Field(min_length=1, max_length=MAX_ENDED, strict=False)] | None = None
+    """Boots whose processes had ended, and whose spools it took over; left out where there is none."""
+
+    @model_serializer(mode="wrap")
+    def _without_nobody(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        said: dict[str, Any] = handler(self)
+        if self.ended is None:
+            said.pop("ended", None)  # gone already where what is not set is left out
+        return said
 
     def text(self) -> str:
         """What the deployment's long-term key signs, as a note."""

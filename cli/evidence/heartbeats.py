@@ -1,12 +1,13 @@
 """Which documents of gateways belong into a session's bundle: found in OpenSearch, chosen by what is sealed.
 
-For each strand of the session the last heartbeat that names it, for a boot that left one open its last one,
-and for each boot its certificate. The newest is seldom sealed yet: of several the newest sealed one is taken.
+For each strand of the session the last heartbeat that names it, for a boot that left one open its last one
+and the certificate of the boot that says that it is over, and for each boot its certificate. The newest is
+seldom sealed yet: of several the newest sealed one is taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -17,6 +18,8 @@ __all__ = ["Wanted", "heartbeats_wanted"]
 
 CANDIDATES = 30
 """Five minutes of heartbeats: so long may the log be behind."""
+MAX_BOOTS = 1_000
+"""Of gateways, the newest: one of them may say that an earlier one is over."""
 MAX_STRANDS = 1_000
 """Strands of one session that are asked for, each a few questions."""
 _BEAT = f"{TACHO}.heartbeat"
@@ -87,6 +90,7 @@ def heartbeats_wanted(events: Asked, session: str) -> Wanted:
             open_.add(told["heartbeat"]["boot"])
     groups += [_latest(events, boot) for boot in sorted(open_)]
     groups += [_certificate(events, own) for own in sorted(boots.values())]
+    groups += _successors(events, open_)
     return Wanted(tuple(groups))
 
 
@@ -143,6 +147,18 @@ def _latest(events: Asked, boot: str) -> tuple[Candidate, ...]:
 def _certificate(events: Asked, own: str) -> tuple[Candidate, ...]:
     which = [{"term": {f"{TACHO}.session": own}}, {"term": {f"{TACHO}.type": "session.open"}}]
     return _candidates(_hits(events, {"bool": {"filter": which}}, order="asc", count=1))
+
+
+def _successors(events: Asked, left: Set[str]) -> list[tuple[Candidate, ...]]:
+    """The certificates of boots that say of one of these, which left a strand open, that it is over."""
+    if not left:
+        return []
+    which = [{"term": {f"{TACHO}.type": "session.open"}}, {"term": {f"{TACHO}.principal.kind": "gateway"}}]
+    sort = [{"time": {"order": "desc", "unmapped_type": "date"}}]
+    body = {"size": MAX_BOOTS, "query": {"bool": {"filter": which}}, "sort": sort}
+    found = events.ask(body | {"_source": [f"{TACHO}.boot"]}).get("hits", {}).get("hits", [])
+    over = [(hit, (_told(hit).get("boot") or {}).get("ended") or ()) for hit in found]
+    return [_candidates([hit]) for hit, names in over if not left.isdisjoint(names)]
 
 
 def _hits(events: Asked, query: Query, *, order: str, count: int) -> list[dict[str, Any]]:

@@ -369,20 +369,21 @@ def check_deletions(bundle, policy):  # notes the state of each line, and what t
     yield not {*stated} <= {row.name for row in bundle.rows}, "record-missing"
 
 
-def attested(said, boots, beats, gateways):  # notes the key of a boot, or a heartbeat that proves something
+def attested(said, boots, over, beats, gateways):  # notes a boot's key and what it ended, or a heartbeat
     name, bad = "heartbeat" if said.type == "heartbeat" else "boot", "heartbeat-forged"
     told, sign = said.all.get(name), said.all.get("signature")
     need(FITS[name](told) and said.session == uid("boot", told["boot"]), bad)
     if name == "boot":
         vouched(str(said.all.get("boot_note")).encode(), "boot", canonical(told), gateways, bad)
         boots.setdefault(told["boot"], []).append(base64.b64decode(told["key"]))
+        over.update(told.get("ended", ()))
         return
     keys, message = boots.get(told["boot"], ()), b"tachograph/heartbeat/v1\n" + canonical(told)
     need(FITS["base64"](sign) and any(ed25519(key, base64.b64decode(sign), message) for key in keys), bad)
     beats.append(told)
 
 
-def check_strand(strand, links, told, beats):  # notes how many records are missing, and which places are not
+def check_strand(strand, links, told, beats, over):  # notes how many records are missing, and which are not
     # `links`: lines by seq; `strand.lost`: types of leaves by uid; `told`: heartbeats and what they say of it
     def at(seq):
         return links[seq].said.type if seq in links else strand.lost.get(uid("record", *strand.name, seq))
@@ -414,15 +415,17 @@ def check_strand(strand, links, told, beats):  # notes how many records are miss
     is_open = item["open"] and all(one["at"] == beat["at"] for one in later)
     cut, closed = most > end + 1, at(end) == "session.close"
     yield cut or not (closed or is_open), "tail-missing"
-    yield is_open and not cut and not closed, "session-open"
+    ended = "session-cut" if beat.get("boot") in over else "session-open"
+    yield is_open and not cut and not closed, ended
 
 
 def check_session(bundle, policy):  # what only all lines together show; notes how many records left no trace
-    asked, boots, beats, strands, told, placed = "gateways" in policy, {}, [], {}, {}, set()
+    asked, boots, over, beats, strands, told = "gateways" in policy, {}, set(), [], {}, {}
+    placed = set()
     every = [row.said for row in bundle.rows if row.said]
     for said in sorted(every, key=lambda said: said.type == "heartbeat"):
         if asked and (said.type == "heartbeat" or (said.type == "session.open" and "boot" in said.all)):
-            heard(bundle.words, None, attested, said, boots, beats, policy["gateways"])
+            heard(bundle.words, None, attested, said, boots, over, beats, policy["gateways"])
     records = [row for row in bundle.rows if row.kind != "heartbeat"]
     ours = [row for row in records if row.said and row.said.session == bundle.session]
     gone = [row.leaf for row in records if row.document is None and row.leaf["uid"]]
@@ -434,7 +437,7 @@ def check_session(bundle, policy):  # what only all lines together show; notes h
             told.setdefault(item["epoch"], []).append((beat, item))
     for epoch in {*strands, *told}:
         strand = Facts(name=(bundle.session, epoch), lost=lost)
-        yield from check_strand(strand, strands.get(epoch, {}), told.get(epoch, ()), beats)
+        yield from check_strand(strand, strands.get(epoch, {}), told.get(epoch, ()), beats, over)
         yield asked and epoch not in told, "heartbeat-missing"
         bundle.gone, placed = bundle.gone + strand.gone, placed | strand.places
     own = {leaf["uid"] for leaf in gone if leaf["session"] == bundle.session}

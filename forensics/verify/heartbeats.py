@@ -66,6 +66,8 @@ class Heartbeats:
     named: dict[Strand, list[_Named]] = field(default_factory=lambda: defaultdict(list))
     latest: dict[str, Heartbeat] = field(default_factory=dict)
     """The latest there is of each boot."""
+    ended: set[str] = field(default_factory=set)
+    """Boots of which a later one says that they are over."""
 
     def add(self, beat: Heartbeat) -> None:
         before = self.latest.get(beat.boot)
@@ -87,6 +89,9 @@ class Heartbeats:
             return
         if last is None or not last.state.open or self._passed_over(last.beat):
             self.findings.add(Verdict.TAIL_MISSING, where, f"it ends at seq {end.seq} without session.close")
+        elif last.beat.boot in self.ended:
+            text = f"it was open at {last.beat.at}, and the gateway ended before it closed it"
+            self.findings.add(Verdict.SESSION_CUT, where, text)
         else:
             self.findings.add(Verdict.SESSION_OPEN, where, f"it was open at {last.beat.at}")
 
@@ -158,8 +163,9 @@ def read_heartbeats(
         elif item.type == EventType.HEARTBEAT.value:
             beats.append(item)
     trusted = list(gateways)
-    boots = dict(found for item in opened if (found := _certified(item, trusted, findings)) is not None)
-    heartbeats = Heartbeats(findings)
+    certified = [found for item in opened if (found := _certified(item, trusted, findings)) is not None]
+    boots = {said.boot: said.key for said in certified}
+    heartbeats = Heartbeats(findings, ended={boot for said in certified for boot in said.ended or ()})
     for item in beats:
         beat = _signed(item, boots)
         if isinstance(beat, str):
@@ -169,8 +175,8 @@ def read_heartbeats(
     return heartbeats
 
 
-def _certified(document: Document, gateways: list[Trusted], findings: Findings) -> tuple[str, str] | None:
-    """A boot and its key, where a trusted gateway vouches for both."""
+def _certified(document: Document, gateways: list[Trusted], findings: Findings) -> BootCertificate | None:
+    """What a trusted gateway says of a boot."""
     where = f"boot of session {document.session}"
     note = document.tacho.get("boot_note")
     try:
@@ -187,7 +193,7 @@ def _certified(document: Document, gateways: list[Trusted], findings: Findings) 
     if not good.intersection(signed.signers):
         findings.add(Verdict.KEY_REVOKED, where, f"{signed.signers[0].name} is revoked")
         return None
-    return said.boot, said.key
+    return said
 
 
 def _signed(document: Document, boots: Mapping[str, str]) -> Heartbeat | str:

@@ -20,6 +20,7 @@ from tachograph.ingress.spool.frames import SpoolEntry
 from tachograph.schemas.canonical import canonical_json
 from tachograph.schemas.event import EventType, Principal, PrincipalKind, rfc3339_ns
 from tachograph.schemas.heartbeat import (
+    MAX_ENDED,
     MAX_NAMED,
     BootCertificate,
     gateway_session,
@@ -47,6 +48,8 @@ class Gateway:
     clock: Callable[[], int]
     seed: bytes = field(repr=False)
     previous: uuid.UUID | None = None
+    ended: Sequence[uuid.UUID] = ()
+    """Boots that are over, and whose spools this one took over: nobody else can say that they are."""
     strand: Strand = field(init=False, repr=False)
     _key: Ed25519PrivateKey = field(init=False, repr=False)
     _number: int = field(init=False, default=0)
@@ -64,6 +67,7 @@ class Gateway:
             key=base64.b64encode(self._key.public_key().public_bytes_raw()).decode(),
             issued=rfc3339_ns(self.clock()),
             previous=None if self.previous is None else str(self.previous),
+            ended=tuple(map(str, self.ended[:MAX_ENDED])) or None,
         )
         meta = SessionOpenMeta(
             version=version,

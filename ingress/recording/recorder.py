@@ -31,7 +31,7 @@ from tachograph.ingress.recording.publisher import Publisher, PublisherStatus
 from tachograph.ingress.recording.random_bytes import RandomPage
 from tachograph.ingress.recording.sessions import OpenStrand, SessionNamer, Strands
 from tachograph.ingress.recording.strand import Sources, Strand
-from tachograph.ingress.spool.boots import follow
+from tachograph.ingress.spool.boots import boots_of, follow
 from tachograph.ingress.spool.files import Disk, claim_directory
 from tachograph.ingress.spool.frames import SpoolEntry
 from tachograph.ingress.spool.nudge import Nudge
@@ -126,7 +126,8 @@ class Recorder:
             append=self._append,
             admit=self._admitted,
         )
-        self._gateway = None if signer is None else self._own_strand(signer, base / settings.path)
+        root, over = base / settings.path, boots_of(adopted)
+        self._gateway = None if signer is None else self._own_strand(signer, root, over)
         self._introduced = self._gateway is None
         self._introducing: asyncio.Task[None] | None = None
         self._beats: Iterator[SpoolEntry] = iter(())
@@ -307,7 +308,7 @@ class Recorder:
             data_key=self._world.random(DATA_KEY_BYTES),
         )
 
-    def _own_strand(self, signer: NoteSigner, root: Path) -> Gateway:
+    def _own_strand(self, signer: NoteSigner, root: Path, ended: Sequence[uuid.UUID]) -> Gateway:
         return Gateway(
             self._boot,
             signer,
@@ -315,6 +316,7 @@ class Recorder:
             self._world.wall_ns,
             seed=self._world.random(SEED_BYTES),
             previous=follow(root, self._boot),
+            ended=ended,
         )
 
     async def _introduce(self) -> None:

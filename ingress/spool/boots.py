@@ -1,15 +1,18 @@
-"""Which boot used a spool's folder last, in one file, so that each boot can name the one before it."""
+"""Which boot used a spool's folder last, in one file, so that each boot can name the one before it; and which
+boots are over, by the folders that they left."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 from tachograph.ingress.errors import SpoolBroken
-from tachograph.ingress.spool.files import lock_root
+from tachograph.ingress.spool.files import WorkerDirectory, lock_root
 
-__all__ = ["follow"]
+__all__ = ["boots_of", "follow"]
 
 _FILE = "last-boot"
 _LENGTH = 36
@@ -28,6 +31,15 @@ def follow(root: Path, boot: uuid.UUID) -> uuid.UUID | None:
             os.close(turn)
     except OSError as error:
         raise SpoolBroken(f"spool {root}: {error.strerror}; the worker notes its start there") from None
+
+
+def boots_of(adopted: Iterable[WorkerDirectory]) -> list[uuid.UUID]:
+    """The boots whose folders these are: each is over, or its folder could not have been adopted."""
+    found: list[uuid.UUID] = []
+    for directory in adopted:
+        with contextlib.suppress(ValueError):  # a folder that no boot made
+            found.append(uuid.UUID(directory.path.name))
+    return found
 
 
 def _swap(path: Path, boot: uuid.UUID) -> uuid.UUID | None:

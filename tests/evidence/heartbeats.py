@@ -62,6 +62,8 @@ class Boot:
     boot: uuid.UUID = BOOT
     signer: NoteSigner = GATEWAY
     seed: int = 30
+    ended: tuple[uuid.UUID, ...] | None = None
+    """Those whose spools it took over."""
     strand: Strand = field(init=False)
     number: int = 0
 
@@ -71,12 +73,14 @@ class Boot:
     def opening(self) -> Doc:
         """The record that certifies the boot's key."""
         public = key(self.seed).public_key().public_bytes_raw()
-        certificate = {
+        certificate: dict[str, Any] = {
             "boot": str(self.boot),
             "key": base64.b64encode(public).decode(),
             "issued": "2026-11-23T06:00:00.000000000Z",
             "previous": None,
         }
+        if self.ended is not None:
+            certificate["ended"] = [str(boot) for boot in self.ended]
         note = self.signer.sign(boot_text(certificate))
         return self.strand.record("session.open", boot=certificate, boot_note=note)
 
@@ -125,6 +129,7 @@ def _lined(
 def heartbeat_vectors() -> Iterator[Vector]:
     """All of them; names are unique among all vectors."""
     yield from _good()
+    yield from _cut()
     yield from _missing()
     yield from _forged()
     yield from _contradicting()
@@ -161,6 +166,28 @@ def _good() -> Iterator[Vector]:
     own, session = Log([boot.opening(), boot.beat()]), boot.strand.session
     data = write_bundle(bundle(own, lines=tuple(own.lines(session=session)), session=str(session)), EXPORTER)
     yield Vector("heartbeats-of-their-own", data, "session-open", trusting())
+
+
+def _cut() -> Iterator[Vector]:
+    """Its gateway was killed; the next one says so, or somebody says so in its place."""
+    write, boot = Strand(), Boot()
+    running = story(write, closed=False)
+    last = [boot.opening(), boot.beat(state(write, is_open=True))]
+    for name, after, verdict in (
+        ("heartbeats-session-cut", Boot(boot=OTHER_BOOT, seed=32, ended=(BOOT,)), "session-cut"),
+        ("heartbeats-another-ended", Boot(boot=OTHER_BOOT, seed=32, ended=(OTHER_BOOT,)), "session-open"),
+        ("heartbeats-nobody-ended", Boot(boot=OTHER_BOOT, seed=32, ended=()), "heartbeat-forged"),
+        ("heartbeats-ended-says-a-stranger", _stranger(), "heartbeat-forged"),
+    ):
+        yield made(name, told_by(running, [*last, after.opening()]), verdict)
+    told, beats, _ = _closed()
+    later = Boot(boot=OTHER_BOOT, seed=32, ended=(BOOT,)).opening()
+    yield made("heartbeats-closed-before-the-end", told_by(told, [*beats, later]), "complete")
+    yield made("heartbeats-cut-tail-before-the-end", told_by(told[:-1], [*beats, later]), "tail-missing")
+
+
+def _stranger() -> Boot:
+    return Boot(boot=OTHER_BOOT, seed=32, signer=OTHER_GATEWAY, ended=(BOOT,))
 
 
 def _missing() -> Iterator[Vector]:

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
 
 from tachograph.schemas.heartbeat import (
+    MAX_ENDED,
     MAX_NAMED,
     BootCertificate,
     Heartbeat,
@@ -53,6 +54,18 @@ def test_what_is_no_heartbeat_is_refused(change: dict[str, Any]) -> None:
     Heartbeat.model_validate(BEAT)
     with pytest.raises(ValidationError):
         Heartbeat.model_validate(BEAT | change)
+
+
+def test_a_certificate_names_boots_that_are_over_or_nobody() -> None:
+    """Nobody is left out, so that certificates from before there was this keep their one form."""
+    fields = {"boot": BOOT, "key": KEY, "issued": AT, "previous": None}
+    assert BootCertificate.model_validate(fields).model_dump(mode="json") == fields
+    more = fields | {"ended": [BOOT]}
+    assert BootCertificate.model_validate(more).model_dump(mode="json") == more
+    assert BootCertificate.model_validate(more).text() == boot_text(more)
+    for ended in ([], [BOOT] * (MAX_ENDED + 1), ["nobody"], BOOT):
+        with pytest.raises(ValidationError):
+            BootCertificate.model_validate(fields | {"ended": ended})
 
 
 @pytest.mark.parametrize("key", ["", "AAAA", KEY[:-1], KEY.replace("=", ""), KEY[:-2] + "B="])

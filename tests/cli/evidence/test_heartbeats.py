@@ -33,6 +33,13 @@ class Events:
         )
         return f"beat{number}"
 
+    def follows(self, boot: str, *ended: str) -> str:
+        """Another boot begins, and says that these are over."""
+        said = {"boot": boot, "ended": list(ended)} if ended else {"boot": boot}
+        kind = {"type": "session.open", "session": boot, "epoch": boot, "principal.kind": "gateway"}
+        self.stored.append({"_id": f"opens {boot}", "time": len(self.stored), "boot": said, **kind})
+        return f"opens {boot}"
+
     def ask(self, body: Mapping[str, Any]) -> dict[str, Any]:
         found = [item for item in self.stored if _matches(item, body["query"])]
         if "aggs" in body:
@@ -43,7 +50,7 @@ class Events:
 
 
 def _hit(item: dict[str, Any]) -> dict[str, Any]:
-    told = {"session": item["session"], "heartbeat": item.get("heartbeat", {})}
+    told = {"session": item["session"], "heartbeat": item.get("heartbeat", {}), "boot": item.get("boot")}
     return {"_id": item["_id"], "_index": "events", "_source": {"unmapped": {"tacho": told}}}
 
 
@@ -88,6 +95,19 @@ def test_an_open_strand_has_also_the_last_one_of_its_boot() -> None:
     named = events.beat((SESSION, "e1", True))
     later = events.beat((OTHER, "e9", True))
     assert newest(events) == sorted([named, later, "boot"])
+
+
+def test_of_a_boot_that_was_killed_its_successor_is_asked() -> None:
+    """Only the one that says so, and only where a strand was left open."""
+    events = Events()
+    events.record(SESSION, "e1")
+    named = events.beat((SESSION, "e1", True))
+    events.follows("b2")
+    after = events.follows("b3", "b0", "b1")
+    events.follows("b4", "b2")
+    assert newest(events) == sorted([named, named, "boot", after])
+    last = events.beat((SESSION, "e1", False))
+    assert newest(events) == sorted([last, "boot"])
 
 
 def test_strands_that_only_heartbeats_know_are_found() -> None:

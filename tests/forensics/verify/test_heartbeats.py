@@ -154,7 +154,7 @@ def test_what_a_gateway_writes_counts_once_it_is_masked() -> None:
         )
         return made[-1]
 
-    gateway = Gateway(BOOT, signer, make, lambda: 0, seed=b"b" * 32)
+    gateway = Gateway(BOOT, signer, make, lambda: 0, seed=b"b" * 32, ended=[SESSION])
     wrapped = KeyEncryptionKey(b"k" * 32).wrap(gateway.strand.name, b"d" * 32)
     written = gateway.opening(wrapped, version="1", config_digest="c")[1:]
     written += gateway.beat([StrandHead(SESSION, EPOCH, 2, "b" * 64, open=True)])
@@ -166,3 +166,4 @@ def test_what_a_gateway_writes_counts_once_it_is_masked() -> None:
     heartbeats = read_heartbeats(documents, [Trusted(key=str(signer.key))], findings)
     assert findings.counts == {}
     assert set(heartbeats.named) == {STRAND, (made[0].session, EPOCH)}
+    assert heartbeats.ended == {str(SESSION)}

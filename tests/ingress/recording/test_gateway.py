@@ -16,7 +16,7 @@ from tachograph.ingress.spool.frames import SpoolEntry
 from tachograph.schemas.canonical import canonical_json
 from tachograph.schemas.envelope import open_sealed, parse_sealed
 from tachograph.schemas.event import Principal, PrincipalKind, header_hash
-from tachograph.schemas.heartbeat import MAX_NAMED, gateway_session, heartbeat_message, signed_by
+from tachograph.schemas.heartbeat import MAX_ENDED, MAX_NAMED, gateway_session, heartbeat_message, signed_by
 from tachograph.schemas.keys import KeyEncryptionKey, WrappedKey
 from tachograph.schemas.note import NoteSigner, open_note
 from tachograph.schemas.payload import (
@@ -45,8 +45,8 @@ def make(session: uuid.UUID, principal: Principal) -> Strand:
     )
 
 
-def gateway(previous: uuid.UUID | None = None) -> Gateway:
-    return Gateway(BOOT, SIGNER, make, lambda: 0, seed=SEED, previous=previous)
+def gateway(previous: uuid.UUID | None = None, ended: Sequence[uuid.UUID] = ()) -> Gateway:
+    return Gateway(BOOT, SIGNER, make, lambda: 0, seed=SEED, previous=previous, ended=ended)
 
 
 def wrapped(one: Gateway) -> WrappedKey:
@@ -91,6 +91,16 @@ def test_a_boot_begins_with_its_certificate(previous: uuid.UUID | None) -> None:
     assert open_note(meta.boot_note or "", [SIGNER.key]).text == meta.boot.text()
     public = Ed25519PrivateKey.from_private_bytes(SEED).public_key().public_bytes_raw()
     assert base64.b64decode(meta.boot.key) == public
+
+
+def test_a_boot_says_whose_spools_it_took_over() -> None:
+    """Under the long-term key; as many as one certificate holds, and nothing where there was nobody."""
+    over = [uuid.UUID(int=number) for number in range(MAX_ENDED + 1)]
+    for ended in ([], over[:2], over):
+        meta = opened(gateway(ended=ended))
+        assert meta.boot is not None
+        assert list(meta.boot.ended or ()) == [str(boot) for boot in ended[:MAX_ENDED]]
+        assert open_note(meta.boot_note or "", [SIGNER.key]).text == meta.boot.text()
 
 
 def test_a_heartbeat_is_signed_by_the_boot() -> None:

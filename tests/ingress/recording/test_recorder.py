@@ -23,7 +23,7 @@ from tachograph.ingress.errors import RecorderFull, SpoolBroken
 from tachograph.ingress.metrics import Metrics
 from tachograph.ingress.recording import gateway
 from tachograph.ingress.recording.recorder import MAX_PIECE_BYTES, Recorder, RequestHead, World
-from tachograph.ingress.spool.files import SystemDisk
+from tachograph.ingress.spool.files import SystemDisk, claim_directory
 from tachograph.schemas.config import Configuration, Ingress, Kafka, Spool
 from tachograph.schemas.connection import Connection
 from tachograph.schemas.envelope import open_sealed, parse_sealed
@@ -449,6 +449,21 @@ async def test_heartbeats_name_the_strands_until_the_boots_end(
     named = {item.session: item for item in beats[-1].heartbeat.strands}
     last = named[str(closing.session)]
     assert (last.open, last.records, last.head) == (False, closing.seq + 1, header_hash(closing.canonical()))
+
+
+async def test_the_next_boot_says_that_a_killed_one_is_over(tmp_path: Path) -> None:
+    """It took over the folder, whose lock nobody held; of a boot that runs, a second one says nothing."""
+    signer = NoteSigner("tachograph/test/gateway", Ed25519PrivateKey.from_private_bytes(b"s" * 32))
+    killed = uuid.uuid4()
+    left, _ = claim_directory(tmp_path / configuration().ingress.spool.path, str(killed))
+    os.close(left.lock)  # as the kernel does
+    first = await Recorder.start(configuration(), base=tmp_path, kek=KEK, signer=signer)
+    second = await Recorder.start(configuration(), base=tmp_path, kek=KEK, signer=signer)
+    assert first._gateway is not None
+    assert second._gateway is not None
+    assert (first._gateway.ended, second._gateway.ended) == ([killed], [])
+    for recorder in (first, second):
+        await recorder.stop(seconds=0.2)
 
 
 async def test_a_full_spool_has_no_room_for_heartbeats(tmp_path: Path) -> None:
