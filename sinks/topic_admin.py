@@ -23,7 +23,7 @@ from tachograph.sinks.errors import OperatorError, Unavailable
 
 __all__ = ["TopicAdmin", "changes"]
 
-_ANSWER_SECONDS = 30.0
+_ANSWER_SECONDS = 60.0
 _ASK_SECONDS = 5.0
 _LOOK_SECONDS = 0.05
 _SETTLING = frozenset(
