@@ -38,6 +38,20 @@ def test_every_number_that_we_write_is_taken(number: float) -> None:
     read_document(Strand().record("session.open", cost_usd=number, other="é").value)
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [
+        *({"conversation": odd} for odd in (7, "x", [], {}, {"head": None})),
+        *({"body_parts": odd} for odd in ("3", 1.5, -1, True, None, [1])),
+    ],
+)
+def test_names_of_another_type_are_not_passed_over(facts: dict[str, object]) -> None:
+    """Skipped, they would ask for nothing, and what they named could be left out."""
+    with pytest.raises(Unreadable) as refused:
+        read_document(Strand().record("request", **facts).value)
+    assert refused.value.verdict is Verdict.HEADER_MALFORMED
+
+
 def test_deep_nesting_does_not_reach_the_parser() -> None:
     """A hundred thousand brackets are a verdict."""
     with pytest.raises(Unreadable) as refused:
