@@ -107,7 +107,7 @@ def _policy(file: str, statement: Statement, issuers: int) -> Iterator[Policy | 
     notes: dict[str, str] = {name: value or "" for name, value in est.get("annotations", {}).items()}
     id_ = notes.get("id", "")
     reads, entities = reads_of(est), entities_of(est)
-    faults = [
+    faults: Sequence[str] = [
         *_annotation_faults(notes, permit=est["effect"] == "permit"),
         *_reserved(entities),
         *_unsure(reads, entities, issuers),

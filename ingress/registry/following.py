@@ -33,6 +33,10 @@ __all__ = ["FollowedFile", "follow_file"]
 
 LOOK_SECONDS = 0.2
 """Between two looks; a change is taken at the second look that finds it unchanged."""
+PRUNE_WRITES = 10
+"""How many snapshots are written between two looks at what the topic need not keep: one reads all of it."""
+PRUNE_LOOKS = 10
+"""How many looks must find nothing new before."""
 STOP_SECONDS = 5.0
 
 _log = structlog.get_logger(__name__)
@@ -56,7 +60,10 @@ class FollowedFile(Standing):
         self._in_force = first
         self._unwritten: bytes | None = first.canonical()
         """Records name the first from the start on, also while Kafka is away; so it is written first."""
-        self._unpruned = False
+        self._unpruned = PRUNE_WRITES - 1
+        """Snapshots written since the topic was last pruned; the first one counts for all of before."""
+        self._quiet = 0
+        """Looks since anything was written."""
         self._next: _Next | None = None
         self._away = ""
         """Why nothing could be written down at the last attempt."""
@@ -119,16 +126,18 @@ class FollowedFile(Standing):
 
     def _write(self, data: bytes) -> None:
         self._snapshots.write(data, stopping=self._stopping.is_set)
-        self._unpruned = True
+        self._unpruned += 1
+        self._quiet = 0
         if self.problem == self._away:
             self.problem = ""
         self._away = ""
 
     def _prune(self) -> None:
-        """After the swap, which must not wait for it; what fails is tried when the next one is written."""
-        if not self._unpruned:
+        """Once it is quiet: the next change must not wait for it. What fails is tried after as many again."""
+        self._quiet += 1
+        if self._unpruned < PRUNE_WRITES or self._quiet < PRUNE_LOOKS:
             return
-        self._unpruned = False
+        self._unpruned = 0
         try:
             self._snapshots.prune(stopping=self._stopping.is_set)
         except RegistryAway as error:

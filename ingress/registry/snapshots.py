@@ -103,8 +103,7 @@ class Snapshots:
 
 _OURS: dict[str, object] = {
     "client.id": "tacho-snapshots",
-    "acks": "all",
-    "enable.idempotence": True,
+    "acks": "all",  # and not idempotent: that costs half a second first, and twice the same is the same
     "message.max.bytes": MAX_MESSAGE_BYTES,
     "message.timeout.ms": int(WRITE_SECONDS * 1000),
     "log_level": 0,  # what it would say comes back in words of our own

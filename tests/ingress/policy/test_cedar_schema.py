@@ -12,7 +12,7 @@ from tachograph.ingress.policy.cedar_schema import CONTEXT, RESERVED_ACTIONS, ch
 from tachograph.ingress.policy.reads import reads_of
 
 
-def problems(text: str) -> list[str]:
+def problems(text: str) -> tuple[str, ...]:
     policy = json.loads(cedarpy.policies_to_json_str(text))["staticPolicies"]["policy0"]
     return check(text, reads_of(policy))
 
@@ -48,7 +48,7 @@ def test_the_schema_is_one_for_cedar() -> None:
 )
 def test_good_policies_pass(condition: str) -> None:
     """An argument has the type by which it is used."""
-    assert problems(when(condition)) == []
+    assert problems(when(condition)) == ()
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,16 @@ def test_good_policies_pass(condition: str) -> None:
 def test_bad_policies_do_not(text: str, says: str) -> None:
     """Unknown names, unguarded reads, types that never meet, scopes that never apply."""
     assert any(says in problem for problem in problems(text)), problems(text)
+
+
+def test_a_policy_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reload asks Cedar about what has changed, and hears the same about the rest."""
+    bad = when("context.tool > 3")
+    said = problems(bad)
+    monkeypatch.setattr(cedarpy, "validate_policies", None)
+    assert problems(bad) == said != ()
+    with pytest.raises(TypeError):
+        problems(when("context.tool > 4"))
 
 
 def test_every_action_has_its_context() -> None:

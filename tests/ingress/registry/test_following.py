@@ -10,6 +10,7 @@ import pytest
 
 from tachograph.credentials.opening import keeper_of
 from tachograph.ingress.errors import KeysUnreadable, RegistryAway
+from tachograph.ingress.registry import following
 from tachograph.ingress.registry.compiling import Compiler
 from tachograph.ingress.registry.following import FollowedFile, follow_file
 from tachograph.ingress.registry.own import own_registry
@@ -132,14 +133,22 @@ async def test_without_kafka_nothing_new_is_in_force(world: World) -> None:
     assert (world.followed.problem, world.followed.refused) == ("", 1)
 
 
-async def test_what_nobody_needs_is_removed_after_the_swap(world: World) -> None:
-    """Once for each time that something was written; where that fails, with the next."""
-    await world.turns()
+async def test_what_nobody_needs_is_removed_now_and_then(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the start, and after so many changes, when it is quiet; where it fails, the change is in force."""
+    monkeypatch.setattr(following, "PRUNE_WRITES", 2)
+    monkeypatch.setattr(following, "PRUNE_LOOKS", 4)
+    world.followed._unpruned = 1
+    await world.turns(3)
+    assert world.topic.pruned == 0
+    await world.turns(1)
     assert world.topic.pruned == 1
     world.topic.unreadable = True
-    world.write("second")
-    assert await world.turns(6) == ["second"]
-    assert (world.topic.pruned, world.followed.problem) == (2, "")
+    for count, contact in enumerate(("second", "third", "fourth"), 1):
+        world.write(contact)
+        assert (await world.turns(9))[-1] == contact
+        assert (world.topic.pruned, world.followed.problem) == (1 + count // 2, "")
 
 
 async def test_its_thread_looks_by_itself(tmp_path: Path) -> None:
