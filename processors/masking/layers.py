@@ -40,12 +40,13 @@ _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}(?:%[0-9A-Fa-f]{2})*+")
 _ENTITY = re.compile(rb"&(?:amp|lt|gt|quot|apos|nbsp|shy|zwn?j|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});")
 _RUN = re2.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
 _HEX = re.compile(rb"[0-9a-fA-F]{20,}")
-_ASCII = rb"[\x20-\x7e\t\r\n\x1b]"
-_WIDE = rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+_ASCII = rb"[\x20-\x7e\t\r\n]"
+_STEERING = rb"\x1b(?:(?=\[)|\][\x20-\x7e]{0,64}\x07)"
+_WIDE = _STEERING + rb"|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 _PRINTABLE = re.compile(
     rb"(?:%b{10,}+|(?:%b|%b){10,}+)(?:%b++|%b)*+" % (_ASCII, _ASCII, _WIDE, _ASCII, _WIDE)
 )
-"""Ten letters of UTF-8 or more."""
+"""Ten letters of UTF-8 or more, colours of a terminal among them."""
 _UTF16 = re.compile(rb"(?:[\x20-\x7e\t\r\n]\0){10,}+|(?:\0[\x20-\x7e\t\r\n]){10,}+")
 """The same of ASCII in UTF-16, as Windows encodes a command."""
 _LEAST_WIDE = 10

@@ -24,9 +24,7 @@ _MARK = (
     "[\u00ad\u0300-\u036f\u061c\u115f\u1160\u180b-\u180f\u1ab0-\u1aff\u1dc0-\u1dff\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u20d0-\u20ff\u3164\ufe00-\ufe0f\ufe20-\ufe2f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e01ef]+"
 ).encode()
-_TERMINAL = (
-    rb"(?:\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][ -~]{0,256}(?:\x07|\x1b\\)|[()][0-9A-Z]|[=>78cDEHM]))+"
-)
+_TERMINAL = rb"(?:\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][ -~]{0,256}(?:\x07|\x1b\\)|[()][AB012]))+"
 _SOFT = rb"=[ \t]{0,8}\r?\n"
 _CODE = rb"=[0-9A-Fa-f]{2}"
 _CONTINUED = rb"\\\r?\n[ \t]{0,64}"
