@@ -6,17 +6,15 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
 from tachograph.forensics.errors import LogUnreachable
+from tachograph.forensics.partition import ASK_SECONDS, WHOLE, messages_of
 from tachograph.schemas.errors import MalformedRecord
 from tachograph.schemas.escrow import EscrowRecord
 
 __all__ = ["EscrowSource"]
 
-ASK_SECONDS = 15.0
-TURN_SECONDS = 0.25
-BATCH = 1_000
 _NONE = KafkaError.UNKNOWN_TOPIC_OR_PART
 
 
@@ -25,17 +23,7 @@ class EscrowSource:
 
     def __init__(self, client: Mapping[str, Any], topic: str) -> None:
         self._topic = topic
-        self._consumer = Consumer(
-            dict(client)
-            | {
-                "group.id": f"{topic}.reader",  # librdkafka wants one; nothing is committed under it
-                "enable.auto.commit": False,
-                "allow.auto.create.topics": False,
-                "enable.partition.eof": True,
-                "fetch.wait.max.ms": 20,  # the end of a topic is told only when a fetch comes back
-                "log_level": 0,
-            }
-        )
+        self._consumer = Consumer(dict(client) | WHOLE | {"group.id": f"{topic}.reader"})
 
     def close(self) -> None:
         self._consumer.close()
@@ -62,7 +50,7 @@ class EscrowSource:
     def _read(self, wanted: Callable[[bytes], bool]) -> Iterator[Message]:
         """Every message with a wanted key, from the beginning of each partition to its end."""
         for partition in self._partitions():
-            for message in self._partition(partition):
+            for message in messages_of(self._consumer, self._topic, partition):
                 if wanted(_key(message)):
                     yield message
 
@@ -74,23 +62,6 @@ class EscrowSource:
         if found.error is not None and found.error.code() != _NONE:
             raise LogUnreachable(f"{self._topic}: {found.error.name()}: `tacho doctor` says more")
         return sorted(found.partitions)  # none where the topic was never made: then nothing is in it
-
-    def _partition(self, partition: int) -> Iterator[Message]:
-        self._consumer.assign([TopicPartition(self._topic, partition, 0)])
-        idle = 0.0
-        while True:
-            messages = self._consumer.consume(BATCH, timeout=TURN_SECONDS)
-            idle = 0.0 if messages else idle + TURN_SECONDS
-            if idle >= ASK_SECONDS:
-                raise LogUnreachable(f"{self._topic}[{partition}]: no answer within {ASK_SECONDS:g} s")
-            for message in messages:
-                error = message.error()
-                if error is None:
-                    yield message
-                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  librdkafka's name for it
-                    return
-                else:
-                    raise LogUnreachable(f"{self._topic}[{partition}]: {error.name()}")
 
 
 def _key(message: Message) -> bytes:

@@ -10,19 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 
 from tachograph.forensics.errors import LogUnreachable
+from tachograph.forensics.partition import WHOLE, messages_of
 from tachograph.schemas.errors import SchemaError
 from tachograph.schemas.key_ring import KeyRing
 from tachograph.schemas.keys import WrappedKey
 
 __all__ = ["KeyTopic", "Rewrapping", "rewrapping"]
 
-ASK_SECONDS = 15.0
-TURN_SECONDS = 0.25
 FLUSH_SECONDS = 30.0
-BATCH = 1_000
 
 
 @dataclass(slots=True)
@@ -44,15 +42,7 @@ class KeyTopic:
         self._topic = topic
         self._failed: KafkaError | None = None
         common = dict(client) | {"log_level": 0}
-        self._consumer = Consumer(
-            common
-            | {
-                "group.id": f"{topic}.rewrap",  # librdkafka wants one; nothing is committed under it
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "fetch.wait.max.ms": 20,  # the end of a topic is told only when a fetch comes back
-            }
-        )
+        self._consumer = Consumer(common | WHOLE | {"group.id": f"{topic}.rewrap"})
         limits = {"acks": "all", "enable.idempotence": True, "message.timeout.ms": int(FLUSH_SECONDS * 1000)}
         self._producer = Producer(common | limits)
 
@@ -61,22 +51,12 @@ class KeyTopic:
 
     def read(self) -> list[tuple[bytes, bytes | None]]:
         """Name and value of every message in order; a tombstone has no value."""
-        self._consumer.assign([TopicPartition(self._topic, 0, 0)])
-        found: list[tuple[bytes, bytes | None]] = []
-        idle = 0.0
-        while True:
-            messages = self._consumer.consume(BATCH, timeout=TURN_SECONDS)
-            idle = 0.0 if messages else idle + TURN_SECONDS
-            if idle >= ASK_SECONDS:
-                raise LogUnreachable(f"{self._topic}: no answer within {ASK_SECONDS:g} s")
-            for message in messages:
-                error, key, value = message.error(), message.key(), message.value()
-                if error is None and isinstance(key, bytes):
-                    found.append((key, value if isinstance(value, bytes) else None))
-                elif error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  librdkafka's name for it
-                    return found
-                elif error is not None:
-                    raise LogUnreachable(f"{self._topic}: {error.name()}")
+        found = ((message.key(), message.value()) for message in messages_of(self._consumer, self._topic, 0))
+        return [
+            (key, value if isinstance(value, bytes) else None)
+            for key, value in found
+            if isinstance(key, bytes)
+        ]
 
     def write(self, values: Mapping[bytes, bytes | None]) -> None:
         """Each under its name; returns when all are acknowledged."""

@@ -10,18 +10,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException
 
 from tachograph.forensics.errors import LogUnreachable
+from tachograph.forensics.partition import ASK_SECONDS, WHOLE, messages_of
 from tachograph.forensics.published import Published, collect
 from tachograph.schemas.leaf import Leaf
 from tachograph.schemas.topics import Topics
 
 __all__ = ["DeadLetter", "LogSource"]
 
-ASK_SECONDS = 15.0
-TURN_SECONDS = 0.25
-BATCH = 5_000
 _UID = re.compile(rb'"uid":"([0-9a-f-]{36})"')
 _HASH = re.compile(rb'"leaf":"([0-9a-f]{64})"')
 
@@ -43,14 +41,8 @@ class LogSource:
         self._topics = topics
         self._consumer = Consumer(
             dict(client)
-            | {
-                "group.id": f"{topics.prefix}.export",
-                "enable.auto.commit": False,
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,
-                "fetch.wait.max.ms": 20,  # the end of a topic is told only when a fetch comes back
-                "log_level": 0,
-            }
+            | WHOLE
+            | {"group.id": f"{topics.prefix}.export", "isolation.level": "read_committed"}
         )
 
     def close(self) -> None:
@@ -76,7 +68,7 @@ class LogSource:
         hashes: list[bytes] = []
         ours: list[Leaf] = []
         whole = True
-        for number, message in enumerate(self._read(self._topics.leaves, partition)):
+        for number, message in enumerate(messages_of(self._consumer, self._topics.leaves, partition)):
             value = message.value() or b""
             found = _HASH.search(value)
             whole = whole and found is not None and f'"index":{number},'.encode() in value
@@ -89,17 +81,19 @@ class LogSource:
 
     def values(self, partition: int) -> Iterator[bytes]:
         """Every leaf record of a partition as it is stored, in order."""
-        return (_bytes(message.value()) for message in self._read(self._topics.leaves, partition))
+        return (
+            _bytes(message.value()) for message in messages_of(self._consumer, self._topics.leaves, partition)
+        )
 
     def values_with_frontiers(self, partition: int) -> Iterator[tuple[bytes, bytes | None]]:
         """The same, each with the frontier that its writer put beside it; seldom one has it."""
-        for message in self._read(self._topics.leaves, partition):
+        for message in messages_of(self._consumer, self._topics.leaves, partition):
             said = dict(message.headers() or ()).get("frontier")
             yield _bytes(message.value()), said if isinstance(said, bytes) else None
 
     def checkpoints(self) -> Mapping[str, Sequence[Published]]:
         """Every checkpoint by its log's origin, in the order of their publication."""
-        messages = self._read(self._topics.checkpoints, 0)
+        messages = messages_of(self._consumer, self._topics.checkpoints, 0)
         return collect((_bytes(message.key()), _bytes(message.value())) for message in messages)
 
     def dead_letters(self, uids: Collection[str]) -> Iterator[DeadLetter]:
@@ -109,7 +103,7 @@ class LogSource:
         except KafkaException:
             raise LogUnreachable("Kafka does not answer: `tacho status` says whether it runs") from None
         for partition in found.topics[self._topics.deadletter].partitions:
-            for message in self._read(self._topics.deadletter, partition):
+            for message in messages_of(self._consumer, self._topics.deadletter, partition):
                 said = dict(message.headers() or ()).items()
                 headers = {name: value for name, value in said if isinstance(value, bytes)}
                 uid = headers.get("uid", b"").decode("ascii", "replace")
@@ -118,24 +112,6 @@ class LogSource:
                     yield DeadLetter(
                         uid, _bytes(message.value()), None if key is None else _bytes(key), headers
                     )
-
-    def _read(self, topic: str, partition: int) -> Iterator[Message]:
-        self._consumer.assign([TopicPartition(topic, partition, 0)])
-        idle = 0.0
-        while True:
-            # A call waits for a whole batch or its time, so its time is short.
-            messages = self._consumer.consume(BATCH, timeout=TURN_SECONDS)
-            idle = 0.0 if messages else idle + TURN_SECONDS
-            if idle >= ASK_SECONDS:
-                raise LogUnreachable(f"{topic}[{partition}]: no answer within {ASK_SECONDS:g} s")
-            for message in messages:
-                error = message.error()
-                if error is None:
-                    yield message
-                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  librdkafka's name for it
-                    return
-                else:
-                    raise LogUnreachable(f"{topic}[{partition}]: {error.name()}")
 
 
 def _bytes(value: str | bytes | None) -> bytes:

@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from tachograph.forensics.deletion.document import StatementDocument
 from tachograph.forensics.errors import LogUnreachable, NotSealed
 from tachograph.forensics.escrow_source import EscrowSource
+from tachograph.forensics.partition import WHOLE, messages_of
 from tachograph.schemas.checkpoint import Checkpoint
 from tachograph.schemas.errors import MalformedRecord
 from tachograph.schemas.topics import MAX_RECORD_BYTES, Topics
@@ -38,14 +39,7 @@ class Ledger:
         self._escrow = EscrowSource(client, topics.escrow)
         common = dict(client) | {"log_level": 0}
         self._consumer = Consumer(
-            common
-            | {
-                "group.id": f"{topics.prefix}.deletion",
-                "enable.auto.commit": False,
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,
-                "fetch.wait.max.ms": 20,  # the end of a topic is told only when a fetch comes back
-            }
+            common | WHOLE | {"group.id": f"{topics.prefix}.deletion", "isolation.level": "read_committed"}
         )
         limits = {"acks": "all", "enable.idempotence": True, "message.max.bytes": MAX_RECORD_BYTES}
         self._producer = Producer(common | limits | {"message.timeout.ms": int(FLUSH_SECONDS * 1000)})
@@ -109,18 +103,10 @@ class Ledger:
         """The names of the wrapped data keys of these sessions that are there."""
         prefixes = {str(session).encode() for session in sessions}
         there: dict[bytes, bool] = {}
-        self._consumer.assign([TopicPartition(self._topics.keys, 0, 0)])
-        idle, ended = 0.0, False
-        while not ended:
-            messages = self._consumer.consume(BATCH, timeout=TURN_SECONDS)
-            idle = 0.0 if messages else idle + TURN_SECONDS
-            if idle >= ASK_SECONDS:
-                raise LogUnreachable(f"{self._topics.keys}: no answer within {ASK_SECONDS:g} s")
-            for message in messages:
-                error, key = message.error(), message.key()
-                ended = ended or (error is not None and error.code() == KafkaError._PARTITION_EOF)  # noqa: SLF001  librdkafka's name for it
-                if error is None and isinstance(key, bytes) and key.partition(b"/")[0] in prefixes:
-                    there[key] = message.value() is not None
+        for message in messages_of(self._consumer, self._topics.keys, 0):
+            key = message.key()
+            if isinstance(key, bytes) and key.partition(b"/")[0] in prefixes:
+                there[key] = message.value() is not None
         return [key for key, alive in there.items() if alive]
 
     def shred(self, names: Sequence[bytes]) -> None:

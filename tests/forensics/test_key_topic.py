@@ -57,7 +57,7 @@ def test_it_comes_to_an_end_from_wherever_it_was_interrupted(rng: random.Random,
 
 def test_a_kafka_that_is_away_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Within a bound."""
-    monkeypatch.setattr(module, "ASK_SECONDS", 0.2)
+    monkeypatch.setattr("tachograph.forensics.partition.ASK_SECONDS", 0.2)
     monkeypatch.setattr(module, "FLUSH_SECONDS", 0.2)
     topic = KeyTopic({"bootstrap.servers": "127.0.0.1:1"}, "none")
     with pytest.raises(LogUnreachable):

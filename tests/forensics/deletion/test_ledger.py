@@ -27,6 +27,7 @@ def test_a_kafka_that_is_away_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Within a bound, and before anything is deleted."""
     for name in ("ASK_SECONDS", "FLUSH_SECONDS"):
         monkeypatch.setattr(module, name, 0.3)
+    monkeypatch.setattr("tachograph.forensics.partition.ASK_SECONDS", 0.3)
     ledger = Ledger({"bootstrap.servers": "127.0.0.1:1"}, Topics("none"))
     for ask in (ledger.end, lambda: ledger.keys_of([uuid.uuid4()]), lambda: ledger.publish([(0, MADE)])):
         with pytest.raises(LogUnreachable) as error:
