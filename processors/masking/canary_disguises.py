@@ -68,6 +68,10 @@ def _added(draw: Draw, value: str) -> str:
     return quote + joint.join(_cut_once(draw, value)) + quote
 
 
+def _split_by_nothing(draw: Draw, value: str) -> str:
+    return draw.random.choice(("<b></b>", "<wbr>", "<!-- -->")).join(_cut_once(draw, value))
+
+
 def _deflated(value: str) -> bytes:
     return zlib.compress(orjson.dumps({"seen": f"it was {value} then"}), wbits=-zlib.MAX_WBITS)
 
@@ -83,7 +87,8 @@ def _in_hex(_: Draw, value: str) -> str:
 
 DISGUISES: dict[str, Disguise] = {
     "marks": _marked, "terminal": _coloured, "soft-break": _soft_broken, "printable": _quoted_printable,
-    "continued": _continued, "added": _added, "deflate-base64": _in_base64, "deflate-hex": _in_hex,
+    "continued": _continued, "added": _added,
+    "empty-element": _split_by_nothing, "deflate-base64": _in_base64, "deflate-hex": _in_hex,
 }  # fmt: skip
 CALLS = (
     "await page.fill('#password', '§');", 'page.locator("input[name=api_key]").fill("§")',
@@ -171,7 +176,7 @@ def disguised(seed: int) -> tuple[Exchange, Exchange]:
 
 
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
-_JOINT = re.compile(r"=[ \t]*\r?\n|\\\r?\n[ \t]*|([\"'`])\s*\+\s*\1")
+_JOINT = re.compile(r"<b></b>|<wbr>|<!-- -->|=[ \t]*\r?\n|\\\r?\n[ \t]*|([\"'`])\s*\+\s*\1")
 _CODED = re.compile(r"=([0-9A-F]{2})")
 _RUN = re.compile(rb"[A-Za-z0-9+/_-]{16,}")
 

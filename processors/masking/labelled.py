@@ -17,8 +17,8 @@ _LABEL = re2.compile(
     rb'"(?i:name|key|field|header|variable|parameter|property|setting|path|k|n)"\s*:\s*"([^"\\]{1,128})"'
 )
 _MEMBERS = rb'(?:\s*,\s*"[^"\\]{0,64}"\s*:\s*(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s",{}\[\]]{1,64}))'
-_VALUE = rb'"(?i:value|val|default_?value|v)"\s*:\s*'
-_ANY_VALUE = re2.compile(rb'"(?i:value|val|default_?value|v)"\s*:')
+_VALUE = rb'"(?i:value|val|default_?value|new_?value|to|v)"\s*:\s*'
+_ANY_VALUE = re2.compile(rb'"(?i:value|val|default_?value|new_?value|to|v)"\s*:')
 _AFTER = re.compile(_MEMBERS + rb"{0,8}?\s*,\s*" + _VALUE, re.DOTALL)
 _BEFORE = re.compile(rb"[{,]\s*" + _VALUE)
 _PAIR = re2.compile(

@@ -2,7 +2,8 @@
 
 Zero-width characters and combining marks between letters of ASCII; what steers a terminal (ECMA-48); the soft
 line breaks and codes of quoted-printable (RFC 2045 6.7); a line continued by a backslash; a string added to a
-string. Nothing here says that there is a secret: it only gives the next layer a text without these.
+string; an element of mark-up that holds nothing. Nothing here says that there is a secret: it only gives the
+next layer a text without these.
 """
 
 import binascii
@@ -29,6 +30,7 @@ _SOFT = rb"=[ \t]{0,8}\r?\n"
 _CODE = rb"=[0-9A-Fa-f]{2}"
 _CONTINUED = rb"\\\r?\n[ \t]{0,64}"
 _ADDED = rb"\"[ \t]{0,8}\+\s{0,64}\"|'[ \t]{0,8}\+\s{0,64}'|`[ \t]{0,8}\+\s{0,64}`"
+_EMPTY = rb"<[A-Za-z]{1,10}></[A-Za-z]{1,10}>|<wbr ?/?>|<!--[ -,.-~]{0,64}-->"
 _SPOKEN = rb"(?i:quoted-printable)"
 
 _told: Any = re2.compile(_SPOKEN)
@@ -73,6 +75,7 @@ _KINDS: tuple[tuple[bytes, _Accepts], ...] = (
     (_TERMINAL, _anywhere),
     (_CONTINUED, _in_word),
     (_ADDED, _in_word),
+    (_EMPTY, _in_word),
 )
 _kinds = [(re2.compile(pattern), accepts) for pattern, accepts in _KINDS]
 _soft: Any = re2.compile(_SOFT)

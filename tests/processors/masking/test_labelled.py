@@ -24,6 +24,8 @@ def found(text: str) -> list[str]:
         ('{"Value":"hunter2","Key":"ApiKey"}', ["hunter2"]),
         ('{"name":"token","type":"text","secret":true,"note":"a\\"b","value":"t\\"1"}', ['t\\"1']),
         ('{"key":"pin","value":1234}', ["1234"]),
+        ('{"updates":{"path":"password","to":"hunter2"}}', ["hunter2"]),
+        ('{"path":"/city","to":"Rome"}', []),
         ('[{"name":"USER","value":"bob"},{"name":"PASS","value":"x1"}]', ["x1"]),
         ('{"name":"password","value":""}', []),
         ('{"name":"password"},{"value":"other"}', []),

@@ -1,6 +1,7 @@
 """What is hidden in strings is read in place, layer by layer, and every offset leads back."""
 
 import base64
+import zlib
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from tachograph.processors.masking.limits import Deadline, Limits
 from tachograph.processors.masking.views import ContentView, DecodedView, View
 
 SECRET = "s3cr3t-value-of-the-day"
+DEFLATED = zlib.compress(b'{"seen": "it was %s then"}' % SECRET.encode(), wbits=-zlib.MAX_WBITS)
 BITS = [
     "\\n",
     '\\"',
@@ -57,6 +59,10 @@ def read(data: bytes) -> list[View]:
         base64.b64encode(base64.b64encode(f"a {SECRET} b".encode())).decode(),
         base64.b64encode(b"\xff\x00\x01" + SECRET.encode() + b"\xfe").decode(),
         f"say {SECRET}!".encode().hex(),
+        base64.b64encode(DEFLATED).decode(),
+        base64.urlsafe_b64encode(DEFLATED).decode().rstrip("="),
+        DEFLATED.hex(),
+        base64.b64encode(f"a \x1b[31m{SECRET}\x1b[0m \x1b]8;;\x07 b".encode()).decode(),
         quote(base64.b64encode(f"a {SECRET} ~~~".encode()).decode(), safe=""),
         "\n".join(base64.encodebytes(f"{'x' * 50} {SECRET} {'y' * 50}".encode()).decode().splitlines()),
     ],

@@ -36,7 +36,10 @@ def read(text: str | bytes) -> bytes:
         ("Encoding: Quoted-Printable\n\na=\nB: c=3Dd", "Encoding: Quoted-Printable\n\naB: c=d"),
         ("=67=68=70=5F=61", "ghp_a"),
         ("curl -u bob:abcd\\\n  efgh x", "curl -u bob:abcdefgh x"),
+        ("eyJ.eyJ.22\\\n    SN8s", "eyJ.eyJ.22SN8s"),
         ("k = 'ghp_ab' + 'cdef'", "k = 'ghp_abcdef'"),
+        ("it is ghp_ab<b></b>cdef<wbr>ghij", "it is ghp_abcdefghij"),
+        ("ghp_ab<!-- x -->cdef", "ghp_abcdef"),
         ('k = "ghp_ab" +\n    "cdef"', 'k = "ghp_abcdef"'),
     ],
 )
@@ -56,6 +59,7 @@ def test_what_nobody_sees_is_taken_out(text: str, plain: str) -> None:
         "PrivateKey = {}ix=\nDNS = 8.8.8.8\n".format("aB3" * 14),
         "page=20&size=3D",
         "x = '1' + '0' * 9",
+        "<p></p><b>text</b><br>",
         "docker run \\\n  --rm x",
         "a =\n  b",
         "QUJD==\nQUJD",
