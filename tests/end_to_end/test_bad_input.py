@@ -92,7 +92,7 @@ SECRET = "Kq7hunter2hunter9"
         (
             "gzip-cut-short",
             "Content-Encoding: gzip\r\n",
-            gzip.compress(b'{"password":"%s"}' % SECRET.encode() * 99)[:-9],
+            gzip.compress(b'{"password":"%s"}' % SECRET.encode() * 99, mtime=0)[:-9],
             "invalid-gzip",
         ),
         (
