@@ -2,6 +2,7 @@
 
 CliError
 ├── Refused        1  the question was understood, the answer is no
+│   └── BadEvidence     a bundle is not what it should be: its verdict's own code
 ├── WrongUse       2  the command line or the configuration must change
 │   └── NoConfiguration
 ├── PartDown       3  something that the command needs is not there
@@ -14,19 +15,35 @@ A message says what was expected, what came, and what to do next.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
-__all__ = ["CliError", "Interrupted", "NoConfiguration", "PartDied", "PartDown", "Refused", "WrongUse"]
+__all__ = [
+    "BadEvidence",
+    "CliError",
+    "Interrupted",
+    "NoConfiguration",
+    "PartDied",
+    "PartDown",
+    "Refused",
+    "WrongUse",
+]
 
 
 class CliError(Exception):
     """A command cannot do what it was asked; `exit_code` says of which kind that is."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
 
 class Refused(CliError):
     """A bad verdict, or something that may not or cannot be done."""
+
+
+class BadEvidence(Refused):
+    """A bundle whose verdict forbids what was asked; it ends as `tacho verify` does."""
+
+    def __init__(self, text: str, exit_code: int) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
 
 
 class WrongUse(CliError):

@@ -47,7 +47,10 @@ ValuesOption = Annotated[
     typer.Option("--values", metavar="FILE", help="With --against: YAML, what masked values really are."),
 ]
 TrustOption = Annotated[
-    Path | None, typer.Option("--trust", metavar="FILE", help="With a bundle: whose bundles are believed.")
+    Path | None, typer.Option("--trust", metavar="FILE", help="With a bundle: the policy to verify it by.")
+]
+AnywayOption = Annotated[
+    bool, typer.Option("--anyway", help="With a bundle: replay it whatever its verdict; the record says so.")
 ]
 
 
@@ -85,12 +88,14 @@ def replay(  # noqa: PLR0913, PLR0917  each is an option
         typer.Option("--ignore", metavar="NAME", help="A JSON key or parameter not to compare. Repeatable."),
     ] = None,
     trust: TrustOption = None,
+    anyway: AnywayOption = False,
     config: ConfigOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Run an agent again against what it saw, or a test target against what it was asked.
 
-    Exit code 0 only where everything recorded was asked and nothing differed. The replay itself is recorded.
+    Exit code 0 only where everything recorded was asked and nothing differed; of a bundle that is refused,
+    its verdict's. The replay itself is recorded.
     """
     if (listen is None) == (against is None):
         raise WrongUse("say either --listen HOST:PORT or --against URL|CONNECTION")
@@ -99,7 +104,13 @@ def replay(  # noqa: PLR0913, PLR0917  each is an option
 
     ignored = frozenset(ignore or ())
     with interruptible(_ANEW):
-        found = from_bundle(Path(session), trust) if is_bundle(session) else from_store(told, session)
+        found = (
+            from_bundle(Path(session), trust, anyway=anyway)
+            if is_bundle(session)
+            else from_store(told, session)
+        )
+        if found.verdict is not None:
+            note(f"The bundle: {found.verdict}.")
         if listen is not None:
             fast = speed is Speed.FAST
             result = _listen(told, found, listen, fast=fast, ignored=ignored, quiet=json_output)
@@ -110,7 +121,8 @@ def replay(  # noqa: PLR0913, PLR0917  each is an option
             result = _against(told, found, target, chosen, quiet=json_output)
             same = not result["differing"] and not result["skipped"]
     if json_output:
-        print_json({"session": found.session} | result)
+        bundle = {} if found.verdict is None else {"bundle": found.verdict}
+        print_json({"session": found.session} | bundle | result)
     raise typer.Exit(0 if same else 1)
 
 

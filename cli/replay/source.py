@@ -9,22 +9,29 @@ from pathlib import Path
 import orjson
 
 from tachograph.cli.documents import TACHO, Documents
-from tachograph.cli.errors import Refused, WrongUse
+from tachograph.cli.errors import BadEvidence, Refused
+from tachograph.cli.judged_bundle import judged_bundle
 from tachograph.cli.settings import Settings
+from tachograph.console.views import visible
 from tachograph.forensics.replay.recorded import Exchange, exchanges_of
 
-__all__ = ["Recording", "from_bundle", "from_store", "is_bundle"]
+__all__ = ["UNALTERED", "Recording", "from_bundle", "from_store", "is_bundle"]
 
 SUFFIX = ".tacho"
+UNALTERED = frozenset({"complete", "reduced", "session-open", "session-cut"})
+"""Verdicts of bundles that are replayed unasked: all that is there is proven, and nothing was taken out."""
+MAX_NAME = 300
+"""Characters of a bundle's path, from its end, in what is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A session's exchanges, and where they were read."""
+    """A session's exchanges, and where they were read. `verdict` is the bundle's."""
 
     session: str
     exchanges: Sequence[Exchange]
     origin: str
+    verdict: str | None = None
 
 
 def is_bundle(name: str) -> bool:
@@ -50,40 +57,28 @@ def from_store(settings: Settings, name: str) -> Recording:
     return _recording(session, exchanges_of(found), "OpenSearch")
 
 
-def from_bundle(file: Path, trust: Path | None) -> Recording:
-    """Read a bundle whose exporter the policy trusts. Raises `Refused`, `WrongUse`."""
-    from tachograph.cli.bundle_file import read_bundle_file
-    from tachograph.forensics.bundle.reader import Exporters, read_bundle
-    from tachograph.forensics.bundle.reader import Refused as BundleRefused
-    from tachograph.forensics.verify.policy import MAX_POLICY_BYTES, TrustPolicy
+def from_bundle(file: Path, trust: Path | None, *, anyway: bool = False) -> Recording:
+    """Verify a bundle and read it; one of a bad verdict only `anyway`, which its origin says then.
 
-    if trust is None:
-        raise WrongUse("a bundle needs --trust FILE, the policy that says whose bundles are believed")
-    policy = TrustPolicy.parse(_read(trust, MAX_POLICY_BYTES).decode("utf-8", "replace"), file=str(trust))
-    data = read_bundle_file(file)
-    if data is None:
-        raise Refused(f"{file}: bundle-too-large; `tacho verify` says more")
-    keys = tuple(item.parsed for item in policy.exporters if not item.revoked)
-    try:
-        opened = read_bundle(data, Exporters(keys))
-    except BundleRefused as refused:
-        raise Refused(f"{file}: {refused.verdict.word} at {refused}; `tacho verify` says more") from None
-    documents = [orjson.loads(line.document) for line in opened.lines if line.document is not None]
-    return _recording(opened.session, exchanges_of(documents), str(file))
+    Raises `BadEvidence` with the verdict's exit code, `Refused`, `WrongUse`.
+    """
+    judged = judged_bundle(file, trust)
+    verdict = judged.report.verdict
+    if verdict.word not in UNALTERED and not anyway:
+        raise BadEvidence(
+            f"{file}: {verdict.word}, {verdict.meaning}; `tacho verify` says where, --anyway replays it and"
+            " says so on record",
+            verdict.code,
+        )
+    documents = [orjson.loads(line.document) for line in judged.opened.lines if line.document is not None]
+    said = verdict.word if verdict.word in UNALTERED else f"{verdict.word}, replayed anyway"
+    told = f"{visible(str(file))[-MAX_NAME:]} ({said})"
+    return _recording(judged.opened.session, exchanges_of(documents), told, verdict.word)
 
 
-def _read(path: Path, most: int) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(most + 1)
-    except OSError as error:
-        raise WrongUse(f"{path}: cannot be read ({error.strerror})") from None
-    if len(data) > most:
-        raise WrongUse(f"{path}: expected at most {most} bytes")
-    return data
-
-
-def _recording(session: str, exchanges: Sequence[Exchange], origin: str) -> Recording:
+def _recording(
+    session: str, exchanges: Sequence[Exchange], origin: str, verdict: str | None = None
+) -> Recording:
     if not exchanges:
         raise Refused(f"session {session} has no requests on record: `tacho show {session[:8]}` tells it")
-    return Recording(session, exchanges, origin)
+    return Recording(session, exchanges, origin, verdict)

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from tachograph.cli.errors import Refused, WrongUse
+from tachograph.cli.errors import BadEvidence, Refused, WrongUse
 from tachograph.cli.replay import source
-from tachograph.cli.replay.source import from_bundle, from_store, is_bundle
+from tachograph.cli.replay.source import MAX_NAME, from_bundle, from_store, is_bundle
 
 VECTORS = Path(__file__).parents[2] / "evidence" / "vectors"
+EXPECTED = json.loads((VECTORS / "expected.json").read_text())
 SESSION = "0a466fdf-3059-889d-bd58-3b7552c7edd6"
 
 
@@ -90,8 +91,49 @@ def test_a_bundle_of_an_unknown_exporter_is_refused(tmp_path: Path) -> None:
 
 def test_a_bundle_is_read_like_the_index(tmp_path: Path) -> None:
     """Where the policy trusts its exporter."""
-    trust = tmp_path / "trust.json"
-    trust.write_text(json.dumps(json.loads((VECTORS / "expected.json").read_text())["good"]["policy"]))
-    found = from_bundle(VECTORS / "good.tacho", trust)
-    assert found.origin.endswith("good.tacho")
+    found = from_bundle(VECTORS / "good.tacho", trusting("good", tmp_path))
+    assert found.origin.endswith("good.tacho (complete)")
+    assert found.verdict == "complete"
     assert found.exchanges
+
+
+def trusting(name: str, folder: Path) -> Path:
+    """The policy of a vector, as a file."""
+    file = folder / "trust.json"
+    file.write_text(json.dumps(EXPECTED[name]["policy"]))
+    return file
+
+
+@pytest.mark.parametrize("name", ["reorder", "header-edited", "insert"])
+def test_a_bundle_that_was_altered_is_replayed_only_by_who_says_so(name: str, tmp_path: Path) -> None:
+    """It ends with the exit code of `tacho verify`; what is recorded of a replay anyway names the verdict."""
+    bundle, trust = VECTORS / f"{name}.tacho", trusting(name, tmp_path)
+    verdict = EXPECTED[name]["verdict"]
+    with pytest.raises(BadEvidence, match=verdict) as refused:
+        from_bundle(bundle, trust)
+    assert refused.value.exit_code == EXPECTED[name]["exit_code"]
+    assert from_bundle(bundle, trust, anyway=True).origin.endswith(f"({verdict}, replayed anyway)")
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name in EXPECTED if EXPECTED[name]["exit_code"] in {4, 57, 58})
+)
+def test_what_was_lawfully_deleted_or_goes_on_still_is_replayed_unasked(name: str, tmp_path: Path) -> None:
+    """All that is there is proven; what is not there is not on record."""
+    try:
+        found = from_bundle(VECTORS / f"{name}.tacho", trusting(name, tmp_path))
+    except Refused as refused:
+        assert "no requests on record" in str(refused)  # noqa: PT017  both are lawful ends
+    else:
+        assert found.verdict == EXPECTED[name]["verdict"]
+
+
+def test_what_is_recorded_of_a_bundle_is_bounded(tmp_path: Path) -> None:
+    """However long its path, and whatever stands in it."""
+    folder = tmp_path / ("long" * 50) / ("longer" * 30)
+    folder.mkdir(parents=True)
+    bundle = folder / "esc\x1b[2J.tacho"
+    bundle.write_bytes((VECTORS / "good.tacho").read_bytes())
+    origin = from_bundle(bundle, trusting("good", tmp_path)).origin
+    assert len(origin) <= MAX_NAME + len(" (complete)")
+    assert "\x1b" not in origin
