@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tachograph.cli.evidence.store import Store
     from tachograph.cli.settings import Settings
 
-__all__ = ["DryRunOption", "WaitOption", "erase"]
+__all__ = ["DryRunOption", "WaitOption", "erase", "refuse_gateways"]
 
 SETTLED_SECONDS = 3_600
 """A session without a close is taken for ended after this long without a record."""
@@ -98,6 +98,7 @@ def _erasing(told: Settings, deleter: Deleter, subject: str, reason: str | None)
 
 def _sessions(store: Store, subject: str) -> tuple[list[str], str]:
     """Whose sessions, and under which rule; a session by its whole id."""
+    refuse_gateways(store, subject)
     found, session = store.sessions_of(subject), _whole_id(subject)
     if session is not None and found and store.has_session(session):
         raise Refused(f"{subject} is a principal and a session: erase its sessions one by one")
@@ -106,6 +107,15 @@ def _sessions(store: Store, subject: str) -> tuple[list[str], str]:
     if not found:
         raise Refused(f"{subject}: no principal with this id is on record, and it is no session's whole id")
     return found, "tacho erase: the sessions of a principal"
+
+
+def refuse_gateways(store: Store, subject: str) -> None:
+    """Raises `Refused` where a gateway's own strand would go: its heartbeats prove the ends of others."""
+    if store.is_gateways(subject):
+        raise Refused(
+            f"{subject}: gateways' own records are not erased, they prove that sessions are whole; "
+            "`tacho retention` deletes them once it keeps nothing that they prove"
+        )
 
 
 def _whole_id(text: str) -> str | None:

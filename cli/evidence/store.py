@@ -55,9 +55,13 @@ class Store:
 
     def has_session(self, session: str) -> bool:
         """Whether any document of it is there."""
-        body = {"size": 0, "terminate_after": 1, "query": {"term": {f"{TACHO}.session": session}}}
-        answer = self._json("POST", f"/{self.everything}/_search", body, _MISSING) or {}
-        return bool(answer.get("hits", {}).get("total", {}).get("value"))
+        return self._any({"term": {f"{TACHO}.session": session}})
+
+    def is_gateways(self, subject: str) -> bool:
+        """Whether a gateway's own strand is among the sessions of this principal, or is this session."""
+        named = [{"term": {f"{TACHO}.{field}": subject}} for field in ("principal.id", "session")]
+        own = [{"term": {f"{TACHO}.principal.{field}": "gateway"}} for field in ("kind", "id")]
+        return self._any({"bool": {"filter": own, "should": named, "minimum_should_match": 1}})
 
     def gateways(self) -> list[str]:
         """The gateways' own sessions: those with a heartbeat."""
@@ -162,6 +166,11 @@ class Store:
         for index in sorted({self._record(target).index for target in targets}):
             path = f"/{index}/_forcemerge"
             self._call("POST", path, None, _MISSING | {"only_expunge_deletes": "true"})
+
+    def _any(self, query: dict[str, Any]) -> bool:
+        body = {"size": 0, "terminate_after": 1, "query": query}
+        answer = self._json("POST", f"/{self.everything}/_search", body, _MISSING) or {}
+        return bool(answer.get("hits", {}).get("total", {}).get("value"))
 
     def _buckets(
         self, index: str, query: dict[str, Any], field: str, aggs: dict[str, Any] | None = None

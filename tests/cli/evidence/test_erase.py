@@ -5,12 +5,33 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from dataclasses import dataclass
 
 import pytest
 from deletion_world import DeletionWorld, run, tale, talk
 from world import DAY
 
 from tachograph.cli.errors import Refused
+from tachograph.cli.evidence.erase import refuse_gateways
+from tachograph.cli.evidence.store import Store
+
+
+@dataclass
+class Owners(Store):
+    """Knows of each subject whether it is a gateway's."""
+
+    gateway: str
+
+    def is_gateways(self, subject: str) -> bool:
+        return subject == self.gateway
+
+
+@pytest.mark.parametrize("subject", ["gateway", str(uuid.UUID(int=1))])
+def test_what_gateways_keep_of_themselves_is_refused(subject: str) -> None:
+    """As a principal and as a session; the answer names the command that may delete it in its time."""
+    refuse_gateways(Owners(subject), "alice")
+    with pytest.raises(Refused, match=f"{subject}: .* `tacho retention` deletes them"):
+        refuse_gateways(Owners(subject), subject)
 
 
 def erase(deletion: DeletionWorld, *arguments: str) -> tuple[int, dict[str, object]]:

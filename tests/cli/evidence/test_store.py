@@ -23,9 +23,11 @@ class Cluster:
 
     def __init__(self, answer: bytes | Exception) -> None:
         self.answer, self.calls = answer, 0
+        self.bodies: list[bytes | None] = []
 
-    def call(self, *_: Any, **__: Any) -> bytes:
+    def call(self, _method: str, _path: str, body: bytes | None = None, **_: Any) -> bytes:
         self.calls += 1
+        self.bodies.append(body)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -61,6 +63,21 @@ def test_what_a_document_names_is_read_from_its_index() -> None:
     for odd in ({}, facts | {"conversation": 7}, None):
         assert named(odd) == {TARGET.uid: frozenset()}
     assert store(b'{"docs":[{"_id":"x","found":false}]}')[0].naming([TARGET]) == {}
+
+
+def test_a_gateway_s_own_strand_is_known_by_its_principal_s_kind_and_name() -> None:
+    """Neither an agent that is called so nor the canary, which is of that kind, is one."""
+    for count, answer in ((0, False), (1, True)):
+        made, cluster = store(orjson.dumps({"hits": {"total": {"value": count}}}))
+        assert made.is_gateways("gateway") is answer
+        (query,) = (orjson.loads(body or b"")["query"]["bool"] for body in cluster.bodies)
+        tacho = "unmapped.tacho"
+        assert query["filter"] == [
+            {"term": {f"{tacho}.principal.kind": "gateway"}},
+            {"term": {f"{tacho}.principal.id": "gateway"}},
+        ]
+        assert {"term": {f"{tacho}.session": "gateway"}} in query["should"]
+        assert query["minimum_should_match"] == 1
 
 
 def test_a_cluster_that_is_away_is_asked_again_within_a_bound() -> None:
