@@ -20,11 +20,13 @@ __all__ = ["mget_body", "read_stored"]
 # Only the end of a value is wanted; numbers stay text, so that their size is nobody's limit.
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str)
 _HEAD = b'{"docs":['
-# Our ids and indices hold no quote; between id and `found` stand numbers and, at most, a routing.
-_FOUND = re.compile(
-    rb'\{"_index":"[^"]*","_id":"([^"]*)"(?:,"_[a-z_]+":(?:-?\d+|"[^"]*"))*,"found":true,"_source":'
-)
-_MISSING = re.compile(rb'\{"_index":"[^"]*","_id":"([^"]*)",(?:"found":false|"error":)')
+# Our ids hold no escape, those that others wrote may. Between id and `found` stand numbers, a routing, and
+# under `_ignored` the fields that the mapping could make nothing of: a document is kept and sealed with them.
+_STRING = rb'"(?:[^"\\]|\\.)*"'
+_ID = rb'\{"_index":"[^"]*","_id":(%b)' % _STRING
+_META = rb'(?:,"_[a-z_]+":(?:-?\d+|%b|\[%b(?:,%b)*\]))*' % (_STRING, _STRING, _STRING)
+_FOUND = re.compile(_ID + _META + rb',"found":true,"_source":')
+_MISSING = re.compile(_ID + rb',(?:"found":false|"error":)')
 
 
 def mget_body(records: Sequence[Record]) -> bytes:
@@ -52,7 +54,7 @@ def read_stored(records: Sequence[Record], answer: bytes) -> tuple[bytes | None,
 def _document(record: Record, answer: bytes, text: str, start: int) -> tuple[bytes | None, int]:
     missing = _MISSING.match(answer, start)
     head = missing or _FOUND.match(answer, start)
-    if head is None or head[1] != record.uid.encode():
+    if head is None or not _is(head[1], record.uid):
         raise Unavailable("mget answer: an item is not the document asked for at its place")
     if missing:
         return None, _end(text, start)
@@ -62,6 +64,14 @@ def _document(record: Record, answer: bytes, text: str, start: int) -> tuple[byt
         return record.value, same + 1
     end = _end(text, source)
     return answer[source:end], end + 1
+
+
+def _is(told: bytes, uid: str) -> bool:
+    """Whether a JSON string is this id."""
+    try:
+        return bool(orjson.loads(told) == uid)
+    except orjson.JSONDecodeError:
+        return False
 
 
 def _end(text: str, start: int) -> int:

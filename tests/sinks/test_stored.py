@@ -1,5 +1,7 @@
 """Stored bytes cut out of an answer."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 from hypothesis import given
@@ -59,6 +61,25 @@ def test_a_number_of_any_length_ends_somewhere() -> None:
     """Python refuses to read integers of more than 4,300 digits; what is stored need not be read."""
     long = b'{"n":' + b"1" * 5000 + b"}"
     assert read_stored([record(0, b"{}")], answer(long)) == (long,)
+
+
+@pytest.mark.parametrize("ignored", [["time"], ["unmapped.tacho.rpc_error.code", "duration"]])
+def test_what_the_mapping_could_make_nothing_of_is_read_as_any(ignored: list[str]) -> None:
+    """OpenSearch names such fields before the source: an agent or its API can bring them about."""
+    whole = answer(b'{"a":1}', b'{"code":true}', None)
+    named = whole.replace(b'"found":true', b'"_ignored":%b,"found":true' % orjson.dumps(ignored))
+    records = [record(n, b'{"a":1}') for n in range(3)]
+    assert read_stored(records, named) == (b'{"a":1}', b'{"code":true}', None)
+
+
+@pytest.mark.parametrize("uid", ['a"b', "a\\b", 'é","found":true,"_source":{}}', "tab\t"])
+def test_an_id_of_any_letters_is_one_id(uid: str) -> None:
+    """An export asks for what lies in the session, whoever wrote it."""
+    told = orjson.dumps({"_index": "i", "_id": uid, "_version": 1, "found": True, "_source": {"x": 1}})
+    asked = replace(record(0, b"{}"), uid=uid)
+    assert read_stored([asked], b'{"docs":[%b]}' % told) == (b'{"x":1}',)
+    gone = orjson.dumps({"_index": "i", "_id": uid, "found": False})
+    assert read_stored([asked], b'{"docs":[%b]}' % gone) == (None,)
 
 
 def test_an_error_for_one_document_counts_as_missing() -> None:

@@ -69,13 +69,17 @@ def test_a_person_is_told_what_is_wrong_and_what_was_not_looked_at(monkeypatch: 
 
 @pytest.mark.engines
 def test_what_was_erased_is_counted_and_what_was_deleted_is_named(deletion: DeletionWorld) -> None:
-    """The statement is sealed and signed; a document that goes without one is missing; added, unsealed."""
+    """The statement is sealed and signed; a document that goes without one is missing; added, unsealed.
+    One with a value that its field cannot hold is read like any, by the sink and by audits."""
     session = uuid.uuid4()
     docs = tale(session)
     deletion.publish(docs)
     assert tacho("erase", str(session), "--yes", "--config", deletion.file).exit_code == 0
     again = tale(other := uuid.uuid4())
-    deletion.publish(again)
+    odd = again[1].edited(lambda value: value["unmapped"]["tacho"].update(rpc_error={"code": True}))
+    again[1] = odd
+    deletion.publish([*again, odd])  # the second is a conflict; what comes behind it is stored all the same
+    deletion.publish(tale(uuid.uuid4()))
     index = f"/{deletion.prefix}-events-{DAY}"
     deletion.cluster.call("DELETE", f"{index}/_doc/{again[2].uid}")
     extra = Strand(session=other, epoch=uuid.uuid4()).record("session.open")
