@@ -52,15 +52,20 @@ _KEY_BYTES, _SIGNATURE_BYTES = 32, 64
 
 def _base64_of(size: int) -> AfterValidator:
     def check(text: str) -> str:
-        try:
-            data = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError):
-            data = b""
-        if len(data) != size or base64.b64encode(data).decode() != text:
+        if len(_decoded(text)) != size:
             raise ValueError(f"expected base64 of {size} bytes")
         return text
 
     return AfterValidator(check)
+
+
+def _decoded(text: str) -> bytes:
+    """What it is base64 of; nothing where it is not the one writing of that."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+    return data if base64.b64encode(data).decode() == text else b""
 
 
 Uuid = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
@@ -130,10 +135,9 @@ def heartbeat_message(canonical: bytes) -> bytes:
 
 
 def signed_by(key: str, signature: str, message: bytes) -> bool:
-    """Whether the holder of this key (base64) has signed this message; both texts are of their models."""
+    """Whether the holder of this key has signed this message. Both are base64 in its one writing."""
     try:
-        public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key))
-        public.verify(base64.b64decode(signature), message)
+        Ed25519PublicKey.from_public_bytes(_decoded(key)).verify(_decoded(signature), message)
     except (InvalidSignature, ValueError):
         return False
     return True

@@ -89,7 +89,8 @@ class NoteKey:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A note that at least one known key has signed. `cosigned` has each cosignature's Unix time."""
+    """A note that at least one known key has signed, each named once. `cosigned` has the Unix time of every
+    cosignature: a witness may have made several."""
 
     text: str
     signers: tuple[NoteKey, ...]
@@ -136,9 +137,8 @@ def open_note(note: str, known: Iterable[NoteKey]) -> Signed:
         if key is None:
             continue
         at = _verify(key, text, signature)
-        if key in signers:
-            continue
-        signers.append(key)
+        if key not in signers:
+            signers.append(key)
         if at is not None:
             cosigned.append((key, at))
     if not signers:

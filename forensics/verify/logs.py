@@ -150,12 +150,12 @@ def _cosigned(item: Note, keys: Sequence[NoteKey], where: str, findings: Finding
         if (key.name, f"{key.id:08x}") not in names:
             continue
         try:
-            at = open_note(item.note, [key]).cosigned[0][1]
+            times = [at for _, at in open_note(item.note, [key]).cosigned]
         except SignatureBroken:
             findings.add(Verdict.CHECKPOINT_FORGED, where, f"the cosignature of {key.name} does not fit")
             continue
         seen += 1
-        if abs(at - seconds(item.said.time or "")) > CLOCK_SKEW_SECONDS:
+        if any(abs(at - seconds(item.said.time or "")) > CLOCK_SKEW_SECONDS for at in times):
             findings.add(
                 Verdict.CHECKPOINT_BACKDATED, where, f"{key.name} saw it at another time than it says"
             )

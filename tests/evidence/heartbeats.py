@@ -30,7 +30,18 @@ from tachograph.schemas.canonical import canonical_json
 from tachograph.schemas.heartbeat import boot_text, gateway_session, heartbeat_message
 from tachograph.schemas.note import NoteSigner
 
-__all__ = ["Boot", "heartbeat_vectors", "lines", "state", "told_while_recorded", "trusting"]
+__all__ = [
+    "GATEWAY",
+    "OTHER_GATEWAY",
+    "Boot",
+    "heartbeat_vectors",
+    "lines",
+    "made",
+    "state",
+    "told_by",
+    "told_while_recorded",
+    "trusting",
+]
 
 GATEWAY = NoteSigner("tachograph/example/gateway", key(20))
 OTHER_GATEWAY = NoteSigner("tachograph/example/gateway", key(21))
@@ -116,6 +127,7 @@ def lines(log: Log) -> tuple[Line, ...]:
 
 
 def made(name: str, log: Log, verdict: str, trust: dict[str, Any] | None = None) -> Vector:
+    """The bundle of what a log has of the session and of its gateway."""
     return _lined(name, log, lines(log), verdict, trust)
 
 

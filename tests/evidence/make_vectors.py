@@ -20,6 +20,7 @@ from forms import form_vectors
 from heartbeats import heartbeat_vectors
 from leftovers import leftover_vectors
 from names import name_vectors
+from readings import reading_vectors
 from timestamps import timestamp_vectors
 
 from tachograph.forensics.verdict import Verdict
@@ -37,6 +38,7 @@ def all_vectors() -> Iterator[Vector]:
     yield from heartbeat_vectors()
     yield from leftover_vectors()
     yield from name_vectors()
+    yield from reading_vectors()
     yield from timestamp_vectors()
 
 
