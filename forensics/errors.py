@@ -4,7 +4,8 @@ ForensicsError
 |-- OperatorError          whoever runs the command must change something
 |-- LogUnreachable         Kafka, where the seal log lies, does not answer
 |-- NotSealed              nothing is sealed within the time that there was: the sealing worker's
-`-- NotProven              a value is not what a document commits to: whoever claims it
+|-- NotProven              a value is not what a document commits to: whoever claims it
+`-- NotReplayable          documents cannot be put together again: whoever wrote them
 
 What is wrong with evidence is no error but a verdict.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-__all__ = ["ForensicsError", "LogUnreachable", "NotProven", "NotSealed", "OperatorError"]
+__all__ = ["ForensicsError", "LogUnreachable", "NotProven", "NotReplayable", "NotSealed", "OperatorError"]
 
 
 class ForensicsError(Exception):
@@ -38,3 +39,7 @@ class NotSealed(ForensicsError):
 
 class NotProven(ForensicsError):
     """A value, a salt and a document do not belong together. Its text never holds a byte of the value."""
+
+
+class NotReplayable(ForensicsError):
+    """A session's documents contradict themselves, or are more than is put together; it quotes none."""

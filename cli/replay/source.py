@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -13,7 +14,9 @@ from tachograph.cli.errors import BadEvidence, Refused
 from tachograph.cli.judged_bundle import judged_bundle
 from tachograph.cli.settings import Settings
 from tachograph.console.views import visible
+from tachograph.forensics.errors import NotReplayable
 from tachograph.forensics.replay.recorded import Exchange, exchanges_of
+from tachograph.forensics.verify.documents import Unreadable, read_document
 
 __all__ = ["UNALTERED", "Recording", "from_bundle", "from_store", "is_bundle"]
 
@@ -60,7 +63,7 @@ def from_store(settings: Settings, name: str) -> Recording:
 def from_bundle(file: Path, trust: Path | None, *, anyway: bool = False) -> Recording:
     """Verify a bundle and read it; one of a bad verdict only `anyway`, which its origin says then.
 
-    Raises `BadEvidence` with the verdict's exit code, `Refused`, `WrongUse`.
+    Raises `BadEvidence` with the verdict's exit code, `NotReplayable`, `Refused`, `WrongUse`.
     """
     judged = judged_bundle(file, trust)
     verdict = judged.report.verdict
@@ -70,10 +73,20 @@ def from_bundle(file: Path, trust: Path | None, *, anyway: bool = False) -> Reco
             " says so on record",
             verdict.code,
         )
-    documents = [orjson.loads(line.document) for line in judged.opened.lines if line.document is not None]
+    lines = (line.document for line in judged.opened.lines)
+    documents = [_document(data) for data in lines if data is not None]
     said = verdict.word if verdict.word in UNALTERED else f"{verdict.word}, replayed anyway"
     told = f"{visible(str(file))[-MAX_NAME:]} ({said})"
     return _recording(judged.opened.session, exchanges_of(documents), told, verdict.word)
+
+
+def _document(data: bytes) -> Any:
+    """One that can be read in one way only: with `--anyway` nobody has seen to that yet."""
+    try:
+        read_document(data)
+        return orjson.loads(data)
+    except (Unreadable, orjson.JSONDecodeError) as error:
+        raise NotReplayable(f"a document of the bundle cannot be read: {error}") from None
 
 
 def _recording(

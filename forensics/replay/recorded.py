@@ -1,7 +1,8 @@
 """A session's exchanges put together again from its masked documents: what was asked, what came, and when.
 
 Pure over the documents, in whatever order they come. What they do not hold (withheld, cut, lost, not yet
-there) is named under `missing`; nothing is guessed. Bodies are as they were masked: decoded text.
+there) is named under `missing`; nothing is guessed. Bodies are as they were masked: decoded text. Documents
+that no gateway writes, and more text than is held at once, raise `NotReplayable`.
 """
 
 from __future__ import annotations
@@ -14,12 +15,19 @@ from typing import Any
 
 import orjson
 
+from tachograph.forensics.errors import NotReplayable
+from tachograph.forensics.replay.shape import check_shape
+
 __all__ = ["Body", "Exchange", "Piece", "Request", "Response", "exchanges_of", "requests_of"]
 
 CUT = "\u2026[cut]"
 """How a short text ends that did not fit into its document."""
 MAX_MESSAGES = 100_000
-"""Links of one conversation that are followed back."""
+"""Of one conversation; a longer one is not put together."""
+MAX_TEXT = 1 << 30
+"""Characters of all bodies of a session together: a message counts once for each request that has it."""
+PIECE = 256
+"""What a piece of a body counts beside its text: time and memory go into short ones too."""
 Json = Mapping[str, Any]
 Field = tuple[str, str]
 
@@ -120,13 +128,16 @@ class Exchange:
 
 
 def exchanges_of(documents: Iterable[Json]) -> tuple[Exchange, ...]:
-    """Every exchange whose request is among the documents, in the order in which they were recorded."""
+    """Every exchange whose request is among the documents, in the order in which they were recorded.
+
+    Raises `NotReplayable`.
+    """
     found = _Found(documents)
     return tuple(_exchange(found, document) for document in found.requests)
 
 
 def requests_of(documents: Iterable[Json]) -> tuple[Request, ...]:
-    """Only the requests."""
+    """Only the requests. Raises `NotReplayable`."""
     found = _Found(documents)
     return tuple(_request(found, document) for document in found.requests)
 
@@ -135,7 +146,8 @@ class _Found:
     """Documents by what they are asked for."""
 
     def __init__(self, documents: Iterable[Json]) -> None:
-        once = {_tacho(document).get("uid"): document for document in documents}
+        once = {_tacho(document)["uid"]: document for document in map(check_shape, documents)}
+        self._left = MAX_TEXT
         self.responses: dict[str, Json] = {}
         self.messages: dict[str, Json] = {}
         self.parts: dict[str, dict[int, Json]] = defaultdict(dict)
@@ -157,6 +169,13 @@ class _Found:
                 case "decision":
                     self._decision(tacho)
         self.requests = sorted(requests, key=_order)
+
+    def take(self, text: str) -> str:
+        """Text that is put into a body; all of it together has a bound."""
+        self._left -= len(text) + PIECE
+        if self._left < 0:
+            raise NotReplayable(f"its bodies, put together, have more than {MAX_TEXT} characters")
+        return text
 
     def _piece(self, tacho: Json) -> None:
         part = tacho.get("part")
@@ -271,10 +290,10 @@ def _text(found: _Found, tacho: Json) -> tuple[str, str | None]:
 def _continued(found: _Found, tacho: Json) -> tuple[str, str | None]:
     """A body's head and what lies in further documents."""
     count, parts = int(tacho.get("body_parts") or 0), found.parts[str(tacho["uid"])]
-    there = [parts[index] for index in range(1, count + 1) if index in parts]
+    there = [parts[index] for index in sorted(parts) if 1 <= index <= count]
     if len(there) < count:
         return "", f"{len(there)} of {count} further parts of its body are on record"
-    return "".join(str(part.get("body") or "") for part in (tacho, *there)), None
+    return "".join(found.take(str(part.get("body") or "")) for part in (tacho, *there)), None
 
 
 def _with_messages(found: _Found, document: Json, rest: str) -> tuple[str, str | None]:
@@ -283,12 +302,17 @@ def _with_messages(found: _Found, document: Json, rest: str) -> tuple[str, str |
     talk = tacho["conversation"]
     values: list[Any] = []
     name = talk.get("head")
-    wanted = min(int(talk.get("count") or 0), MAX_MESSAGES)
+    wanted, passed = int(talk.get("count") or 0), set[str]()
+    if wanted > MAX_MESSAGES:
+        return "", f"its conversation has more than {MAX_MESSAGES} messages"
     try:
         while len(values) < wanted:
             said = found.messages.get(name)
             if said is None:
                 return "", f"message {wanted - len(values)} of its {wanted} is not on record"
+            if name in passed:
+                raise NotReplayable(f"message {wanted - len(values)} of a request comes before itself")
+            passed.add(name)
             text, missing = _continued(found, said)
             if missing:
                 return "", f"message {wanted - len(values)} of its {wanted}: {missing}"

@@ -9,6 +9,7 @@ import pytest
 from tachograph.cli.errors import BadEvidence, Refused, WrongUse
 from tachograph.cli.replay import source
 from tachograph.cli.replay.source import MAX_NAME, from_bundle, from_store, is_bundle
+from tachograph.forensics.errors import NotReplayable
 
 VECTORS = Path(__file__).parents[2] / "evidence" / "vectors"
 EXPECTED = json.loads((VECTORS / "expected.json").read_text())
@@ -126,6 +127,26 @@ def test_what_was_lawfully_deleted_or_goes_on_still_is_replayed_unasked(name: st
         assert "no requests on record" in str(refused)  # noqa: PT017  both are lawful ends
     else:
         assert found.verdict == EXPECTED[name]["verdict"]
+
+
+@pytest.mark.parametrize("name", sorted(name for name in EXPECTED if EXPECTED[name]["exit_code"] >= 20))
+def test_an_odd_bundle_is_replayed_or_refused_with_a_reason(name: str, tmp_path: Path) -> None:
+    """Whatever is in it, and whatever its verdict: never a traceback."""
+    try:
+        found = from_bundle(VECTORS / f"{name}.tacho", trusting(name, tmp_path), anyway=True)
+    except (Refused, NotReplayable) as refused:
+        assert str(refused)  # noqa: PT017  both are lawful ends
+    else:
+        assert found.exchanges
+
+
+@pytest.mark.parametrize(
+    "name", ["json-not-utf-8", "json-not-a-number", "message-that-is-none", "parent-is-a-list"]
+)
+def test_what_cannot_be_read_is_replayed_by_nobody(name: str, tmp_path: Path) -> None:
+    """Not even anyway."""
+    with pytest.raises(NotReplayable):
+        from_bundle(VECTORS / f"{name}.tacho", trusting(name, tmp_path), anyway=True)
 
 
 def test_what_is_recorded_of_a_bundle_is_bounded(tmp_path: Path) -> None:

@@ -3,9 +3,12 @@
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tachograph.forensics.errors import NotReplayable
+from tachograph.forensics.replay import recorded
 from tachograph.forensics.replay.recorded import exchanges_of, requests_of
 
 _TEXT = st.text(max_size=40)
@@ -139,3 +142,45 @@ def test_nothing_is_shown_of_a_body(recording: Any) -> None:
     """Its `repr` shows its length."""
     recording.request(b'"a customer"')
     assert "customer" not in repr(requests_of(recording.documents))
+
+
+def conversation(recording: Any) -> list[dict[str, Any]]:
+    """A request with two messages; the documents, for the test to change."""
+    recording.protocol = "llm"
+    messages = [{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"}]
+    recording.request(orjson.dumps({"messages": messages}), line=("POST", "/v1/messages"))
+    documents: list[dict[str, Any]] = recording.documents
+    return documents
+
+
+def test_a_conversation_that_comes_back_to_itself_is_malformed(recording: Any) -> None:
+    """Its text would be repeated as often as it says."""
+    documents = conversation(recording)
+    for document in documents:
+        facts = document["unmapped"]["tacho"]
+        if "message" in facts:
+            facts["message"]["parent"] = facts["message"]["hash"]
+        if "conversation" in facts:
+            facts["conversation"]["count"] = 100_000
+    with pytest.raises(NotReplayable, match="comes before itself"):
+        requests_of(documents)
+
+
+def test_a_conversation_of_too_many_messages_is_not_put_together(recording: Any) -> None:
+    """And says so; a beginning left out would be another request."""
+    documents = conversation(recording)
+    for document in documents:
+        if talk := document["unmapped"]["tacho"].get("conversation"):
+            talk["count"] = recorded.MAX_MESSAGES + 1
+    (request,) = requests_of(documents)
+    assert request.body.missing == "its conversation has more than 100000 messages"
+
+
+def test_all_bodies_together_have_a_bound(recording: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many requests may name the same long message."""
+    documents = conversation(recording)
+    monkeypatch.setattr(recorded, "MAX_TEXT", 2 * (recorded.PIECE + 100))
+    assert requests_of(documents)[0].body.missing is None
+    monkeypatch.setattr(recorded, "MAX_TEXT", 2 * recorded.PIECE)
+    with pytest.raises(NotReplayable, match="put together"):
+        requests_of(documents)
