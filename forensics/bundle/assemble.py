@@ -6,12 +6,13 @@ that no checkpoint covers go into the bundle as what they are, for the verifier 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
 
 from tachograph.forensics.bundle.content import Bundle, Consistency, Custody, Inclusion, Line
+from tachograph.forensics.deletion.document import said_in
 from tachograph.forensics.published import Published
 from tachograph.schemas.deletion import DELETION_TYPES
 from tachograph.schemas.leaf import Leaf
@@ -68,7 +69,7 @@ def assemble(
             Consistency(first + n, first + n + 1, _step(tree, one, two))
             for n, (one, two) in enumerate(pairwise(sizes))
         ]
-        for leaf in once(log.leaves):
+        for leaf in once(log.leaves, _stated(log, documents)):
             proof = _proof(tree, leaf, sizes, first)
             beat = heartbeats.get(str(leaf.uid))
             if beat is None:
@@ -116,9 +117,21 @@ def chosen(log: LogPart) -> tuple[Published, ...]:
     return tuple(log.notes[number] for number in sorted({covering, signed, stamped, last}))
 
 
-def once(leaves: Sequence[Leaf]) -> list[Leaf]:
-    """A record that Kafka holds twice is sealed twice; one leaf of its bytes is enough."""
-    return list({(leaf.uid, leaf.leaf): leaf for leaf in reversed(leaves)}.values())[::-1]
+def once(leaves: Sequence[Leaf], stated: Container[int] = ()) -> list[Leaf]:
+    """A record that Kafka holds twice is sealed twice; one leaf of its bytes is enough, the first.
+
+    But each whose index is `stated`, that is named by a statement of deletion: all these have to be there.
+    """
+    first = {(leaf.uid, leaf.leaf): leaf.index for leaf in reversed(leaves)}
+    return [leaf for leaf in leaves if leaf.index == first[leaf.uid, leaf.leaf] or leaf.index in stated]
+
+
+def _stated(log: LogPart, documents: Mapping[str, bytes]) -> set[int]:
+    """What statements of this log name; whether they count is for the verifier to say."""
+    kept = [leaf for leaf in log.leaves if leaf.type in DELETION_TYPES]
+    found = [said_in(documents.get(str(leaf.uid), b"")) for leaf in kept]
+    ours = [item for item in found if item is not None and item.log == log.origin]
+    return {entry[0] for item in ours for entry in item.records}
 
 
 def _line(log: LogPart, leaf: Leaf, documents: Mapping[str, bytes], proof: Inclusion | None) -> Line:

@@ -14,7 +14,7 @@ from tachograph.schemas.deletion import DELETION_TYPES, ERASURE, Statement, stat
 from tachograph.schemas.errors import MalformedRecord, SignatureBroken
 from tachograph.schemas.note import NoteKey, NoteSigner, open_note
 
-__all__ = ["StatementDocument", "read_statement", "statement_document"]
+__all__ = ["StatementDocument", "read_statement", "said_in", "statement_document"]
 
 _LIFECYCLE, _OTHER, _INFORMATIONAL, _SUCCESS = 6002, ocsf.OTHER, 1, 1
 _PRODUCT = {"name": "Tachograph", "vendor_name": "Tachograph"}
@@ -56,6 +56,14 @@ def read_statement(document: bytes, key: NoteKey) -> Statement | None:
         return None
     whole = signed.text == statement_text(statement.canonical()) and tacho.get("type") in DELETION_TYPES
     return statement if whole and tacho.get("uid") == str(statement.uid) else None
+
+
+def said_in(document: bytes) -> Statement | None:
+    """What a document states, whoever signed it; None where it states nothing in form."""
+    try:
+        return Statement.parse(orjson.loads(document)["unmapped"]["tacho"]["deletion"])
+    except (ValueError, KeyError, TypeError, MalformedRecord):
+        return None
 
 
 def _event(statement: Statement, time: int) -> dict[str, Any]:

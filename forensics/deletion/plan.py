@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tachograph.forensics.bundle.assemble import once
 from tachograph.schemas.deletion import (
     DELETION_TYPES,
     ERASURE,
@@ -98,9 +97,12 @@ def drafts(
     named: Container[Name],
     wanted: Callable[[Leaf], bool],
 ) -> Iterator[Draft]:
-    """Statements for every wanted leaf that has its document and is not named yet, by session."""
+    """Statements for every wanted leaf that has its document and is not named yet, by session.
+
+    A record that Kafka held twice is sealed twice: both its leaves lose their document, so both are named.
+    """
     found: dict[uuid.UUID, list[Stated]] = defaultdict(list)
-    for leaf in once(log.leaves):
+    for leaf in {leaf.index: leaf for leaf in sorted(log.leaves, key=lambda leaf: leaf.index)}.values():
         entry = stated(leaf)
         if entry is None or leaf.session is None or not wanted(leaf):
             continue

@@ -1,12 +1,17 @@
 """From logs and documents to a bundle: proven as far as checkpoints reach, honest about what is missing."""
 
+import json
 from dataclasses import replace
 
-from world import LOG, ORIGIN, SESSION, TIMES, Doc, Log, sealed, story
+from deletions import deletion_policy, statement, statement_document
+from world import DAY, EXPORTER, LOG, ORIGIN, SESSION, TIMES, Doc, Log, sealed, story
 
 from tachograph.forensics.bundle.assemble import LogPart, Taken, assemble, chosen
-from tachograph.forensics.bundle.content import Bundle
+from tachograph.forensics.bundle.content import Bundle, write_bundle
 from tachograph.forensics.published import Published
+from tachograph.forensics.verify.policy import TrustPolicy
+from tachograph.forensics.verify.report import State
+from tachograph.forensics.verify.verify import verify_bundle
 from tachograph.schemas.checkpoint import Checkpoint
 from tachograph.schemas.note import open_note
 
@@ -50,6 +55,22 @@ def test_a_record_that_was_sealed_twice_is_one_line() -> None:
     bundle = made(sealed([*docs, docs[1], other]), docs)
     assert len(bundle.lines) == 8
     assert [line.document is None for line in bundle.lines].count(True) == 1
+
+
+def test_both_leaves_of_what_was_sealed_twice_are_there_once_a_statement_names_them() -> None:
+    """Each that is named has to be: else a lawful deletion reads as one of records that never were."""
+    docs = story()
+    twice = [*docs, docs[1]]
+    indices = [leaf.index for leaf in part(sealed(twice)).leaves]
+    records = tuple((at, DAY, doc.type, doc.uid) for at, doc in zip(indices, twice, strict=True))
+    said = statement_document(statement(docs, dict(enumerate(indices[:-1])), records=records))
+    log = sealed([*twice, said])
+    policy = TrustPolicy.parse(json.dumps(deletion_policy()), file="trust.json")
+    for left in ([said], [*docs, said]):  # done, and interrupted before anything went
+        report = verify_bundle(write_bundle(made(log, left), EXPORTER), policy)
+        assert (report.findings, len(report.records)) == ((), 9)
+        assert sum(item.state is State.ERASED for item in report.records) == (8 if left == [said] else 0)
+    assert len(made(sealed(twice), docs).lines) == 7
 
 
 def test_what_is_anchored_goes_out_with_what_is_not_yet() -> None:

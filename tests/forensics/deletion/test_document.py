@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from world import story
 
-from tachograph.forensics.deletion.document import read_statement, statement_document
+from tachograph.forensics.deletion.document import read_statement, said_in, statement_document
 from tachograph.schemas.masked import masked_event_adapter
 
 STATED = statement(story(), {0: 1, 1: 2})
@@ -28,6 +28,7 @@ def test_it_is_read_back() -> None:
     """By who has the key that signed it, and by nobody else."""
     assert read_statement(MADE.value, DELETER.key) == STATED
     assert read_statement(MADE.value, STRANGER.key) is None
+    assert said_in(MADE.value) == STATED
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,4 @@ def test_another_document_around_it_is_none(change: dict[str, object]) -> None:
 def test_anything_else_is_none(data: bytes) -> None:
     """Never a traceback."""
     assert read_statement(data, DELETER.key) is None
+    assert said_in(data) is None

@@ -73,10 +73,19 @@ def test_what_is_gone_or_stated_or_a_statement_is_not_named() -> None:
     assert [entry[0] for item in stated(leaves, named=named) for entry in item.records] == [0, 2]
 
 
-def test_a_record_that_is_sealed_twice_is_named_once() -> None:
-    """By its first leaf, as in a bundle."""
-    (one,) = stated([leaf(0, uid=7), leaf(5, uid=7)])
-    assert [entry[0] for entry in one.records] == [0]
+def test_a_record_that_is_sealed_twice_is_named_twice() -> None:
+    """Both its leaves lose their document; indices ascend, in whatever order the leaves are given."""
+    leaves = [leaf(0), leaf(1, uid=7), leaf(2), leaf(5, uid=7)]
+    for order in (leaves, leaves[::-1], [*leaves, leaves[1]]):
+        (one,) = stated(order)
+        assert [entry[0] for entry in one.records] == [0, 1, 2, 5]
+
+
+def test_the_second_leaf_of_what_was_stated_before_is_named_too() -> None:
+    """It was sealed afterwards, and a sink brought its document back."""
+    (one,) = stated([leaf(0)])
+    (two,) = stated([leaf(0), leaf(5, uid=0)], named=in_force([Sealed(one, 3)]))
+    assert [entry[0] for entry in two.records] == [5]
 
 
 def test_many_records_take_several_statements() -> None:
