@@ -131,6 +131,21 @@ class Site:
         eventually(self.supervisor.ready)
         self.url = str((self.supervisor.parts["ingress"].ready() or {})["ingress"])
 
+    def crash(self, name: str) -> None:
+        """SIGKILL one part with all its processes, and start it again as it was, until everything serves."""
+        running = self.supervisor.parts[name]
+        before = running.restarts
+        assert running.process is not None
+        self.supervisor.kill(name)
+        running.process.wait(SECONDS)
+
+        def again() -> bool:
+            self.supervisor.tick(now=time.monotonic())
+            return running.restarts > before
+
+        eventually(again)
+        self.start()
+
     def agent(self) -> socket.socket:
         """A connection to the gateway."""
         host, _, port = self.url.removeprefix("http://").rstrip("/").partition(":")
