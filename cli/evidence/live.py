@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -41,11 +42,15 @@ AHEAD = 3
 """Batches that are fetched while one is compared: so many more of them are in memory, and calls under way."""
 GRACE_SECONDS = 30.0
 """So long what a heartbeat counts may be on its way to Kafka, and a document invisible to a search."""
+SKEW_SECONDS = 300.0
+"""So far a gateway's clock may be ahead of ours; what says a later time is asked for in every audit."""
 MAX_LISTED = 1_000_000
-"""Ids of one index that are compared one by one, where the counts differ."""
+"""Ids that are compared one by one: where counts differ, and of what is of no possible time."""
 Tell = Callable[[str], None]
 Batch = tuple[str, list[Leaf]]
 """A log's origin and some of its leaves."""
+Surplus = dict[str, set[str]]
+"""By uid: the indices that hold a document under it, as long as no leaf stands for that."""
 
 
 class Source(Protocol):
@@ -88,6 +93,7 @@ class Audit:
     asked: Asked
     tell: Tell
     clock: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.time
     report: LiveReport = field(default_factory=LiveReport)
     _openings: dict[uuid.UUID, Leaf] = field(default_factory=dict)
     _statements: list[tuple[str, Leaf]] = field(default_factory=list)
@@ -192,32 +198,42 @@ class Audit:
         records.settle()
         self.tell(f"{origin}: {self.report.audited} documents compared")
 
-    def _surplus(self, records: Records) -> dict[str, str]:
-        """The index by uid of every document of an index that has another number of them than leaves."""
-        window = records.window
+    def _surplus(self, records: Records) -> Surplus:
+        """Every document of an index that has another number of them in the window than leaves, and every one
+        with no time, or with one that no record could have: a window of any size passes these over."""
+        window, found = records.window, Surplus()
         if window.horizon is None:
             self.report.uncounted = "masking or sealing is behind, or has not begun"
-            return {}
+            return found
         if self.report.unaudited[Unaudited.NO_LEAF]:
             self.report.uncounted = "leaves are gone from the topic"
-            return {}
-        span = {"gte": int(window.since * 1000), "lt": int(window.horizon * 1000)}
-        wanted: list[dict[str, Any]] = [{"range": {"time": span}}]
-        if window.session is not None:
-            wanted.append({"term": {"unmapped.tacho.session": str(window.session)}})
-        query = {"bool": {"filter": wanted}}
-        found: dict[str, str] = {}
-        for index, count in sorted(self.store.counts(query).items()):
-            if count == records.stored[index]:
-                continue
-            if len(found) + count > MAX_LISTED:
-                self.report.uncounted = f"{index} has {count} documents, {records.stored[index]} have a leaf"
-                continue
-            self.tell(f"{index}: listing {count} documents")
-            found |= dict.fromkeys(self.store.ids(index, query), index)
+            return found
+        possible = {"range": {"time": _span(0, self.now() + SKEW_SECONDS)}}
+        self._list({"must_not": [possible]}, records, Counter(), found)
+        within = {"range": {"time": _span(window.since, window.horizon)}}
+        self._list({"filter": [within]}, records, records.stored, found)
         return found
 
-    def _second_look(self, records: Records, surplus: dict[str, str]) -> None:
+    def _list(
+        self, asked: dict[str, Any], records: Records, stored: Mapping[str, int], found: Surplus
+    ) -> None:
+        """Add to `found` what is asked for of the indices that have another number of it than is known of."""
+        session = records.window.session
+        if session is not None:
+            ours = {"term": {"unmapped.tacho.session": str(session)}}
+            asked = asked | {"filter": [*asked.get("filter", ()), ours]}
+        query = {"bool": asked}
+        for index, count in sorted(self.store.counts(query).items()):
+            if count == stored.get(index, 0):
+                continue
+            if len(found) + count > MAX_LISTED:
+                self.report.uncounted = f"{index} has {count} documents, {stored.get(index, 0)} have a leaf"
+                continue
+            self.tell(f"{index}: listing {count} documents")
+            for uid in self.store.ids(index, query):
+                found.setdefault(uid, set()).add(index)
+
+    def _second_look(self, records: Records, surplus: Surplus) -> None:
         """Through all leaves again, where something did not fit."""
         if not surplus and not records.altered:
             return
@@ -231,9 +247,10 @@ class Audit:
             self.report.uncounted = f"sealing is behind; {len(surplus)} documents have no leaf yet"
             return
         self._leave_out(records, surplus)
-        for uid, index in surplus.items():
-            text = "a document that no leaf was made of"
-            self.report.findings.add(Verdict.RECORD_UNSEALED, f"{index}, record {uid}", text)
+        for uid, indices in surplus.items():
+            for index in sorted(indices):
+                text = "a document that no leaf was made of"
+                self.report.findings.add(Verdict.RECORD_UNSEALED, f"{index}, record {uid}", text)
 
     def _dead_letters(self, records: Records) -> None:
         """Look for what stubs stand for: a document that OpenSearch refused is not one that was altered."""
@@ -245,13 +262,18 @@ class Audit:
             if same:
                 records.refused(letter.uid, letter.value)
 
-    def _leave_out(self, records: Records, surplus: dict[str, str]) -> None:
+    def _leave_out(self, records: Records, surplus: Surplus) -> None:
         for partition in range(self.source.partitions()):
             for value in self.source.values(partition):
                 leaf = _parsed(value)
-                if leaf is not None:
-                    surplus.pop(str(leaf.uid), None)
-                    records.again(str(leaf.uid), leaf.leaf)
+                if leaf is None:
+                    continue
+                uid = str(leaf.uid)
+                records.again(uid, leaf.leaf)
+                if uid in surplus:
+                    surplus[uid].discard(self._index(leaf))  # under its id in another index lies another
+                    if not surplus[uid]:
+                        del surplus[uid]
 
     def _fetched_of(self, batch: Batch) -> Mapping[str, bytes]:
         return self._fetched(batch[1])
@@ -268,6 +290,10 @@ def _horizon(marks: Marks, logs: Sequence[LogCheck]) -> float | None:
     times = [float(seconds(check.last.time or "")) if check.last else None for check in logs]
     known = [time for time in (marks.sealed_until, *times) if time is not None]
     return min(known) - GRACE_SECONDS if len(known) == len(times) + 1 else None
+
+
+def _span(since: float, until: float) -> dict[str, int]:
+    return {"gte": int(since * 1000), "lt": int(until * 1000)}
 
 
 def _why_not(leaf: Leaf, covered: int, stored: int) -> Unaudited | None:

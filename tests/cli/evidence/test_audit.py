@@ -10,7 +10,7 @@ import pytest
 from deletion_world import DeletionWorld, tale
 from deletion_world import run as tacho
 from typer.testing import CliRunner, Result
-from world import DAY, Strand
+from world import DAY, Doc, Strand
 
 from tachograph.cli.errors import WrongUse
 from tachograph.cli.evidence import audit as module
@@ -67,6 +67,16 @@ def test_a_person_is_told_what_is_wrong_and_what_was_not_looked_at(monkeypatch: 
     assert asked[1] == 0
 
 
+def _forge(deletion: DeletionWorld, like: Doc) -> None:
+    """Documents of the same session and of no possible time; one with an id that takes an escape."""
+    index = f"/{deletion.prefix}-events-{DAY}"
+    times: list[dict[str, object]] = [{"time": 4_102_444_800_000}, {"time": -1}, {"time": "2026"}, {}]
+    for number, at in enumerate(times):
+        value = {name: item for name, item in json.loads(like.value).items() if name != "time"} | at
+        body = json.dumps(value).encode()
+        deletion.cluster.call("PUT", f"{index}/_create/%22{number}", body, params={"refresh": "true"})
+
+
 @pytest.mark.engines
 def test_what_was_erased_is_counted_and_what_was_deleted_is_named(deletion: DeletionWorld) -> None:
     """The statement is sealed and signed; a document that goes without one is missing; added, unsealed.
@@ -84,9 +94,13 @@ def test_what_was_erased_is_counted_and_what_was_deleted_is_named(deletion: Dele
     deletion.cluster.call("DELETE", f"{index}/_doc/{again[2].uid}")
     extra = Strand(session=other, epoch=uuid.uuid4()).record("session.open")
     deletion.cluster.call("PUT", f"{index}/_create/{extra.uid}", extra.value, params={"refresh": "true"})
-    named = {"document-missing": 1, "record-unsealed": 1}
+    _forge(deletion, extra)
+    named = {"document-missing": 1, "record-unsealed": 5}
     for whose, findings, erased in ((session, {}, 5), (other, named, 0)):
         done = run("--live", "--session", str(whose), "--json", "--config", deletion.file)
         report = json.loads(done.stdout)
         assert (report["findings"], report["states"]["ERASED"]) == (findings, erased), report
         assert done.exit_code == report["exit_code"]
+    bundle = deletion.folder / "forged.tacho"
+    done = tacho("export", str(other), "-o", bundle, "--config", deletion.file)
+    assert done.exit_code == 0, done.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -48,6 +49,8 @@ class Site:
     leaves: list[tuple[bytes, bytes | None]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
+    elsewhere: list[tuple[str, str]] = field(default_factory=list)
+    """Index and uid of a copy that lies where it does not belong."""
     marks: Marks = field(init=False)
     prefix: str = "p"
 
@@ -60,7 +63,14 @@ class Site:
     def audit(self, *, policy: Mapping[str, Any] = POLICY, asked: Asked | None = None) -> LiveReport:
         trusted = TrustPolicy.model_validate(policy)
         return Audit(
-            self, self, lambda: self.marks, lambda _: ORIGIN, trusted, asked or Asked(), lambda _: None
+            self,
+            self,
+            lambda: self.marks,
+            lambda _: ORIGIN,
+            trusted,
+            asked or Asked(),
+            lambda _: None,
+            now=lambda: NOW,
         ).run()
 
     def partitions(self) -> int:
@@ -85,23 +95,33 @@ class Site:
         return {item.uid: self.documents[item.uid] for item in targets if item.uid in self.documents}
 
     def counts(self, query: dict[str, Any]) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for index in map(self._index, self._found(query)):
-            found[index] = found.get(index, 0) + 1
-        return found
+        return dict(Counter(index for index, _ in self._found(query)))
 
     def ids(self, index: str, query: dict[str, Any] | None = None) -> Iterator[str]:
         assert query is not None
-        return (uid for uid in self._found(query) if self._index(uid) == index)
+        return (uid for where, uid in self._found(query) if where == index)
 
-    def _found(self, query: dict[str, Any]) -> list[str]:
-        span = query["bool"]["filter"][0]["range"]["time"]
-        times = {uid: orjson.loads(value)["time"] for uid, value in self.documents.items()}
-        return [uid for uid, time in times.items() if span["gte"] <= time < span["lt"]]
+    def _found(self, query: dict[str, Any]) -> list[tuple[str, str]]:
+        """As OpenSearch: a range holds for no document without a time that it can make something of."""
+        asked, places = query["bool"], [(self._index(uid), uid) for uid in self.documents] + self.elsewhere
+        values = {uid: orjson.loads(value) for uid, value in self.documents.items()}
+        return [
+            (index, uid)
+            for index, uid in places
+            if all(_matches(values[uid], one) for one in asked.get("filter", ()))
+            and not any(_matches(values[uid], one) for one in asked.get("must_not", ()))
+        ]
 
     def _index(self, uid: str) -> str:
         tacho = orjson.loads(self.documents[uid])["unmapped"]["tacho"]
         return index_of(self.prefix, tacho["type"], DAY)
+
+
+def _matches(value: dict[str, Any], query: dict[str, Any]) -> bool:
+    if "term" in query:
+        return bool(value["unmapped"]["tacho"]["session"] == query["term"]["unmapped.tacho.session"])
+    span, at = query["range"]["time"], value.get("time")
+    return isinstance(at, int) and bool(span["gte"] <= at < span["lt"])
 
 
 def two_sessions() -> tuple[list[Doc], list[Doc], list[Doc]]:
@@ -185,6 +205,39 @@ def test_a_document_without_a_leaf_is_named(site: Site) -> None:
     assert site.audit().uncounted is not None
     site.marks = replace(site.marks, sealed_until=None)
     assert site.audit().uncounted is not None
+
+
+@pytest.mark.parametrize("asked", [Asked(), Asked(since=START_MS / 1000 + 61), Asked(session=SECOND)])
+@pytest.mark.parametrize(
+    "at", [{"time": 4_102_444_800_000}, {"time": -1}, {"time": "2026-11-23"}, {"time": None}, {}]
+)
+def test_one_of_no_possible_time_is_named_whatever_the_window(
+    site: Site, asked: Asked, at: dict[str, Any]
+) -> None:
+    """In the future, before 1970, of a form that nobody can read, or none: no window holds it."""
+    value = orjson.loads(Strand(session=SECOND, epoch=uuid.UUID(int=7)).record("session.open").value)
+    del value["time"]
+    uid = str(uuid.UUID(int=8))
+    site.documents[uid] = orjson.dumps(value | at)
+    report = site.audit(asked=asked)
+    assert (found(report), report.exit_code) == (["record-unsealed"], 33)
+    assert uid in report.shown[0].where
+
+
+def test_a_record_of_a_clock_that_is_ahead_is_none_of_these() -> None:
+    """It has a leaf."""
+    ours, theirs, beats = two_sessions()
+    ours[1] = ours[1].edited(lambda value: value.update(time=4_102_444_800_000))
+    assert Site(Log([*ours, *theirs, *beats])).audit().word == "clean"
+
+
+def test_the_id_of_a_record_hides_no_document_in_another_index(site: Site) -> None:
+    """A leaf stands for the one document of its day and kind."""
+    uid = site.log.documents[1].uid
+    site.elsewhere = [("p-events-2001.01.01", uid), (index_of(site.prefix, "message", DAY), uid)]
+    report = site.audit()
+    assert found(report) == ["record-unsealed"] * 2
+    assert {item.where.partition(",")[0] for item in report.shown} == {name for name, _ in site.elsewhere}
 
 
 def test_what_heartbeats_count_and_nobody_has_is_named() -> None:
