@@ -34,6 +34,8 @@ __all__ = ["register"]
 _PANEL = "Evidence"
 SEED_BYTES = 32
 MAX_SHARE_BYTES = 4096
+MAX_TYPE = 64
+"""Characters of a value's type in what is recorded."""
 UidArgument = Annotated[str, typer.Argument(metavar="UID", help="The document's uid.")]
 IndexArgument = Annotated[int, typer.Argument(min=0, metavar="INDEX", help="Its place in `removed`, from 0.")]
 TrustOption = Annotated[
@@ -146,7 +148,7 @@ def _revealed(
 ) -> Proof:
     """The value as the document commits to it; recorded before it is given back."""
     from tachograph.cli.escrow.lookup import bundled, escrowed, stored
-    from tachograph.forensics.reveal import proof_of, session_of
+    from tachograph.forensics.reveal import proof_of
     from tachograph.schemas.escrow import HOLDERS, open_share, open_value
 
     keys, files = given
@@ -162,7 +164,8 @@ def _revealed(
         raise Refused(f"the shares are not of value {index}: open them again")
     proof = proof_of(document, index, *open_value(record, shares))
     holders = " and ".join(sorted(item.holder for item in shares))
-    _record(told, session_of(document), f"value {index} of {uid}, a {proof.type}, by holders {holders}")
+    how = f"value {index} of {uid}, a {proof.type[:MAX_TYPE]}, by holders {holders}"
+    _record(told, _session(document), how)
     return proof
 
 
@@ -184,6 +187,15 @@ def _record(told: Settings, session: str, how: str) -> None:
     from tachograph.cli.replay.access import record_access
 
     record_access(told, session, action="reveal", how=how)
+
+
+def _session(document: Mapping[str, Any]) -> str:
+    from tachograph.forensics.reveal import session_of
+
+    try:
+        return str(uuid.UUID(session_of(document)))
+    except ValueError:
+        raise Refused("the document names no session that the access could be recorded in") from None
 
 
 def _private(file: Path) -> X25519PrivateKey:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tachograph.cli.documents import Documents
-from tachograph.cli.errors import Refused, WrongUse
-from tachograph.cli.escrow.files import read_file
+from tachograph.cli.errors import Refused
 from tachograph.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,28 +35,14 @@ def stored(told: Settings, uid: str) -> Mapping[str, Any]:
 
 def bundled(file: Path, trust: Path | None, uid: str) -> tuple[Mapping[str, Any], Report]:
     """The document as a bundle has it, and what is to be thought of that bundle. Raises `Refused`."""
-    from tachograph.cli.bundle_file import read_bundle_file
-    from tachograph.forensics.bundle.reader import Exporters, read_bundle
-    from tachograph.forensics.bundle.reader import Refused as BundleRefused
-    from tachograph.forensics.verify.policy import MAX_POLICY_BYTES, TrustPolicy
-    from tachograph.forensics.verify.verify import verify_bundle
+    from tachograph.cli.judged_bundle import judged_bundle
 
-    if trust is None:
-        raise WrongUse("a bundle needs --trust FILE, the policy that says whose bundles are believed")
-    text = read_file(trust, most=MAX_POLICY_BYTES).decode("utf-8", "replace")
-    policy, data = TrustPolicy.parse(text, file=str(trust)), read_bundle_file(file)
-    if data is None:
-        raise Refused(f"{file}: bundle-too-large; `tacho verify` says more")
-    keys = tuple(item.parsed for item in policy.exporters if not item.revoked)
-    try:
-        opened = read_bundle(data, Exporters(keys))
-    except BundleRefused as refused:
-        raise Refused(f"{file}: {refused.verdict.word} at {refused}; `tacho verify` says more") from None
-    for line in opened.lines:
+    judged = judged_bundle(file, trust)
+    for line in judged.opened.lines:
         if line.document is not None and uid.encode() in line.document:
             document = _document(line.document)
-            if document.get("unmapped", {}).get("tacho", {}).get("uid") == uid:
-                return document, verify_bundle(data, policy)
+            if document["unmapped"]["tacho"].get("uid") == uid:
+                return document, judged.report
     raise Refused(f"{file}: holds no document {uid}")
 
 
@@ -81,8 +66,11 @@ def escrowed(told: Settings, uid: str, index: int) -> EscrowRecord:
 
 
 def _document(data: bytes) -> dict[str, Any]:
+    """What a document says, nothing where it is none: in a bundle there may be anything."""
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
-        return {}
-    return value if isinstance(value, dict) and isinstance(value.get("unmapped"), dict) else {}
+        value = None
+    unmapped = value.get("unmapped") if isinstance(value, dict) else None
+    tacho = unmapped.get("tacho") if isinstance(unmapped, dict) else None
+    return value if isinstance(value, dict) and isinstance(tacho, dict) else {"unmapped": {"tacho": {}}}

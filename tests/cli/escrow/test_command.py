@@ -135,3 +135,12 @@ def test_a_share_of_another_value_is_refused(world: Path, monkeypatch: pytest.Mo
     refused = run("reveal", UID, "0", *held)
     assert isinstance(refused.exception, WrongUse)
     assert "opensesame" not in str(refused.exception)
+
+
+def test_an_access_needs_a_session_to_be_recorded_in(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A document that names none shows no value."""
+    odd = {"unmapped": {"tacho": lookup.stored(None, UID)["unmapped"]["tacho"] | {"session": [1]}}}  # type: ignore[arg-type]
+    monkeypatch.setattr(lookup, "stored", lambda *_: odd)
+    done = run("reveal", UID, "0", *both(world), "--output", world / "value")
+    assert isinstance(done.exception, Refused)
+    assert not (world / "value").exists()

@@ -57,6 +57,19 @@ def test_a_bundle_gives_its_document_and_its_verdict(tmp_path: Path) -> None:
         lookup.bundled(bundle, trust, UID)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *(b"\xff", b"1", b"[]", b"null", b'{"unmapped":null}', b'{"unmapped":[]}', b'{"unmapped":"x"}'),
+        *(b'{"unmapped":{"tacho":null}}', b'{"unmapped":{"tacho":[]}}', b'{"unmapped":{"tacho":"x"}}'),
+        b'{"unmapped":{"tacho":{"uid":["x"]}}}',
+    ],
+)
+def test_what_is_no_document_is_passed_over(odd: bytes) -> None:
+    """Though the uid that is looked for stands in its text: a bundle may hold anything."""
+    assert lookup._document(odd)["unmapped"]["tacho"].get("uid") != UID
+
+
 def _uids(bundle: Path) -> list[str]:
     with zipfile.ZipFile(bundle) as archive:
         names = [name for name in archive.namelist() if name.startswith("records/")]
