@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from tachograph.cli.settings import Settings
     from tachograph.forensics.reveal import Proof
+    from tachograph.forensics.verify.report import Report
     from tachograph.schemas.escrow import EscrowRecord, Share
 
 __all__ = ["register"]
@@ -129,14 +130,14 @@ def reveal(  # noqa: PLR0913, PLR0917  each is an option
     for file in (output, proof):
         new_file(file)
     told = settings.load(config)
-    found = _revealed(told, _uid(uid), index, ((share_of or []), (share or [])), (bundle, trust))
+    found, report = _revealed(told, _uid(uid), index, ((share_of or []), (share or [])), (bundle, trust))
     if proof is not None:
         write_new(proof, found.model_dump_json().encode() + b"\n")
     if output is not None:
         write_new(output, found.plain)
     elif sys.stdout.isatty():
         typer.echo(visible(found.plain.decode("utf-8", "backslashreplace")))
-    note(f"Proven: value {index} of {found.uid}, a {found.type}. The access is recorded.")
+    _judged(f"value {index} of {found.uid}, a {found.type}. The access is recorded.", report)
 
 
 def _revealed(
@@ -145,8 +146,8 @@ def _revealed(
     index: int,
     given: tuple[list[Path], list[Path]],
     source: tuple[Path | None, Path | None],
-) -> Proof:
-    """The value as the document commits to it; recorded before it is given back."""
+) -> tuple[Proof, Report | None]:
+    """The value as the document commits to it, recorded before it is given back; what its bundle is worth."""
     from tachograph.cli.escrow.lookup import bundled, escrowed, stored
     from tachograph.forensics.reveal import proof_of
     from tachograph.schemas.escrow import HOLDERS, open_share, open_value
@@ -157,7 +158,8 @@ def _revealed(
     shares = [_share(file) for file in files]
     private = [_private(file) for file in keys]
     bundle, trust = source
-    document: Mapping[str, Any] = bundled(bundle, trust, uid)[0] if bundle else stored(told, uid)
+    document: Mapping[str, Any]
+    document, report = bundled(bundle, trust, uid) if bundle else (stored(told, uid), None)
     record: EscrowRecord = escrowed(told, uid, index)
     shares += [open_share(record, index, key) for key in private]
     if {item.index for item in shares} != {index}:
@@ -165,8 +167,22 @@ def _revealed(
     proof = proof_of(document, index, *open_value(record, shares))
     holders = " and ".join(sorted(item.holder for item in shares))
     how = f"value {index} of {uid}, a {proof.type[:MAX_TYPE]}, by holders {holders}"
+    if report is not None:
+        how += f", from a bundle that is {report.verdict.word}"
     _record(told, _session(document), how)
-    return proof
+    return proof, report
+
+
+def _judged(text: str, report: Report | None) -> None:
+    """Say what fits, and whether that is proven; ends with the exit code of a bundle's verdict."""
+    from tachograph.forensics.verdict import Verdict
+
+    code = 0 if report is None else report.verdict.code
+    doubtful = Verdict.REDUCED.code < code < Verdict.SESSION_MISSING.code
+    note(f"{'Fits, and is not proven' if doubtful else 'Proven'}: {text}")
+    if report is not None:
+        note(f"The bundle: {report.verdict.word}, {report.verdict.meaning}.")
+        raise typer.Exit(code)
 
 
 def _check(file: Path, bundle: Path | None, trust: Path | None) -> None:
@@ -178,9 +194,7 @@ def _check(file: Path, bundle: Path | None, trust: Path | None) -> None:
     proof = Proof.decode(read_file(file, most=MAX_PROOF_BYTES), file=str(file))
     document, report = bundled(bundle, trust, proof.uid)
     proof.check(document)
-    note(f"Proven: value {proof.index} of {proof.uid}, a {proof.type} of {len(proof.plain)} bytes.")
-    note(f"The bundle: {report.verdict.word}, {report.verdict.meaning}.")
-    raise typer.Exit(report.verdict.code)
+    _judged(f"value {proof.index} of {proof.uid}, a {proof.type} of {len(proof.plain)} bytes.", report)
 
 
 def _record(told: Settings, session: str, how: str) -> None:

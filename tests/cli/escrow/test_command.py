@@ -18,6 +18,8 @@ from tachograph.cli.errors import PartDown, Refused, WrongUse
 from tachograph.cli.escrow import command, lookup
 from tachograph.cli.main import app
 from tachograph.cli.replay import access
+from tachograph.forensics.verdict import Verdict
+from tachograph.forensics.verify.report import Report
 from tachograph.schemas.commitments import removed_block
 from tachograph.schemas.errors import SealBroken
 from tachograph.schemas.escrow import Taken, public_text, seal_taken
@@ -144,3 +146,31 @@ def test_an_access_needs_a_session_to_be_recorded_in(world: Path, monkeypatch: p
     done = run("reveal", UID, "0", *both(world), "--output", world / "value")
     assert isinstance(done.exception, Refused)
     assert not (world / "value").exists()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "word"),
+    [
+        (Verdict.COMPLETE, "Proven"),
+        (Verdict.REDUCED, "Proven"),
+        (Verdict.RECORD_ALTERED, "not proven"),
+        (Verdict.LOG_FORK, "not proven"),
+        (Verdict.SESSION_OPEN, "Proven"),
+    ],
+)
+def test_a_value_from_a_bundle_is_worth_what_the_bundle_is(
+    verdict: Verdict, word: str, world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said, it is the exit code, and the record of the access has it; a later check says the same."""
+    recorded: list[Any] = []
+    document = lookup.stored(None, UID)  # type: ignore[arg-type]
+    monkeypatch.setattr(lookup, "bundled", lambda *_: (document, Report(verdict)))
+    monkeypatch.setattr(access, "record_access", lambda *_, **facts: recorded.append(facts))
+    proof = world / "proof"
+    done = run("reveal", UID, "0", *both(world), "--bundle", "b", "--trust", "t", "--proof", proof)
+    checked = run("reveal", "--check", proof, "--bundle", "b", "--trust", "t")
+    for one in (done, checked):
+        assert one.exit_code == verdict.code
+        assert word in one.stderr
+        assert verdict.meaning in " ".join(one.stderr.split())
+    assert verdict.word in recorded[0]["how"]
