@@ -1,7 +1,9 @@
-"""Vault over HTTP: one login, its token kept alive, questions asked. Blocking, and every step of it bounded.
+"""Vault over HTTP: one login, its token kept alive, questions asked. Blocking, and bounded as a whole.
 
-A token that Vault no longer takes is replaced by one new login for each question; redirects are not followed,
-for they would take the token elsewhere.
+Who asks is free again after `MAX_ANSWER_SECONDS`, or twice the time-out where that is longer: with the login
+that the question needed, with the wait for another thread's, and however lively Vault is about it. A token
+that Vault no longer takes is replaced by one new login for each question; redirects are not followed, for
+they would take the token elsewhere.
 """
 
 from __future__ import annotations
@@ -9,11 +11,13 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
+from tachograph.credentials.deadline import DeadlinePassed, DeadlineTransport, within
 from tachograph.credentials.errors import SecretUnreadable, VaultDown, VaultRefused
 from tachograph.credentials.provider import read_plain
 from tachograph.credentials.vault_api import (
@@ -32,7 +36,7 @@ __all__ = ["MAX_ANSWER_BYTES", "MAX_ANSWER_SECONDS", "RELOGIN_SECONDS", "VaultSe
 
 MAX_ANSWER_BYTES = 1 << 20
 MAX_ANSWER_SECONDS = 30.0
-"""For an answer as a whole, however many bytes it comes in."""
+"""For a question as a whole, from the login to the last byte, unless twice its time-out is longer."""
 RENEW_AT = 2 / 3
 """Of a token's lease, from which on it is renewed."""
 RELOGIN_SECONDS = 30.0
@@ -61,7 +65,7 @@ class VaultSession:
         self._relogin_at = 0.0
         self._client = httpx.Client(
             base_url=f"{settings.address}/v1/",
-            verify=_context(settings, base),
+            transport=DeadlineTransport(_context(settings, base)),
             timeout=settings.timeout,
             headers={"x-vault-request": "true"}
             | ({"x-vault-namespace": settings.namespace} if settings.namespace else {}),
@@ -77,76 +81,89 @@ class VaultSession:
 
     def ask(self, question: Question) -> Answer:
         """The answer, whatever its status. Raises `VaultRefused`, `VaultDown` or `SecretUnreadable`."""
-        token = self._current()
-        answer = self._ask(question, token=token.text)
-        if answer.status == 403 and self._let_go(token):  # perhaps the token was revoked
-            answer = self._ask(question, token=self._current().text)
+        until = self._monotonic() + self._bound
+        token = self._current(until)
+        answer = self._ask(question, until, token=token.text)
+        if answer.status == 403 and self._let_go(token, until):  # perhaps the token was revoked
+            answer = self._ask(question, until, token=self._current(until).text)
         return answer
 
-    def _current(self) -> Token:
-        with self._lock:
+    @property
+    def _bound(self) -> float:
+        return max(MAX_ANSWER_SECONDS, 2 * self._settings.timeout)
+
+    @contextmanager
+    def _alone(self, until: float) -> Iterator[None]:
+        if not self._lock.acquire(timeout=max(until - self._monotonic(), 0.0)):
+            raise VaultDown(f"{self._where}: no login within {self._bound:g} s")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _current(self, until: float) -> Token:
+        with self._alone(until):
             now = self._monotonic()
             token = self._token
             if token is not None and now >= self._renew_at:
-                token = self._renewed(token, now)
+                token = self._renewed(token, now, until)
             if token is None:
                 self._token = None
-                token = self._keep(self._login(), now)
+                token = self._keep(self._login(until), now)
                 self._relogin_at = now + RELOGIN_SECONDS
             return token
 
-    def _let_go(self, token: Token) -> bool:
+    def _let_go(self, token: Token, until: float) -> bool:
         """Whether there is, or may be, another one than this."""
-        with self._lock:
+        with self._alone(until):
             if self._token is token:
                 if self._monotonic() < self._relogin_at:
                     return False
                 self._token = None
             return True
 
-    def _renewed(self, token: Token, now: float) -> Token | None:
+    def _renewed(self, token: Token, now: float, until: float) -> Token | None:
         if not token.renewable:
             return None
         try:
-            renewed = token_in(self._ask(RENEW_SELF, token=token.text), before=token.text)
+            renewed = token_in(self._ask(RENEW_SELF, until, token=token.text), before=token.text)
         except (VaultRefused, VaultDown):
             return None  # a new login says what is wrong, if anything is
         if not renewed.lease:  # at the end of its longest life
             return None
         return self._keep(renewed, now)
 
-    def _login(self) -> Token:
+    def _login(self, until: float) -> Token:
         auth = self._settings.auth
         # A service account's token is mounted so that every process of the pod can read it.
         shared = auth.method in {"jwt", "kubernetes"}
         secret = read_plain(auth.secret, base=self._base, environ=self._environ, shared=shared)
         if auth.method == "token":
-            return looked_up(self._ask(LOOKUP_SELF, token=secret), secret)
-        return token_in(self._ask(login(auth, secret)))
+            return looked_up(self._ask(LOOKUP_SELF, until, token=secret), secret)
+        return token_in(self._ask(login(auth, secret), until))
 
     def _keep(self, token: Token, now: float) -> Token:
         self._token = token
         self._renew_at = now + token.lease * RENEW_AT if token.lease else float("inf")
         return token
 
-    def _ask(self, question: Question, *, token: str | None = None) -> Answer:
-        until = self._monotonic() + MAX_ANSWER_SECONDS
+    def _ask(self, question: Question, until: float, *, token: str | None = None) -> Answer:
         try:
             with self._client.stream(
                 question.method,
                 question.path,
                 json=question.body,
                 headers={} if token is None else {"x-vault-token": token},
+                extensions=within(until - self._monotonic()),
             ) as response:
                 body = b""
                 for piece in response.iter_bytes():
                     body += piece
-                    if len(body) > MAX_ANSWER_BYTES or self._monotonic() > until:
-                        raise VaultDown(
-                            f"{self._where}: an answer of more than {MAX_ANSWER_BYTES} bytes or "
-                            f"{MAX_ANSWER_SECONDS:g} s"
-                        )
+                    if len(body) > MAX_ANSWER_BYTES:
+                        raise VaultDown(f"{self._where}: an answer of more than {MAX_ANSWER_BYTES} bytes")
                 return Answer(response.status_code, body)
+        except DeadlinePassed:
+            raise VaultDown(f"{self._where}: no whole answer within {self._bound:g} s") from None
         except httpx.TimeoutException:
             raise VaultDown(f"{self._where}: no answer within {self._settings.timeout:g} s") from None
         except httpx.HTTPError as error:

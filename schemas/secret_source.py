@@ -104,7 +104,8 @@ class Vault(_Config):
     refresh_seconds: Annotated[float, Field(ge=3, le=86_400)] = 30
     """Within which a new version of a secret is in use; it is asked for three times as often."""
     timeout: Annotated[float, Field(gt=0, le=60)] = 5
-    """Seconds for each step of one question: connecting, and each silence."""
+    """Seconds for each step of one question: connecting, and each silence. The whole of it may take 30, or
+    twice this where that is longer."""
 
     @field_validator("address")
     @classmethod

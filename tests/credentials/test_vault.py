@@ -321,17 +321,6 @@ def test_a_vault_that_is_silent_is_given_up(raw: Raw, opened: Open) -> None:
         of_raw(raw, opened, timeout=0.1).read(at("p"))
 
 
-def test_an_answer_without_end_is_given_up(raw: Raw, opened: Open, clock: Clock) -> None:
-    """However slowly it comes: an answer as a whole has a bound."""
-    raw.answers = [LOOKUP, (200, {}, b"{}")]
-    provider = of_raw(raw, opened)
-    provider._session._current()
-    ticks = iter([clock.now, clock.now, clock.now + vault.MAX_ANSWER_SECONDS + 1])
-    provider._session._monotonic = lambda: next(ticks)
-    with pytest.raises(VaultDown, match=r"more than .* 30 s"):
-        provider.read(at("p"))
-
-
 def test_nobody_there_is_said_so(opened: Open) -> None:
     """Port 9 of this machine takes no connection."""
     settings = {"address": "http://127.0.0.1:9", "auth": {"method": "token", "secret": {"env": "T"}}}
