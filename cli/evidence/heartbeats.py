@@ -2,12 +2,13 @@
 
 For each strand of the session the last heartbeat that names it, for a boot that left one open its last one
 and the certificate of the boot that says that it is over, and for each boot its certificate. The newest is
-seldom sealed yet: of several the newest sealed one is taken.
+seldom sealed yet: of several the newest sealed one is taken. What lies there may be anybody's: a document
+that is no heartbeat in form says nothing, and what one says keeps no other's certificate out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -39,6 +40,36 @@ class Candidate:
 
     uid: str
     index: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamedStrand:
+    """A strand as a heartbeat names it."""
+
+    session: str
+    epoch: str
+    open: bool
+
+    @classmethod
+    def of(cls, said: Any) -> NamedStrand:
+        """Raises TypeError or KeyError for anything else."""
+        return cls(_text(said["session"]), _text(said["epoch"]), said["open"] is True)
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What is asked of a heartbeat: the session and boot of its gateway, and the strands that it names."""
+
+    session: str
+    boot: str
+    strands: tuple[NamedStrand, ...]
+
+    @classmethod
+    def of(cls, told: Any) -> Beat:
+        """Raises TypeError or KeyError for anything else."""
+        said = told["heartbeat"]
+        strands = tuple(NamedStrand.of(item) for item in said["strands"])
+        return cls(_text(told["session"]), _text(said["boot"]), strands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +108,19 @@ class Wanted:
 def heartbeats_wanted(events: Asked, session: str) -> Wanted:
     """Everything that gateways said of this session. Raises `PartDown`."""
     groups: list[tuple[Candidate, ...]] = []
-    boots: dict[str, str] = {}
+    boots: set[str] = set()
     open_: set[str] = set()
     for epoch in _epochs(events, session):
         hits = _beats(events, session, [{"term": {_EPOCHS: epoch}}], count=CANDIDATES)
-        if not hits:
-            continue
-        groups.append(_candidates(hits))
-        told = _told(hits[0])
-        boots[told["heartbeat"]["boot"]] = told["session"]
-        if any(item["open"] for item in _strands(told, session) if item["epoch"] == epoch):
-            open_.add(told["heartbeat"]["boot"])
+        groups += [_candidates(hits)] if hits else []
+        said = [beat for beat in map(_beat, hits) if beat is not None]
+        # The newest of each boot: where one is forged, the boot that wrote the others is asked for too.
+        for boot, beat in {beat.boot: beat for beat in reversed(said)}.items():
+            boots.add(beat.session)
+            if any(item.open for item in beat.strands if (item.session, item.epoch) == (session, epoch)):
+                open_.add(boot)
     groups += [_latest(events, boot) for boot in sorted(open_)]
-    groups += [_certificate(events, own) for own in sorted(boots.values())]
+    groups += [_certificate(events, own) for own in sorted(boots)]
     groups += _successors(events, open_)
     return Wanted(tuple(groups))
 
@@ -104,10 +135,11 @@ def _epochs(events: Asked, session: str) -> list[str]:
     looked = 0
     while len(known) < MAX_STRANDS:
         # A strand may be named only where its successor is named first, or where no other is.
-        near = [_named_with(events, session, epoch) for epoch in known[looked:]]
+        near = [hit for epoch in known[looked:] for hit in _named_with(events, session, epoch)]
         looked = len(known)
-        other = [_told(hit) for hit in _beats(events, session, [], without=known)]
-        named = [item["epoch"] for told in (*near, *other) for item in _strands(told, session)]
+        other = _beats(events, session, [], without=known)
+        beats = [beat for beat in map(_beat, (*near, *other)) if beat is not None]
+        named = [item.epoch for beat in beats for item in beat.strands if item.session == session]
         new = [epoch for epoch in dict.fromkeys(named) if epoch not in known]
         if not new:
             break
@@ -115,10 +147,9 @@ def _epochs(events: Asked, session: str) -> list[str]:
     return known[:MAX_STRANDS]
 
 
-def _named_with(events: Asked, session: str, epoch: str) -> dict[str, Any]:
-    """What the first heartbeat says that names this strand."""
-    hits = _beats(events, session, [{"term": {_EPOCHS: epoch}}], order="asc")
-    return _told(next(iter(hits), {}))
+def _named_with(events: Asked, session: str, epoch: str) -> list[dict[str, Any]]:
+    """The first heartbeat that names this strand."""
+    return _beats(events, session, [{"term": {_EPOCHS: epoch}}], order="asc")
 
 
 def _beats(
@@ -157,8 +188,7 @@ def _successors(events: Asked, left: Set[str]) -> list[tuple[Candidate, ...]]:
     sort = [{"time": {"order": "desc", "unmapped_type": "date"}}]
     body = {"size": MAX_BOOTS, "query": {"bool": {"filter": which}}, "sort": sort}
     found = events.ask(body | {"_source": [f"{TACHO}.boot"]}).get("hits", {}).get("hits", [])
-    over = [(hit, (_told(hit).get("boot") or {}).get("ended") or ()) for hit in found]
-    return [_candidates([hit]) for hit, names in over if not left.isdisjoint(names)]
+    return [_candidates([hit]) for hit in found if not left.isdisjoint(_ended(hit))]
 
 
 def _hits(events: Asked, query: Query, *, order: str, count: int) -> list[dict[str, Any]]:
@@ -174,12 +204,28 @@ def _candidates(hits: Iterable[Mapping[str, Any]]) -> tuple[Candidate, ...]:
     return tuple(Candidate(hit["_id"], hit["_index"]) for hit in hits)
 
 
-def _told(hit: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = hit.get("_source", {}).get("unmapped", {}).get("tacho", {})
-    return found
+def _beat(hit: Mapping[str, Any]) -> Beat | None:
+    """What a stored document says as a heartbeat; None where it does not say so in form."""
+    try:
+        return Beat.of(_told(hit))
+    except (TypeError, KeyError):
+        return None
 
 
-def _strands(told: Mapping[str, Any], session: str) -> Iterator[dict[str, Any]]:
-    for item in told.get("heartbeat", {}).get("strands", []):
-        if item["session"] == session:
-            yield item
+def _ended(hit: Mapping[str, Any]) -> Set[str]:
+    """The boots of which a certificate says that they are over."""
+    try:
+        return frozenset(_text(name) for name in _told(hit)["boot"]["ended"])
+    except (TypeError, KeyError):
+        return frozenset()  # it says so of none, or not in form
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise TypeError("expected a string")
+
+
+def _told(hit: Mapping[str, Any]) -> Any:
+    """What stands under `unmapped.tacho`, whatever it is."""
+    return hit["_source"]["unmapped"]["tacho"]

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from tachograph.cli.evidence.heartbeats import CANDIDATES, Candidate, Wanted, heartbeats_wanted
 from tachograph.forensics.bundle.assemble import LogPart
 from tachograph.forensics.published import Published
@@ -33,6 +35,16 @@ class Events:
         )
         return f"beat{number}"
 
+    def forged(self, told: object) -> str:
+        """A document that anybody put there, which names the first strand as far as a search can tell."""
+        name = f"forged{len(self.stored)}"
+        found = [{"session": SESSION, "epoch": "e1"}]
+        self.stored.append(
+            {"_id": name, "time": 2**42, "session": GATEWAY, "epoch": "own", "heartbeat": {"strands": found}}
+        )
+        self.stored[-1]["told"] = told
+        return name
+
     def follows(self, boot: str, *ended: str) -> str:
         """Another boot begins, and says that these are over."""
         said = {"boot": boot, "ended": list(ended)} if ended else {"boot": boot}
@@ -51,6 +63,7 @@ class Events:
 
 def _hit(item: dict[str, Any]) -> dict[str, Any]:
     told = {"session": item["session"], "heartbeat": item.get("heartbeat", {}), "boot": item.get("boot")}
+    told = item.get("told", told)
     return {"_id": item["_id"], "_index": "events", "_source": {"unmapped": {"tacho": told}}}
 
 
@@ -69,7 +82,7 @@ def _values(item: dict[str, Any], name: str) -> list[Any]:
     if name.startswith("heartbeat.strands."):
         return [one[name.rpartition(".")[2]] for one in item.get("heartbeat", {}).get("strands", [])]
     if name == "heartbeat.boot":
-        return [item["heartbeat"]["boot"]] if "heartbeat" in item else []
+        return [item["heartbeat"].get("boot")] if "heartbeat" in item else []
     return [item.get(name)]
 
 
@@ -132,6 +145,50 @@ def test_what_a_gateway_says_of_itself_is_among_its_own_records() -> None:
     events = Events()
     events.beat((GATEWAY, "own", True))
     assert heartbeats_wanted(events, GATEWAY) == Wanted()
+
+
+NAMED = {"session": SESSION, "epoch": "e1", "open": True}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        [],
+        "text",
+        {"session": "x"},
+        {"session": "x", "heartbeat": []},
+        {"session": "x", "heartbeat": {"strands": [NAMED]}},
+        {"session": "x", "heartbeat": {"boot": ["b"], "strands": [NAMED]}},
+        {"session": 7, "heartbeat": {"boot": "b", "strands": [NAMED]}},
+        {"session": "x", "heartbeat": {"boot": "b", "strands": 7}},
+        {"session": "x", "heartbeat": {"boot": "b", "strands": NAMED}},
+        {"session": "x", "heartbeat": {"boot": "b", "strands": [NAMED, None]}},
+        {"session": "x", "heartbeat": {"boot": "b", "strands": [{"session": SESSION, "epoch": "e1"}]}},
+        {"session": "x", "heartbeat": {"boot": "b", "strands": [NAMED | {"epoch": {}}]}},
+        {"session": "x", "heartbeat": {"boot": "b", "strands": [NAMED]}},
+    ],
+)
+def test_a_forged_heartbeat_keeps_no_other_out(told: object) -> None:
+    """Whatever its form: it is a candidate, and what the gateway's own need is wanted too."""
+    events = Events()
+    events.record(SESSION, "e1")
+    named = events.beat((SESSION, "e1", True))
+    forged = events.forged(told)
+    groups = heartbeats_wanted(events, SESSION).groups
+    assert [item.uid for item in groups[0]] == [forged, named]
+    assert {named, "boot"} <= {group[0].uid for group in groups[1:] if group}
+
+
+@pytest.mark.parametrize("boot", ["b", [], {"ended": 7}, {"ended": None}, {"ended": [{}, "b1"]}])
+def test_a_forged_certificate_says_of_no_boot_that_it_is_over(boot: object) -> None:
+    """One that is not in form is passed over."""
+    events = Events()
+    events.record(SESSION, "e1")
+    named = events.beat((SESSION, "e1", True))
+    events.follows("b3", "b1")
+    events.stored[-1]["told"] = {"session": "b3", "boot": boot}
+    assert newest(events) == sorted([named, named, "boot"])
 
 
 def test_there_are_only_so_many_candidates() -> None:
