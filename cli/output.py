@@ -18,7 +18,7 @@ from rich.text import Text
 
 from tachograph.console.views import visible
 
-__all__ = ["console", "note", "print_json", "ready", "table"]
+__all__ = ["console", "note", "one_line", "print_json", "ready", "say", "table"]
 
 PIPE_WIDTH = 200
 # What JSON may hold and a terminal may obey: C1 controls, what is invisible, what turns the writing.
@@ -32,6 +32,16 @@ def console() -> Console:
     """Standard output; NO_COLOR and pipes are respected."""
     terminal = sys.stdout.isatty()
     return Console(file=sys.stdout, width=None if terminal else PIPE_WIDTH, highlight=False)
+
+
+def one_line(text: str) -> str:
+    """`text` as `visible` shows it, and ends of lines by their number: what others wrote begins no line."""
+    return visible(text).replace("\n", "⟨U+000A⟩")
+
+
+def say(text: str) -> None:
+    """One line of a result on standard output, whatever others have put into it."""
+    console().print(one_line(text), markup=False, soft_wrap=True)
 
 
 def note(text: str) -> None:
@@ -57,7 +67,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: st
     rows = list(rows)
     out = console()
     if not rows:
-        out.print(empty, markup=False)
+        out.print(visible(empty), markup=False)
         return
     shown = Table(box=box.SIMPLE_HEAD if out.is_terminal else None, pad_edge=False, header_style="bold")
     for column in columns:

@@ -10,10 +10,9 @@ import typer
 
 from tachograph.cli import settings
 from tachograph.cli.gone import gone, without_names
-from tachograph.cli.output import console, note, print_json, table
+from tachograph.cli.output import console, note, print_json, say, table
 from tachograph.cli.settings import ConfigOption, JsonOption
 from tachograph.cli.story import told
-from tachograph.console.views import visible
 
 if TYPE_CHECKING:
     from tachograph.cli.documents import Documents
@@ -80,7 +79,7 @@ def show(
     if found or not lines:
         table(columns, [astuple(one) for one in told(found)], empty=_NOTHING_OF_IT.format(name))
     for text in lines:
-        console().print(visible(text), markup=False, soft_wrap=True)
+        say(text)
     if lines:
         note(f"So say their statements: `tacho verify --live --session {name}` checks them.")
     if len(found) >= documents.max_hits:

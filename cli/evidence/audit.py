@@ -16,7 +16,7 @@ import typer
 from tachograph.cli import settings
 from tachograph.cli.errors import WrongUse
 from tachograph.cli.evidence.trusted import own_policy, read_policy
-from tachograph.cli.output import console, print_json
+from tachograph.cli.output import console, print_json, say
 
 if TYPE_CHECKING:
     from tachograph.cli.settings import Settings
@@ -108,29 +108,26 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
 
 def _show(report: LiveReport) -> None:
-    out = console()
     colour = "red" if report.findings.counts else "green"
     count = report.findings.counts.total()
-    out.print(f"[bold {colour}]{report.word}[/]: {count} findings in {report.audited} audited records")
+    console().print(f"[bold {colour}]{report.word}[/]: {count} findings in {report.audited} audited records")
     states = ", ".join(f"{number} {state.value}" for state, number in report.states.items() if number)
-    out.print(f"records: {states or 'none'}", markup=False)
+    say(f"records: {states or 'none'}")
     if report.stubs:
         text = "refused by OpenSearch, a stub stands for each, the dead letters have what was sealed"
-        out.print(f"stubs: {report.stubs}, {text}", markup=False)
+        say(f"stubs: {report.stubs}, {text}")
     total = report.unaudited.total()
-    out.print(f"unaudited: {total} records, {report.share:.2%} of all", markup=False)
+    say(f"unaudited: {total} records, {report.share:.2%} of all")
     for why, number in report.unaudited.items():
         if number:
-            out.print(f"  {why.value}: {number} ({report.part(number):.2%})", markup=False)
-    out.print(
-        f"strands: {report.strands}, {report.unattested} of them named by no heartbeat yet", markup=False
-    )
+            say(f"  {why.value}: {number} ({report.part(number):.2%})")
+    say(f"strands: {report.strands}, {report.unattested} of them named by no heartbeat yet")
     if report.uncounted is not None:
-        out.print(f"documents without a leaf were not looked for: {report.uncounted}", markup=False)
+        say(f"documents without a leaf were not looked for: {report.uncounted}")
     for name, size, at in report.sealed:
-        out.print(f"sealed in {name}: {size} leaves at {at}", markup=False)
+        say(f"sealed in {name}: {size} leaves at {at}")
     for item in report.shown[:MAX_LINES]:
-        out.print(f"  {item.verdict.word} at {item.where}: {item.text}", markup=False)
+        say(f"  {item.verdict.word} at {item.where}: {item.text}")
     if count > MAX_LINES:
-        out.print(f"  and {count - MAX_LINES} more: --json has up to 1,000", markup=False)
-    out.print(f"{report.audited / max(report.seconds, 0.001):.0f} records a second", markup=False)
+        say(f"  and {count - MAX_LINES} more: --json has up to 1,000")
+    say(f"{report.audited / max(report.seconds, 0.001):.0f} records a second")

@@ -21,7 +21,7 @@ from tachograph.cli.evidence.audit import audit
 from tachograph.cli.evidence.erase import erase
 from tachograph.cli.evidence.retention import retention
 from tachograph.cli.evidence.trusted import own_policy, read_policy, signing
-from tachograph.cli.output import console, note, print_json
+from tachograph.cli.output import console, note, print_json, say
 from tachograph.cli.settings import ConfigOption, JsonOption
 
 if TYPE_CHECKING:
@@ -183,22 +183,21 @@ def _signer(told: Settings) -> NoteSigner:
 
 
 def _show(report: Report) -> None:
-    out = console()
     colour = {"complete": "green", "reduced": "yellow"}.get(report.verdict.word, "red")
-    out.print(f"[bold {colour}]{report.verdict.word}[/]: {report.verdict.meaning}")
+    console().print(f"[bold {colour}]{report.verdict.word}[/]: {report.verdict.meaning}")
     if report.session:
-        out.print(f"session {report.session}", markup=False)
+        say(f"session {report.session}")
     states = ", ".join(f"{count} {name}" for name, count in report.states.items() if count)
-    out.print(f"records: {states or 'none'}", markup=False)
+    say(f"records: {states or 'none'}")
     for name, size, time in report.sealed:
-        out.print(f"sealed in {name}: {size} leaves at {time}", markup=False)
+        say(f"sealed in {name}: {size} leaves at {time}")
     for name, size, time in report.stamped:
-        out.print(f"time-stamped in {name}: {size} leaves at {time}", markup=False)
+        say(f"time-stamped in {name}: {size} leaves at {time}")
     for text in report.unchecked:
-        out.print(f"not checked: {text}", markup=False)
+        say(f"not checked: {text}")
     for word, count in report.counts.items():
-        out.print(f"  {word}: {count}", markup=False)
+        say(f"  {word}: {count}")
     for item in report.findings[:MAX_LINES]:
-        out.print(f"    {item.verdict.word} at {item.where}: {item.text}", markup=False)
+        say(f"    {item.verdict.word} at {item.where}: {item.text}")
     if len(report.findings) > MAX_LINES:
-        out.print(f"    and {len(report.findings) - MAX_LINES} more: --json", markup=False)
+        say(f"    and {len(report.findings) - MAX_LINES} more: --json")

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from tachograph.console.views import visible
+from tachograph.cli.output import one_line
 from tachograph.forensics.replay.differences import Difference
 from tachograph.forensics.replay.recorded import Request
 from tachograph.forensics.replay.tape import Differs, Found, NotOnRecord, Unexpected, Verdict
@@ -49,7 +49,7 @@ class Reporter:
                     Text("unexpected ", style="red") + name + f": all {count} on record were asked"
                 )
             case NotOnRecord(why=why):
-                self._out.print(Text("no answer  ", style="yellow") + name + f": {why}")
+                self._out.print(Text("no answer  ", style="yellow") + name + Text(one_line(f": {why}")))
 
     def same(self, request: Request) -> None:
         """One request whose answer is as it was."""
@@ -58,12 +58,12 @@ class Reporter:
 
     def skipped(self, request: Request, why: str) -> None:
         """One that was not sent."""
-        self._out.print(Text("skipped    ", style="yellow") + _name(request) + f": {why}")
+        self._out.print(Text("skipped    ", style="yellow") + _name(request) + Text(one_line(f": {why}")))
 
     def differs(self, name: Text | Request, than: str, lines: Iterable[Difference]) -> None:
         """One that is not as it was, place by place."""
         title = name if isinstance(name, Text) else _name(name)
-        self._out.print(Text("differs    ", style="red") + title + Text(f", {than}", style="dim"))
+        self._out.print(Text("differs    ", style="red") + title + Text(one_line(f", {than}"), style="dim"))
         for line in lines:
             self._out.print(Text("    ") + shown(line))
 
@@ -82,20 +82,20 @@ class Reporter:
         for item in told["never_asked"][:MAX_LISTED]:
             rpc = f" {item['rpc_method']}" if "rpc_method" in item else ""
             named = f"{item['connection']} {item['method']} {item['path']}{rpc}"
-            self._out.print(f"    never asked: {visible(named)}", markup=False)
+            self._out.print(f"    never asked: {one_line(named)}", markup=False)
         if len(told["never_asked"]) > MAX_LISTED:
             self._out.print(f"    and {len(told['never_asked']) - MAX_LISTED} more: --json", markup=False)
 
 
 def shown(line: Difference) -> Text:
     """A difference in colours: what is gone red, what is new green; the same characters as `line.text`."""
-    text = Text(visible(line.text))
+    text = Text(one_line(line.text))
     for value, opened, closed, style in (
         (line.recorded, "[-", "-]", "red"),
         (line.came, "{+", "+}", "green"),
     ):
         if value:
-            mark = visible(f"{opened}{value}{closed}")
+            mark = one_line(f"{opened}{value}{closed}")
             at = text.plain.find(mark)
             text.stylize(style, at, at + len(mark))
     return text
@@ -103,4 +103,4 @@ def shown(line: Difference) -> Text:
 
 def _name(request: Request) -> Text:
     rpc = f" {request.rpc_method}" if request.rpc_method else ""
-    return Text(visible(f"{request.connection or '-'} {request.method} {request.path}{rpc}"))
+    return Text(one_line(f"{request.connection or '-'} {request.method} {request.path}{rpc}"))

@@ -35,6 +35,14 @@ def test_an_empty_table_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out == "Do this.\n"
 
 
+def test_what_others_wrote_begins_no_line_and_steers_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a text of many lines one line is made, however long; markup in it is text."""
+    output.say("type \x1b[2J\ncomplete: [bold]all[/] is there" + "x" * 300)
+    assert capsys.readouterr().out == (
+        "type ⟨U+001B⟩[2J⟨U+000A⟩complete: [bold]all[/] is there" + "x" * 300 + "\n"
+    )
+
+
 def test_notes_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     """Standard output stays for results."""
     output.note("a note with [brackets]")

@@ -104,3 +104,14 @@ def test_what_was_erased_is_counted_and_what_was_deleted_is_named(deletion: Dele
     bundle = deletion.folder / "forged.tacho"
     done = tacho("export", str(other), "-o", bundle, "--config", deletion.file)
     assert done.exit_code == 0, done.output
+
+
+def test_nothing_that_is_stored_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor can it begin a line of the report: a stored document may have a key of any name."""
+    odd = "\x1b[2J\nclean: nothing is wrong"
+    report = LiveReport(sealed=[(odd, 1, odd)])
+    report.findings.add(Verdict.RECORD_ALTERED, odd, odd)
+    module._show(report)
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert not any(line.startswith("clean") for line in out.splitlines())

@@ -19,10 +19,13 @@ from typer.testing import CliRunner, Result
 from world import DAY, SESSION, Doc, Strand, filler, policy, story
 
 from tachograph.cli.errors import WrongUse
+from tachograph.cli.evidence.command import _show
 from tachograph.cli.home import make_home
 from tachograph.cli.main import app
 from tachograph.cli.settings import load
 from tachograph.cli.stack.engines import Endpoints
+from tachograph.forensics.verdict import Verdict
+from tachograph.forensics.verify.report import Finding, Report
 from tachograph.processors.keyfile import read_key
 from tachograph.processors.sealing.worker import Sealer, signer_of
 from tachograph.schemas.canonical import canonical_json
@@ -230,3 +233,13 @@ def test_what_opensearch_refused_goes_out_as_it_was_sealed(tmp_path: Path, stack
         assert run("verify", file, "--trust", trust).exit_code == 0
     finally:
         deployment.close()
+
+
+def test_nothing_in_a_bundle_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor can it begin a line of the report: a leaf may be of any type, a key of any name."""
+    odd = "\x1b[2J\ncomplete: everything is there"
+    finding = Finding(Verdict.RECORD_ALTERED, odd, odd)
+    _show(Report(Verdict.RECORD_ALTERED, findings=(finding,), sealed=((odd, 1, odd),), unchecked=(odd,)))
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert not any(line.startswith("complete") for line in out.splitlines())

@@ -75,3 +75,18 @@ def test_the_summary_counts_and_names_what_was_never_asked() -> None:
     assert "30 recorded: 6 served, 1 differing, 0 not on record, 23 never asked" in text
     assert "never asked: api GET /0\n" in text
     assert "and 3 more: --json" in text
+
+
+def test_nothing_on_record_steers_the_terminal_or_begins_a_line() -> None:
+    """Neither the name of an exchange, nor why it has no answer, nor why it is not sent, nor a text."""
+    odd = "\x1b[2J\nserved     api GET /"
+    exchange = Exchange(odd, REQUEST, None)
+    for act in (
+        lambda report: report.asked(REQUEST, Differs(REQUEST, exchange, ())),
+        lambda report: report.asked(REQUEST, NotOnRecord(EXCHANGE, odd)),
+        lambda report: report.skipped(REQUEST, odd),
+        lambda report: report.differs(REQUEST, odd, (Difference(odd, odd, odd),)),
+    ):
+        lines = said(act).splitlines()
+        assert not any(line.startswith("served") for line in lines)
+        assert "\x1b" not in "".join(lines)
