@@ -72,9 +72,11 @@ class Statement(BaseModel):
     None, in which form it is left out, in statements from before there was this."""
 
     @model_validator(mode="after")
-    def _ascending(self) -> Self:
+    def _nameable(self) -> Self:
         if any(one[0] >= two[0] for one, two in pairwise(self.records)):
             raise ValueError("records: expected ascending indices, no two alike")
+        if any(kind in DELETION_TYPES for _, _, kind, _ in self.records):
+            raise ValueError("records: expected none that states a deletion itself")
         return self
 
     @property

@@ -18,7 +18,7 @@ import uuid
 import zlib
 from collections import Counter
 from datetime import UTC, datetime
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, repeat, takewhile
 from types import SimpleNamespace as Facts
 
 from cryptography.exceptions import InvalidSignature
@@ -151,8 +151,9 @@ def signed(said, key):  # of each line of a key: null where it is not valid, els
 
 def vouched(data, kind, about, keys, verdict):  # it is a note over these bytes, by a key that is not revoked
     said = note(data, verdict)
-    by = [key for key in keys if (found := signed(said, key["key"])) and None not in found]
-    need(by and said.text == f"tachograph/{kind}/v1\n{sha(about).hex()}\n", verdict)
+    by = [key for key in keys if signed(said, key["key"])]
+    good = all(None not in signed(said, key["key"]) for key in by)
+    need(by and good and said.text == f"tachograph/{kind}/v1\n{sha(about).hex()}\n", verdict)
     need(not all(key.get("revoked") for key in by), "key-revoked")
 
 
@@ -375,11 +376,11 @@ def attested(said, boots, over, beats, gateways):  # notes a boot's key and what
     need(FITS[name](told) and said.session == uid("boot", told["boot"]), bad)
     if name == "boot":
         vouched(str(said.all.get("boot_note")).encode(), "boot", canonical(told), gateways, bad)
-        boots.setdefault(told["boot"], []).append(base64.b64decode(told["key"]))
+        need(boots.setdefault(told["boot"], told["key"]) == told["key"], bad)
         over.update(told.get("ended", ()))
         return
-    keys, message = boots.get(told["boot"], ()), b"tachograph/heartbeat/v1\n" + canonical(told)
-    need(FITS["base64"](sign) and any(ed25519(key, base64.b64decode(sign), message) for key in keys), bad)
+    key, message = boots.get(told["boot"], ""), b"tachograph/heartbeat/v1\n" + canonical(told)
+    need(FITS["base64"](sign) and ed25519(base64.b64decode(key), base64.b64decode(sign), message), bad)
     beats.append(told)
 
 
@@ -396,8 +397,8 @@ def check_strand(strand, links, told, beats, over):  # notes how many records ar
     end = max(links, default=most - 1 if at(most - 1) else 0)
     while at(end + 1):
         end += 1
-    some = min(end + 1, len(links) + len(strand.lost) + 100_000)  # with more places some are missing anyway
-    there = {*links} | {seq for seq in range(some) if at(seq)}
+    seen = takewhile(lambda seq: at(seq) or next(strand.looks, 0), range(end + 1))
+    there = {*links} | {seq for seq in seen if at(seq)}
     strand.gone, strand.places = end + 1 - len(there), {uid("record", *strand.name, seq) for seq in there}
     yield strand.gone, "record-missing"
     for seq, row in links.items():
@@ -421,7 +422,7 @@ def check_strand(strand, links, told, beats, over):  # notes how many records ar
 
 def check_session(bundle, policy):  # what only all lines together show; notes how many records left no trace
     asked, boots, over, beats, strands, told = "gateways" in policy, {}, set(), [], {}, {}
-    placed = set()
+    placed, looks = set(), repeat(1, 100_000)
     every = [row.said for row in bundle.rows if row.said]
     for said in sorted(every, key=lambda said: said.type == "heartbeat"):
         if asked and (said.type == "heartbeat" or (said.type == "session.open" and "boot" in said.all)):
@@ -435,8 +436,8 @@ def check_session(bundle, policy):  # what only all lines together show; notes h
     for beat in beats:
         for item in (item for item in beat["strands"] if item["session"] == bundle.session):
             told.setdefault(item["epoch"], []).append((beat, item))
-    for epoch in {*strands, *told}:
-        strand = Facts(name=(bundle.session, epoch), lost=lost)
+    for epoch in [*sorted(strands), *sorted({*told} - {*strands})]:
+        strand = Facts(name=(bundle.session, epoch), lost=lost, looks=looks)
         yield from check_strand(strand, strands.get(epoch, {}), told.get(epoch, ()), beats, over)
         yield asked and epoch not in told, "heartbeat-missing"
         bundle.gone, placed = bundle.gone + strand.gone, placed | strand.places

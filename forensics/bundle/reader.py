@@ -265,7 +265,7 @@ def _custody(data: bytes) -> Iterator[Mapping[str, Any]]:
     for number, item in enumerate(_objects("custody.jsonl", data)):
         fits = set(item) == set(_CUSTODY)
         fits = fits and all(isinstance(item[name], kind) for name, kind in _CUSTODY.items())
-        fits = fits and all(type(count) is int for count in item["found"].values())
+        fits = fits and all(type(count) is int and 0 <= count < 2**53 for count in item["found"].values())
         _expect(fits and _TIME.fullmatch(item["at"]), f"custody.jsonl:{number + 1}", "not a custody entry")
         yield item
     _expect(data, "custody.jsonl", "nobody says who took this out")

@@ -12,8 +12,8 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 
 from tachograph.forensics.verdict import Verdict
+from tachograph.forensics.verify.places import MAX_HOLE
 from tachograph.forensics.verify.report import Findings
-from tachograph.forensics.verify.strands import MAX_HOLE
 from tachograph.schemas.event import GENESIS, EventType, Header, header_hash, strand_uids
 from tachograph.schemas.heartbeat import StrandState
 

@@ -14,13 +14,13 @@ from tachograph.forensics.bundle.content import Line
 from tachograph.forensics.bundle.reader import Opened
 from tachograph.forensics.verdict import Verdict
 from tachograph.forensics.verify.documents import Document, Unreadable, read_document
-from tachograph.forensics.verify.policy import TrustPolicy
+from tachograph.forensics.verify.policy import Trusted, TrustPolicy
 from tachograph.forensics.verify.report import Findings, State
 from tachograph.schemas.deletion import DELETION_TYPES, ERASURE, Stated, Statement, stated, statement_text
 from tachograph.schemas.errors import MalformedRecord, ProofBroken, SignatureBroken
 from tachograph.schemas.leaf import Leaf
 from tachograph.schemas.merkle import check_inclusion, leaf_hash
-from tachograph.schemas.note import NoteKey, open_note
+from tachograph.schemas.note import open_note
 
 __all__ = ["Deletions", "read_deletions"]
 
@@ -54,7 +54,6 @@ class Deletions:
 def read_deletions(opened: Opened, policy: TrustPolicy, findings: Findings) -> Deletions:
     """Every statement of a bundle that counts. One that is forged is a finding, one not proven is silent
     here: its line is judged as every line is."""
-    keys = [item.parsed for item in policy.deletions if not item.revoked]
     found = Deletions(opened.session)
     for number, line in enumerate(opened.lines):
         if line.folder != "deletions" or line.document is None:
@@ -63,7 +62,7 @@ def read_deletions(opened: Opened, policy: TrustPolicy, findings: Findings) -> D
             document = read_document(line.document)
         except Unreadable:
             continue
-        statement = _statement(document, opened.session, keys)
+        statement = _statement(document, opened.session, policy.deletions)
         if isinstance(statement, str):
             findings.add(Verdict.DELETION_UNAUTHORISED, f"line {number + 1}", statement)
         elif _proven(opened, line) and statement.log == line.log and line.leaf is not None:
@@ -75,14 +74,16 @@ def read_deletions(opened: Opened, policy: TrustPolicy, findings: Findings) -> D
     return found
 
 
-def _statement(document: Document, session: str, keys: Sequence[NoteKey]) -> Statement | str:
+def _statement(document: Document, session: str, trusted: Sequence[Trusted]) -> Statement | str:
     """What it says, or why it does not count."""
     note = document.tacho.get("deletion_note")
     try:
         statement = Statement.parse(document.tacho.get("deletion"))
-        signed = open_note(note if isinstance(note, str) else "", keys)
+        signed = open_note(note if isinstance(note, str) else "", [item.parsed for item in trusted])
     except (MalformedRecord, SignatureBroken) as error:
         return str(error)
+    if not {item.parsed for item in trusted if not item.revoked}.intersection(signed.signers):
+        return f"{signed.signers[0].name} is revoked"
     if signed.text != statement_text(statement.canonical()):
         return "the note signs another statement"
     fits = (document.uid, document.type) == (str(statement.uid), statement.type)

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from tachograph.forensics.verdict import Verdict
 from tachograph.forensics.verify.documents import Document
+from tachograph.forensics.verify.places import Places
 from tachograph.forensics.verify.policy import Trusted
 from tachograph.forensics.verify.report import Findings, RecordState, State
 from tachograph.schemas.canonical import canonical_json
@@ -39,8 +40,6 @@ APART = "heartbeats"
 TYPES = frozenset({EventType.SESSION_OPEN.value, EventType.HEARTBEAT.value})
 """What may lie there."""
 Strand = tuple[uuid.UUID, uuid.UUID]
-MAX_WITHOUT = 100_000
-"""Places without a leaf that are counted one by one in a strand that is only leaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +65,23 @@ class Heartbeats:
     named: dict[Strand, list[_Named]] = field(default_factory=lambda: defaultdict(list))
     latest: dict[str, Heartbeat] = field(default_factory=dict)
     """The latest there is of each boot."""
+    before: dict[str, Heartbeat] = field(default_factory=dict)
+    """The latest of those of each boot that have another `at` than its latest."""
     ended: set[str] = field(default_factory=set)
     """Boots of which a later one says that they are over."""
 
     def add(self, beat: Heartbeat) -> None:
-        before = self.latest.get(beat.boot)
-        if before is None or beat.number > before.number:
-            self.latest[beat.boot] = beat
+        self._keep(beat)
         for state in beat.strands:
             self.named[uuid.UUID(state.session), uuid.UUID(state.epoch)].append(_Named(beat, state))
+
+    def _keep(self, beat: Heartbeat) -> None:
+        latest, before = self.latest.setdefault(beat.boot, beat), self.before.get(beat.boot)
+        if beat.number > latest.number:
+            self.latest[beat.boot] = beat
+            beat = latest  # which may be the one before now
+        if beat.at != self.latest[beat.boot].at and (before is None or beat.number > before.number):
+            self.before[beat.boot] = beat
 
     def judge(self, strand: Strand, end: End) -> None:
         """Compare one strand of the bundle with all that was said of it."""
@@ -95,20 +102,16 @@ class Heartbeats:
         else:
             self.findings.add(Verdict.SESSION_OPEN, where, f"it was open at {last.beat.at}")
 
-    def absent(
-        self, session: uuid.UUID, present: Iterable[Strand], lost: Mapping[str, str], placed: set[str]
-    ) -> list[RecordState]:
-        """Strands of a session that are named and of which no document is there; what of them is MISSING.
-
-        Leaves that stand for a place of one are added to `placed`.
-        """
-        known, found = set(present), []
-        for strand, said in self.named.items():
-            if strand[0] != session or strand in known:
+    def absent(self, session: uuid.UUID, present: Iterable[Strand], places: Places) -> list[RecordState]:
+        """Strands of a session that are named and of which no document is there; what of them is MISSING."""
+        found = []
+        for strand in sorted(self.named.keys() - set(present)):
+            if strand[0] != session:
                 continue
+            said = self.named[strand]
             records = max(item.state.records for item in said)
-            if strand_uids(*strand)(0) in lost:
-                missing = self._only_leaves(strand, records, lost, placed)
+            if strand_uids(*strand)(0) in places.lost:
+                missing = self._only_leaves(strand, records, places)
             else:
                 missing = records
                 self.findings.add(Verdict.STRAND_MISSING, f"strand {strand[1]}", f"it had {records} records")
@@ -116,16 +119,13 @@ class Heartbeats:
                 found.append(RecordState(None, "unknown", State.MISSING, missing))
         return found
 
-    def _only_leaves(self, strand: Strand, records: int, lost: Mapping[str, str], placed: set[str]) -> int:
+    def _only_leaves(self, strand: Strand, records: int, places: Places) -> int:
         """Judge a strand by its leaves, the first of which is there; how many before the last are not."""
-        uid, end = strand_uids(*strand), 0
-        if records <= len(lost) + MAX_WITHOUT and uid(records - 1) in lost:
-            end = records - 1
+        uid, lost = strand_uids(*strand), places.lost
+        end = records - 1 if uid(records - 1) in lost else 0
         while uid(end + 1) in lost:
             end += 1
-        there = {name for place in range(end + 1) if (name := uid(place)) in lost}
-        placed |= there
-        missing = end + 1 - len(there)
+        missing = places.missing(uid, [range(end + 1)])
         if missing:
             self.findings.add(
                 Verdict.RECORD_MISSING, f"strand {strand[1]}", f"{missing} places have no record"
@@ -148,14 +148,15 @@ class Heartbeats:
 
     def _passed_over(self, beat: Heartbeat) -> bool:
         """Whether a later beat of the boot is there, which would have named a strand that was still open."""
-        latest = self.latest[beat.boot]
-        return latest.number > beat.number and latest.at != beat.at
+        latest, before = self.latest[beat.boot], self.before.get(beat.boot)
+        other = before if latest.at == beat.at else latest
+        return other is not None and other.number > beat.number
 
 
 def read_heartbeats(
     documents: Iterable[Document], gateways: Iterable[Trusted], findings: Findings
 ) -> Heartbeats:
-    """All that counts among these documents; what does not is a finding."""
+    """All that counts among these documents, in the order of their lines; what does not is a finding."""
     opened, beats = [], []
     for item in documents:
         if item.type == EventType.SESSION_OPEN.value and "boot" in item.tacho:
@@ -163,9 +164,16 @@ def read_heartbeats(
         elif item.type == EventType.HEARTBEAT.value:
             beats.append(item)
     trusted = list(gateways)
-    certified = [found for item in opened if (found := _certified(item, trusted, findings)) is not None]
-    boots = {said.boot: said.key for said in certified}
-    heartbeats = Heartbeats(findings, ended={boot for said in certified for boot in said.ended or ()})
+    boots: dict[str, str] = {}
+    heartbeats = Heartbeats(findings)
+    for item in opened:
+        said = _certified(item, trusted, findings)
+        if said is not None and boots.setdefault(said.boot, said.key) != said.key:
+            findings.add(
+                Verdict.HEARTBEAT_FORGED, f"boot {said.boot}", "an earlier line certifies another key"
+            )
+        elif said is not None:
+            heartbeats.ended.update(said.ended or ())
     for item in beats:
         beat = _signed(item, boots)
         if isinstance(beat, str):

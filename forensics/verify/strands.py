@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tachograph.forensics.verdict import Verdict
 from tachograph.forensics.verify.documents import Document
 from tachograph.forensics.verify.heartbeats import End, Heartbeats
+from tachograph.forensics.verify.places import Places, Uid
 from tachograph.forensics.verify.report import Findings, RecordState, State
 from tachograph.schemas.event import GENESIS, EventType, Header, header_hash, strand_uids
 
-__all__ = ["MAX_HOLE", "check_strands", "check_stray"]
+__all__ = ["check_strands", "check_stray"]
 
-MAX_HOLE = 100_000
-"""A wider gap is missing as a whole where there are fewer leaves, so that some of it is missing anyway."""
 _WIRE_TYPES = frozenset(item.value for item in EventType)
-Uid = Callable[[int], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +50,23 @@ def check_strands(
             key = (item.header.session, item.header.epoch)
             strands[key].setdefault(item.header.seq, _Link(item.header, item.canonical, item))
     holes: list[RecordState] = []
-    placed: set[str] = {link.document.uid for links in strands.values() for link in links.values()}
-    for strand, links in strands.items():
+    uids = {link.document.uid for links in strands.values() for link in links.values()}
+    places = Places(lost, uids)
+    for strand, links in sorted(strands.items()):
         where, uid = f"strand {strand[1]}", strand_uids(*strand)
-        missing = _holes(links, uid, lost, placed)
+        end = _end(links, uid, lost)
+        missing = places.missing(uid, _gaps(links, end.seq))
         if missing:
             findings.add(Verdict.RECORD_MISSING, where, f"{missing} places have no record")
             holes.append(RecordState(None, "unknown", State.MISSING, missing))
-        end = _end(links, uid, lost, placed)
         _check_chain(where, links, end.seq, findings)
         if heartbeats is not None:
             heartbeats.judge(strand, end)
         elif end.type != EventType.SESSION_CLOSE.value:
             findings.add(Verdict.TAIL_MISSING, where, f"it ends at seq {end.seq} without session.close")
     if heartbeats is not None and session is not None:
-        holes += heartbeats.absent(session, strands, lost, placed)
-    return holes, placed
+        holes += heartbeats.absent(session, strands, places)
+    return holes, places.placed
 
 
 def check_stray(types: Iterable[str], findings: Findings, *, named: bool) -> None:
@@ -103,26 +103,16 @@ def _closes(link: _Link, end: int) -> bool:
     return (link.header.seq, said.get("records"), last) == (end, end + 1, link.header.prev)
 
 
-def _holes(links: Mapping[int, _Link], uid: Uid, lost: Mapping[str, str], placed: set[str]) -> int:
-    """How many places nothing stands for; leaves that stand for one are `placed`."""
-    missing, expected = 0, 0
-    for seq in sorted(links):
-        width = seq - expected
-        if width > max(MAX_HOLE, len(lost)):
-            missing += width
-        else:
-            there = {name for place in range(expected, seq) if (name := uid(place)) in lost}
-            missing += width - len(there)
-            placed |= there
-        expected = seq + 1
-    return missing
+def _gaps(links: Iterable[int], end: int) -> list[range]:
+    """The places up to the last one that have no document."""
+    there = sorted(links)
+    return [range(one + 1, two) for one, two in pairwise((-1, *there, end + 1)) if one + 1 < two]
 
 
-def _end(links: Mapping[int, _Link], uid: Uid, lost: Mapping[str, str], placed: set[str]) -> End:
+def _end(links: Mapping[int, _Link], uid: Uid, lost: Mapping[str, str]) -> End:
     """Where the strand ends; records that are only leaves count."""
     end = max(links)
     kind = links[end].header.type.value
     while (after := lost.get(uid(end + 1))) is not None:
-        placed.add(uid(end + 1))
         end, kind = end + 1, after
     return End(end, kind, {seq: header_hash(link.canonical) for seq, link in links.items()})

@@ -85,8 +85,8 @@ class _Work:
     deletions: Deletions
     states: list[RecordState] = field(default_factory=list)
     documents: list[Document] = field(default_factory=list)
-    apart: list[Document] = field(default_factory=list)
-    """Of the gateways' own sessions."""
+    every: list[Document] = field(default_factory=list)
+    """Those, and those of the gateways' own sessions."""
     lost: dict[str, str] = field(default_factory=dict)
     """Leaves without a document: type by uid."""
     own: set[str] = field(default_factory=set)
@@ -133,7 +133,7 @@ class _Work:
         trusted = self.policy.gateways
         beats = None
         if trusted is not None:
-            beats = read_heartbeats((*self.apart, *self.documents), trusted, self.findings)
+            beats = read_heartbeats(self.every, trusted, self.findings)
         session = uuid.UUID(self.opened.session)
         holes, placed = check_strands(ours, self.lost, self.findings, beats, session)
         stray = [kind for uid, kind in self.lost.items() if uid in self.own and uid not in placed]
@@ -176,8 +176,8 @@ class _Work:
         self.findings.add(Verdict.DOCUMENT_MISSING, where, f"{leaf.type} {uid}")
 
     def _said(self, where: str, line: Line, document: Document, checkpoint: Note | None) -> None:
+        self.every.append(document)
         if line.folder == APART:
-            self.apart.append(document)
             spliced = document.type not in TYPES or document.session == self.opened.session
         else:
             self.documents.append(document)

@@ -37,6 +37,7 @@ from tachograph.schemas.note import NoteSigner
 
 __all__ = [
     "DELETER",
+    "STRANGER",
     "deletion_policy",
     "deletion_vectors",
     "named_beside",

@@ -95,10 +95,10 @@ class Boot:
         note = self.signer.sign(boot_text(certificate))
         return self.strand.record("session.open", boot=certificate, boot_note=note)
 
-    def beat(self, *named: dict[str, Any], seed: int | None = None) -> Doc:
+    def beat(self, *named: dict[str, Any], seed: int | None = None, second: int | None = None) -> Doc:
         """A heartbeat that names these strands and its own."""
         told = {
-            "at": f"2026-11-23T06:00:{self.number:02}.000000000Z",
+            "at": f"2026-11-23T06:00:{self.number if second is None else second:02}.000000000Z",
             "boot": str(self.boot),
             "last": True,
             "number": self.number,

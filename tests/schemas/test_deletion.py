@@ -58,6 +58,7 @@ def test_what_is_written_is_read_back(indices: set[int], by: str, kind: str) -> 
         {"at": "yesterday"},
         {"at": "\uff12026-01-02T03:04:05Z"},
         {"records": [[3, "2026.01.0\uff12", "request", str(uuid.UUID(int=1))]]},
+        {"records": [[3, DAY, "erasure", str(uuid.UUID(int=1))]]},
         {"by": ""},
         {"session": SAID["session"].upper().replace("0", "A")},
         {"log": "with space"},

@@ -83,6 +83,8 @@ def test_a_signature_is_checked_without_raising() -> None:
     assert signed_by(key, signature, b"said")
     assert not signed_by(key, signature, b"else")
     assert not signed_by(key, "", b"said")
+    for odd in (signature + "==", signature[:40] + "\n" + signature[40:]):
+        assert not signed_by(key, odd, b"said")
 
 
 def test_a_boot_names_its_session_and_a_deployment_its_key() -> None:

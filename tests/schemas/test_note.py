@@ -49,6 +49,13 @@ def test_a_cosignature_says_when() -> None:
     assert opened.cosigned == ((WITNESS.key, 1_700_000_000),)
 
 
+def test_a_witness_may_say_when_more_than_once() -> None:
+    """No cosignature hides behind the first one of its key."""
+    note = LOG.sign(TEXT) + WITNESS.cosignature(TEXT, at=1) + WITNESS.cosignature(TEXT, at=2)
+    opened = open_note(note, [WITNESS.key])
+    assert (opened.signers, opened.cosigned) == ((WITNESS.key,), ((WITNESS.key, 1), (WITNESS.key, 2)))
+
+
 def test_a_cosignature_for_another_time_is_broken() -> None:
     """Moving the time of a cosignature breaks it."""
     signature = WITNESS.cosignature(TEXT, at=1_700_000_000)

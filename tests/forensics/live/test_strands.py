@@ -10,8 +10,8 @@ from world import EPOCHS, SESSION, Doc, Strand
 
 from tachograph.forensics.live.strands import Strands
 from tachograph.forensics.verify.documents import read_document
+from tachograph.forensics.verify.places import MAX_HOLE
 from tachograph.forensics.verify.report import Findings
-from tachograph.forensics.verify.strands import MAX_HOLE
 from tachograph.schemas.heartbeat import StrandState
 
 PLACES = 6

@@ -5,10 +5,13 @@ import uuid
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tachograph.forensics.verdict import Verdict
 from tachograph.forensics.verify.documents import read_document
 from tachograph.forensics.verify.heartbeats import End, Heartbeats, read_heartbeats
+from tachograph.forensics.verify.places import Places
 from tachograph.forensics.verify.policy import Trusted
 from tachograph.forensics.verify.report import Findings
 from tachograph.ingress.recording.gateway import Gateway
@@ -86,6 +89,17 @@ def test_what_is_said_of_a_strand_is_held_against_it(
     assert judged(end, *beats) == verdicts
 
 
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3)), max_size=8))
+def test_any_later_beat_at_another_time_passes_an_open_strand_over(later: list[tuple[int, int]]) -> None:
+    """In whatever order they lie, and whichever is the last."""
+    beats = [beat(number, records=None, at=at) for number, at in later]
+    over = any(number > 4 and at != 0 for number, at in later)
+    wanted = {Verdict.TAIL_MISSING if over else Verdict.SESSION_OPEN}
+    for split in (0, len(beats) // 2, len(beats)):
+        said = [*beats[:split], beat(4, is_open=True, at=0), *beats[split:]]
+        assert judged(OPEN, *said) == wanted
+
+
 def test_a_header_that_is_not_there_is_not_compared() -> None:
     """Of a record that is only a leaf nobody knows the header."""
     assert judged(End(1, "session.close", {}), beat(0)) == set()
@@ -101,13 +115,13 @@ def test_a_strand_of_which_only_leaves_are_left_is_not_missing() -> None:
         (opened | closed, set()),
         (opened, {Verdict.TAIL_MISSING}),
     ):
-        findings, placed = Findings(), set[str]()
+        findings, places = Findings(), Places(lost)
         heartbeats = Heartbeats(findings)
         heartbeats.add(beat(0))
-        states = heartbeats.absent(SESSION, [], lost, placed)
+        states = heartbeats.absent(SESSION, [], places)
         assert set(findings.counts) == verdicts
         assert sum(state.count for state in states) == (0 if lost else 2)
-        assert placed == set(lost)
+        assert places.placed == set(lost)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +142,7 @@ def test_each_place_of_a_strand_of_leaves_has_its_leaf(
     heartbeats = Heartbeats(findings)
     heartbeats.add(beat(0, records=records, is_open=True))
     lost = {uid(place): "session.close" if place == 4 else "request" for place in there}
-    states = heartbeats.absent(SESSION, [], lost, set())
+    states = heartbeats.absent(SESSION, [], Places(lost))
     assert set(findings.counts) == verdicts
     assert sum(state.count for state in states) == missing
 
@@ -138,8 +152,8 @@ def test_strands_of_other_sessions_are_none_of_the_bundles() -> None:
     findings = Findings()
     heartbeats = Heartbeats(findings)
     heartbeats.add(beat(0))
-    assert heartbeats.absent(BOOT, [], {}, set()) == []
-    assert heartbeats.absent(SESSION, [STRAND], {}, set()) == []
+    assert heartbeats.absent(BOOT, [], Places({})) == []
+    assert heartbeats.absent(SESSION, [STRAND], Places({})) == []
     assert findings.counts == {}
 
 

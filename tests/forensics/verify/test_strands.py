@@ -4,8 +4,9 @@ from world import Strand, story
 
 from tachograph.forensics.verdict import Verdict
 from tachograph.forensics.verify.documents import read_document
+from tachograph.forensics.verify.places import MAX_HOLE
 from tachograph.forensics.verify.report import Findings
-from tachograph.forensics.verify.strands import MAX_HOLE, check_strands
+from tachograph.forensics.verify.strands import check_strands
 
 
 def test_a_whole_strand_has_no_findings() -> None:
