@@ -169,7 +169,10 @@ class Audit:
         gap: Leaf | None = None
         for value in self.source.values(partition):
             leaf = _parsed(value)
-            if leaf is None or leaf.index < first:
+            if leaf is None:
+                continue
+            if leaf.index < first:
+                records.passed(check.origin, leaf)
                 continue
             if leaf.index >= check.next:
                 break

@@ -1,6 +1,7 @@
 """Which leaves may be without their documents: those that a signed statement behind them in their log names.
 
-Linear in what was deleted: a number for each record that a statement names.
+A record that was sealed twice is one document, so a statement that names one of its leaves speaks for the
+other too, if that stands before it. Linear in what was deleted: some numbers for each record that is named.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ class Lawful:
 
     keys: Sequence[NoteKey]
     findings: Findings
-    _named: dict[tuple[str, int], int] = field(default_factory=dict)
-    """By log and index: a digest of what is named; its lowest bit says that it was erased."""
+    _named: dict[tuple[str, int], _Named] = field(default_factory=dict)
+    """By log and index."""
+    _gone: dict[tuple[str, int], _Named] = field(default_factory=dict)
+    """By log and record: what came by that a statement names."""
 
     def add(self, log: str, leaf: Leaf, document: bytes | None) -> None:
         """A statement by its leaf and its document. One that is gone or altered is named with the records."""
@@ -43,18 +46,41 @@ class Lawful:
             return
         for entry in statement.records:
             if entry[0] < leaf.index:
-                what = _digest(str(leaf.session), entry) << 1 | (statement.type == ERASURE)
-                before = self._named.get((log, entry[0]), 0)
-                self._named[log, entry[0]] = before if before & 1 else what  # an erasure tells more
+                state = State.ERASED if statement.type == ERASURE else State.EXPIRED
+                what = _Named(_digest(str(leaf.session), entry), leaf.index, state)
+                before = self._named.get((log, entry[0]))
+                if before is None or before.state is not State.ERASED:  # an erasure tells more
+                    self._named[log, entry[0]] = what
+
+    def passed(self, log: str, leaf: Leaf) -> None:
+        """A leaf that is not asked for: another one of its record may be."""
+        if (log, leaf.index) in self._named:
+            self.state(log, leaf)
 
     def state(self, log: str, leaf: Leaf) -> State | None:
-        """EXPIRED or ERASED where a statement names this leaf."""
-        named, entry = self._named.get((log, leaf.index)), stated(leaf)
-        if named is None or entry is None or _digest(str(leaf.session), entry) != named >> 1:
+        """EXPIRED or ERASED where a statement names this leaf, or one of its record that came by before."""
+        entry = stated(leaf)
+        if entry is None or not self._named:
             return None
-        return State.ERASED if named & 1 else State.EXPIRED
+        record = _digest(str(leaf.session), entry)
+        named = self._named.get((log, leaf.index))
+        if named is not None and named.record == record:
+            self._gone[log, record] = named
+            return named.state
+        other = self._gone.get((log, record))
+        return other.state if other is not None and leaf.index < other.behind else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    record: int
+    """A digest of what is named."""
+    behind: int
+    """The index of the statement."""
+    state: State
 
 
 def _digest(session: str, entry: Stated) -> int:
-    said = f"{session} {entry[0]} {entry[1]} {entry[2]} {entry[3]}"
+    """Of a record, whichever its leaf."""
+    said = f"{session} {entry[1]} {entry[2]} {entry[3]}"
     return int.from_bytes(hashlib.sha256(said.encode()).digest()[:8])

@@ -50,8 +50,8 @@ class _Session:
     opened: bool = False
     """Whether a leaf of its first record is in the window."""
     present: int = 0
-    lost: dict[str, str] = field(default_factory=dict)
-    """Unlawfully gone: type by uid."""
+    lost: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Unlawfully gone: type and log by uid."""
     leaves: set[bytes] = field(default_factory=set)
     """The uids of leaves that no document stands for, for whatever reason."""
 
@@ -83,6 +83,10 @@ class Records:
         """Whether its document is asked for."""
         session = self.window.session
         return session is None or leaf.session == session or leaf.type == EventType.HEARTBEAT.value
+
+    def passed(self, log: str, leaf: Leaf) -> None:
+        """A leaf before the window."""
+        self.lawful.passed(log, leaf)
 
     def known(self, leaf: Leaf) -> None:
         """A leaf that cannot be compared yet: it still stands for its place."""
@@ -169,12 +173,12 @@ class Records:
 
     def _name_lost(self, name: uuid.UUID, session: _Session) -> None:
         findings = self.report.findings
-        wire = any(kind in WIRE_TYPES for kind in session.lost.values())
+        wire = any(kind in WIRE_TYPES for kind, _ in session.lost.values())
         if wire and session.opened and not session.present:
             text = f"{len(session.lost)} leaves and not one document"
             findings.add(Verdict.SESSION_MISSING, f"session {name}", text)
             return
-        for uid, kind in session.lost.items():
+        for uid, (kind, _) in session.lost.items():
             where = f"session {name}, record {uid}"
             findings.add(Verdict.DOCUMENT_MISSING, where, f"{kind}: a leaf and no document")
 
@@ -184,10 +188,14 @@ class Records:
             session.leaves.add(leaf.uid.bytes)
         state = self.lawful.state(log, leaf)
         if state is None:
-            session.lost[uid] = leaf.type
+            session.lost[uid] = (leaf.type, log)
             return
-        self.report.states[state] += 1
-        self.report.unaudited[Unaudited.DELETED] += 1
+        # Another leaf of the same record stands before this one, and so before the statement too.
+        also = session.lost.get(uid, ("", ""))[1] == log
+        if also:
+            del session.lost[uid]
+        self.report.states[state] += 1 + also
+        self.report.unaudited[Unaudited.DELETED] += 1 + also
 
     def _read(self, log: str, leaf: Leaf, data: bytes, session: _Session) -> bool:
         """Whether it is, as far as that can be told, the first leaf of its record."""

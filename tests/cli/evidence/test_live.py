@@ -353,6 +353,22 @@ def test_what_is_lawfully_gone_is_counted_and_no_finding() -> None:
     assert found(refused) == ["deletion-unauthorised", "session-missing"]
 
 
+@pytest.mark.parametrize("unnamed", [1, 7])
+def test_of_a_record_that_was_sealed_twice_one_leaf_is_named(unnamed: int) -> None:
+    """Its one document was lawfully deleted: no record and no session is missing, in any window."""
+    ours, theirs, beats = two_sessions()
+    sealed = [*ours, ours[1]]
+    stated = statement_document(statement(sealed, {at: at for at in range(8) if at != unnamed}))
+    site = Site(Log([*sealed, *theirs, *beats, stated]))
+    for doc in ours:
+        del site.documents[doc.uid]
+    report = site.audit()
+    assert (report.word, report.states[State.ERASED]) == ("clean", 8), report.shown
+    site.notes = [Log(site.log.documents, cuts=(7, 15)).note(0), site.notes[-1]]
+    report = site.audit(asked=Asked(since=START_MS / 1000 + 61))
+    assert (report.word, report.states[State.ERASED]) == ("clean", 1), report.shown
+
+
 def test_what_is_not_there_yet_is_unaudited(site: Site) -> None:
     """Behind the last checkpoint, behind the sink, not masked, not sealed: said with its share."""
     site.notes, site.documents = [Log(site.log.documents, cuts=(11,)).note(0)], dict(site.documents)

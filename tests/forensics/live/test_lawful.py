@@ -49,6 +49,34 @@ def test_a_statement_of_something_else_covers_nothing(stated: Doc) -> None:
     assert told(stated) == ([None] * 3, [])
 
 
+def twice(named: int, *, between: int = 0) -> Log:
+    """The first record sealed twice, and a statement that names it at the index of one of these."""
+    stated = statement_document(statement(DOCS, {0: named}))
+    return Log([*DOCS, DOCS[0], stated] if not between else [*DOCS, stated, DOCS[0]])
+
+
+def states(paper: Log, stated_at: int, asked: tuple[int, ...], *, log: str = ORIGIN) -> list[State | None]:
+    lawful = Lawful([DELETER.key], Findings())
+    lawful.add(ORIGIN, paper.leaves[stated_at], paper.documents[stated_at].value)
+    lawful.passed(log, paper.leaves[0])
+    return [lawful.state(log, paper.leaves[index]) for index in asked]
+
+
+def test_a_statement_speaks_for_each_leaf_of_a_record_that_was_sealed_twice() -> None:
+    """One document was there; which of its leaves is named says nothing of the others."""
+    end = len(DOCS)
+    assert states(twice(0), end + 1, (end, 1)) == [State.ERASED, None]
+    assert states(twice(end), end + 1, (0, end, 0)) == [None, State.ERASED, State.ERASED]
+
+
+def test_it_speaks_for_none_that_came_later_or_that_it_does_not_find() -> None:
+    """What is sealed behind it may have been stored behind it; a statement of another place names nothing."""
+    end = len(DOCS)
+    assert states(twice(0, between=1), end, (0, end + 1)) == [State.ERASED, None]
+    assert states(twice(1), end + 1, (0, end)) == [None, None]
+    assert states(twice(0), end + 1, (0, end), log="tachograph/example/1") == [None, None]
+
+
 def test_a_statement_by_nobody_is_named_and_one_that_is_gone_says_nothing() -> None:
     """A document that is not its leaf's is named where documents are compared."""
     assert told(made({0: 0}), keys=[]) == ([None] * 3, ["deletion-unauthorised"])
