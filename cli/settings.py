@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tachograph.cli.errors import NoConfiguration, WrongUse
+from tachograph.cli.patient_file import read_at_most
 
 if TYPE_CHECKING:  # building the models takes longer than `tacho --help` may
     from tachograph.schemas.config import Configuration
@@ -62,8 +63,7 @@ def load(given: Path | None) -> Settings:
 
     file = locate(given, os.environ, Path.cwd())
     try:
-        with file.open("rb") as stream:
-            text = stream.read(MAX_CONFIG_BYTES + 1).decode()
+        text = read_at_most(file, MAX_CONFIG_BYTES + 1).decode()
     except OSError as error:
         raise WrongUse(
             f"{file}: cannot be read ({error.strerror}); name another with --config FILE"

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from tachograph.cli.errors import WrongUse
+from tachograph.cli.patient_file import read_at_most
 
 __all__ = ["new_file", "read_file", "write_new"]
 
@@ -33,8 +34,7 @@ def write_new(path: Path, data: bytes) -> None:
 def read_file(path: Path, *, most: int) -> bytes:
     """All of a file of at most so many bytes. Raises `WrongUse`."""
     try:
-        with path.open("rb") as file:
-            data = file.read(most + 1)
+        data = read_at_most(path, most + 1)
     except OSError as error:
         raise WrongUse(f"{path}: cannot be read ({error.strerror})") from None
     if len(data) > most:

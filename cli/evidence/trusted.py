@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tachograph.cli.errors import WrongUse
 from tachograph.cli.evidence.deletion_key import deletion_signer
+from tachograph.cli.patient_file import read_at_most
 from tachograph.schemas.heartbeat import gateway_name
 
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ def read_policy(path: Path) -> TrustPolicy:
     from tachograph.forensics.verify.policy import MAX_POLICY_BYTES, TrustPolicy
 
     try:
-        with path.open("rb") as stream:
-            text = stream.read(MAX_POLICY_BYTES + 1).decode()
+        text = read_at_most(path, MAX_POLICY_BYTES + 1).decode()
     except OSError as error:
         raise WrongUse(f"{path}: cannot be read ({error.strerror}); `tacho trust` prints a policy") from None
     except UnicodeDecodeError:

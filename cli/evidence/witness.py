@@ -11,6 +11,7 @@ import typer
 
 from tachograph.cli.errors import WrongUse
 from tachograph.cli.output import note, ready
+from tachograph.cli.patient_file import read_at_most
 
 if TYPE_CHECKING:
     from tachograph.schemas.note import NoteSigner
@@ -60,8 +61,7 @@ def _load(file: Path) -> WitnessConfiguration:
     from tachograph.schemas.witness_settings import WitnessConfiguration
 
     try:
-        with file.open("rb") as stream:
-            text = stream.read(MAX_CONFIG_BYTES + 1).decode()
+        text = read_at_most(file, MAX_CONFIG_BYTES + 1).decode()
     except OSError as error:
         raise WrongUse(f"{file}: cannot be read ({error.strerror}); {_EXAMPLE}") from None
     except UnicodeDecodeError:

@@ -14,6 +14,7 @@ from tachograph.cli import settings
 from tachograph.cli.errors import WrongUse
 from tachograph.cli.interrupt import interruptible
 from tachograph.cli.output import note, print_json, ready
+from tachograph.cli.patient_file import read_at_most
 from tachograph.cli.settings import ConfigOption, JsonOption, Settings
 
 if TYPE_CHECKING:
@@ -244,8 +245,7 @@ def _values(file: Path | None) -> Values:
     import yaml
 
     try:
-        with file.open("rb") as stream:
-            text = stream.read(MAX_VALUES_BYTES + 1)
+        text = read_at_most(file, MAX_VALUES_BYTES + 1)
         given = yaml.safe_load(text) if len(text) <= MAX_VALUES_BYTES else None
     except OSError as error:
         raise WrongUse(f"{file}: cannot be read ({error.strerror})") from None
