@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tachograph.cli import settings
 from tachograph.cli.errors import PartDown, Refused
+from tachograph.cli.interrupt import interruptible
 from tachograph.cli.output import note, print_json
 from tachograph.cli.settings import ConfigOption, JsonOption
+
+if TYPE_CHECKING:  # a command that is not run loads nothing
+    from tachograph.forensics.key_topic import KeyTopic, Rewrapping
+    from tachograph.schemas.key_ring import KeyRing
 
 __all__ = ["register"]
 
 PASSES = 5
 """Readings of the topic: two are enough unless keys are shredded, or made under an old key, meanwhile."""
+_AGAIN = "run the same command again"
 SETTLED_SECONDS = 3_600
 """A session without a close is taken for ended after this long without a record."""
 
@@ -30,11 +36,13 @@ def register(group: typer.Typer) -> None:
 def rewrap(config: ConfigOption = None, json_output: JsonOption = False) -> None:
     """Wrap every data key anew by what `keys.kek_provider` names: the key file, or Vault's newest version.
 
-    It opens what `keys.kek_previous` and `keys.transit` have wrapped. Run it again after it was interrupted.
-    When it has ended well, the previous keys, and earlier versions in Vault, can go.
+    It opens what `keys.kek_previous` and `keys.transit` have wrapped. Run it again after it was interrupted,
+    and at once after it was killed: a key that was shredded in that moment may be back until then. When it
+    has ended well, the previous keys, and earlier versions in Vault, can go.
     """
     told = settings.load(config)
-    from tachograph.forensics.key_topic import KeyTopic, rewrapping
+    from tachograph.cli.up import interruptible as terminable
+    from tachograph.forensics.key_topic import KeyTopic
     from tachograph.processors.brokers import rdkafka_settings
     from tachograph.processors.keyfile import open_keys
 
@@ -43,16 +51,8 @@ def rewrap(config: ConfigOption = None, json_output: JsonOption = False) -> None
     topic = KeyTopic(rdkafka_settings(kafka, base=told.base), kafka.topics.keys)
     written: set[bytes] = set()
     try:
-        for _ in range(PASSES):
-            found = rewrapping(topic.read(), keys)
-            if not found.writes:
-                break
-            topic.write(found.writes)
-            written |= {name for name, value in found.writes.items() if value is not None}
-        else:
-            raise PartDown(
-                "keys are still made under a previous key: restart every gateway, then run it again"
-            )
+        with interruptible(lambda: f"{len(written)} data keys were rewrapped so far: {_AGAIN}"), terminable():
+            found = _rewrapped(topic, keys, written)
     finally:
         topic.close()
         keys.close()
@@ -66,6 +66,41 @@ def rewrap(config: ConfigOption = None, json_output: JsonOption = False) -> None
             f"{found.unknown} are wrapped by a key that is not here: name its file under `keys.kek_previous`,"
             " or the key in Vault under `keys.transit`"
         )
+
+
+def _rewrapped(topic: KeyTopic, keys: KeyRing, written: set[bytes]) -> Rewrapping:
+    """Read and write until nothing is left to do. However it ends, nothing it wrote was not read again."""
+    from tachograph.forensics.key_topic import rewrapping
+
+    unread = False
+    try:
+        for _ in range(PASSES):
+            found = rewrapping(topic.read(), keys)
+            unread = bool(found.writes)
+            if not unread:
+                return found
+            topic.write(found.writes)
+            written |= {name for name, value in found.writes.items() if value is not None}
+    finally:
+        if unread:
+            _settle(topic)
+    raise PartDown("keys are still made under a previous key: restart every gateway, then run it again")
+
+
+def _settle(topic: KeyTopic) -> None:
+    """Shred again what was shredded while it was rewrapped; tombstones alone bring nothing back."""
+    from tachograph.forensics.errors import LogUnreachable
+    from tachograph.forensics.key_topic import revived
+
+    try:
+        for _ in range(PASSES):
+            again = revived(topic.read())
+            if not again:
+                return
+            topic.write(again)
+    except LogUnreachable as error:
+        raise PartDown(f"{error}; a key that was shredded meanwhile may be back: {_AGAIN}") from None
+    raise PartDown(f"another rewrapping runs at the same time: {_AGAIN}")
 
 
 def shred(

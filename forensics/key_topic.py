@@ -1,7 +1,8 @@
 """The wrapped data keys as they lie on the keys topic: read whole, and written anew under another key.
 
 Nothing brings a shredded key back: where a value stands behind a tombstone of the same name, because the two
-were written at once, the next reading finds it, and a further tombstone follows.
+were written at once, the next reading finds it, and a further tombstone follows. Hence whoever has written
+reads again before they end: of the two, only the log knows which came first.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tachograph.schemas.errors import SchemaError
 from tachograph.schemas.key_ring import KeyRing
 from tachograph.schemas.keys import WrappedKey
 
-__all__ = ["KeyTopic", "Rewrapping", "rewrapping"]
+__all__ = ["KeyTopic", "Rewrapping", "revived", "rewrapping"]
 
 FLUSH_SECONDS = 30.0
 
@@ -50,7 +51,9 @@ class KeyTopic:
         self._consumer.close()
 
     def read(self) -> list[tuple[bytes, bytes | None]]:
-        """Name and value of every message in order; a tombstone has no value."""
+        """Name and value of every message in order, ours included; a tombstone has no value."""
+        self._producer.flush(FLUSH_SECONDS)  # of a writing that was broken off nothing may come behind
+        self._failed = None
         found = ((message.key(), message.value()) for message in messages_of(self._consumer, self._topic, 0))
         return [
             (key, value if isinstance(value, bytes) else None)
@@ -79,16 +82,17 @@ class KeyTopic:
         self._failed = error or self._failed
 
 
+def revived(messages: list[tuple[bytes, bytes | None]]) -> dict[bytes, bytes | None]:
+    """A tombstone for each name that has a value again behind one."""
+    shredded = {name for name, value in messages if value is None}
+    return {name: None for name, value in dict(messages).items() if value is not None and name in shredded}
+
+
 def rewrapping(messages: list[tuple[bytes, bytes | None]], keys: KeyRing) -> Rewrapping:
     """What is to be written so that the current key wraps all that is there, and all shredded stays so."""
-    newest = dict(messages)
-    shredded = {name for name, value in messages if value is None}
-    found = Rewrapping(keys.current())
-    for name, value in newest.items():
-        if value is None:
-            continue
-        if name in shredded:
-            found.writes[name] = None
+    found = Rewrapping(keys.current(), revived(messages))
+    for name, value in dict(messages).items():
+        if value is None or name in found.writes:
             continue
         try:
             key = WrappedKey.decode(value)

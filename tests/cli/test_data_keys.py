@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 import uuid
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,14 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from typer.testing import CliRunner, Result
 
-from tachograph.cli.errors import PartDown, Refused
+from tachograph.cli import data_keys
+from tachograph.cli.errors import Interrupted, PartDown, Refused
 from tachograph.cli.main import app
 from tachograph.cli.stack.engines import Endpoints
 from tachograph.forensics import key_topic
+from tachograph.forensics.errors import LogUnreachable
 from tachograph.forensics.key_topic import KeyTopic
+from tachograph.schemas.key_ring import KeyRing
 from tachograph.schemas.keys import KeyEncryptionKey, WrappedKey
 
 OLD, NEW = b"o" * 32, b"n" * 32
@@ -95,3 +100,71 @@ def test_gateways_that_still_use_the_old_key_are_said(
     done = rewrap(home(tmp_path, "127.0.0.1:1", "none", ["old"]))
     assert isinstance(done.exception, PartDown)
     assert "restart every gateway" in str(done.exception)
+
+
+class Shredding(KeyTopic):
+    """A topic in memory: `a` is shredded between the first reading and its writing, which ends badly."""
+
+    def __init__(self, fail: Callable[[], None], *, gone: bool = False) -> None:
+        self.messages: list[tuple[bytes, bytes | None]] = [
+            (b"a", KeyEncryptionKey(OLD).wrap("a", b"d" * 32).encode())
+        ]
+        self.fail, self.gone, self.writes = fail, gone, 0
+
+    def close(self) -> None: ...
+
+    def read(self) -> list[tuple[bytes, bytes | None]]:
+        if self.writes and self.gone:
+            raise LogUnreachable("keys: no answer")
+        return list(self.messages)
+
+    def write(self, values: Mapping[bytes, bytes | None]) -> None:
+        self.writes += 1
+        if self.writes == 1:
+            self.messages.append((b"a", None))
+        self.messages.extend(values.items())
+        if self.writes == 1:
+            self.fail()
+
+
+def unreachable() -> None:
+    raise LogUnreachable("keys: Kafka did not acknowledge")
+
+
+@pytest.mark.parametrize(
+    ("fail", "end"),
+    [
+        (lambda: None, type(None)),
+        (lambda: signal.raise_signal(signal.SIGINT), Interrupted),
+        (lambda: signal.raise_signal(signal.SIGTERM), Interrupted),
+        (unreachable, LogUnreachable),
+    ],
+    ids=["well", "Ctrl-C", "SIGTERM", "Kafka"],
+)
+def test_what_was_shredded_meanwhile_is_gone_however_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail: Callable[[], None], end: type
+) -> None:
+    """One run: the value that came behind the tombstone has another one behind it."""
+    topic = Shredding(fail)
+    monkeypatch.setattr(key_topic, "KeyTopic", lambda *_: topic)
+    done = rewrap(home(tmp_path, "127.0.0.1:1", "none", ["old"]))
+    assert isinstance(done.exception, end)
+    assert [value is None for _, value in topic.messages] == [False, True, False, True]
+
+
+def test_the_last_pass_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where gateways go on under the old key, what was shredded during the last writing is not left."""
+    topic = Shredding(lambda: None)
+    monkeypatch.setattr(data_keys, "PASSES", 1)
+    monkeypatch.setattr(key_topic, "KeyTopic", lambda *_: topic)
+    with pytest.raises(PartDown):
+        data_keys._rewrapped(topic, KeyRing(KeyEncryptionKey(NEW), [KeyEncryptionKey(OLD)]), set())
+    assert topic.messages[-1] == (b"a", None)
+
+
+def test_what_cannot_be_read_again_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what it may mean, and what to do."""
+    monkeypatch.setattr(key_topic, "KeyTopic", lambda *_: Shredding(unreachable, gone=True))
+    done = rewrap(home(tmp_path, "127.0.0.1:1", "none", ["old"]))
+    assert isinstance(done.exception, PartDown)
+    assert "may be back: run the same command again" in str(done.exception)
