@@ -430,7 +430,7 @@ def check_session(bundle, policy):  # what only all lines together show; notes h
     records = [row for row in bundle.rows if row.kind != "heartbeat"]
     ours = [row for row in records if row.said and row.said.session == bundle.session]
     gone = [row.leaf for row in records if row.document is None and row.leaf["uid"]]
-    lost, bundle.gone = {leaf["uid"]: leaf["type"] for leaf in gone}, 0
+    lost, bundle.gone = {leaf["uid"]: leaf["type"] or "none" for leaf in gone}, 0
     for row in (row for row in ours if row.said.header):
         strands.setdefault(row.said.all["epoch"], {}).setdefault(row.said.all["seq"], row)
     for beat in beats:

@@ -180,6 +180,12 @@ def _bounds() -> Iterator[Vector]:
         last = replace(last, leaf=last.leaf.model_copy(update={"type": "x" * size}))
         data = write_bundle(bundle(log, lines=(*others, last)), EXPORTER)
         yield Vector(f"leaf-type-{name}", data, verdict)
+    log = sealed(story())
+    there = log.lines()
+    assert there[1].leaf is not None
+    there[1] = replace(there[1], document=None, leaf=there[1].leaf.model_copy(update={"type": ""}))
+    data = write_bundle(bundle(log, lines=tuple(there)), EXPORTER)
+    yield Vector("leaf-type-is-empty", data, "document-missing")
     files = bundle(sealed(story())).files()
     for name, count, verdict in (
         ("fits", (1 << 53) - 1, "complete"),
