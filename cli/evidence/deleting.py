@@ -1,6 +1,8 @@
 """A deletion from its plan to its end, in the one order that is lawful, and to be run again after any kill.
 
 Stated, sealed and kept where exports find it, each waited for; only then do data keys and documents go.
+What is stored is held against its leaf first. What was altered goes too, and no statement names it: its
+record is MISSING from then on, for everybody to see.
 Where it stands is read from the log and the store, never from a file of its own.
 """
 
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 
 from tachograph.cli.errors import PartDown
@@ -26,7 +28,9 @@ from tachograph.forensics.deletion.plan import (
     may_go,
     shreddable,
 )
-from tachograph.schemas.deletion import DELETION_TYPES, Statement, stated
+from tachograph.forensics.deletion.proven import Proven
+from tachograph.forensics.log_source import DeadLetter
+from tachograph.schemas.deletion import DELETION_TYPES, ERASURE, Statement, stated
 from tachograph.schemas.leaf import Leaf
 from tachograph.schemas.merkle import leaf_hash
 from tachograph.schemas.note import NoteSigner
@@ -35,6 +39,8 @@ __all__ = ["POINTS", "Deleter", "Done", "Plan"]
 
 POINTS = ("planned", "published", "sealed", "kept", "shredded", "deleted")
 """Between any two of these a run may be killed, and the next one finishes what it began."""
+COMPARED = 100
+"""Documents of one call of which the bytes are asked for; each has at most 2 MiB."""
 KEPT_SECONDS, LOOK_SECONDS = 60.0, 0.2
 """How long the sink may take to store a statement, and how often that is looked for."""
 
@@ -46,7 +52,11 @@ class Plan:
     drafts: tuple[Draft, ...] = ()
     sealed: tuple[Sealed, ...] = ()
     present: frozenset[str] = frozenset()
-    """Uids of the documents that are there."""
+    """Uids of the documents that are there and proven, or stated already."""
+    altered: tuple[Target, ...] = ()
+    """Documents that are not what was sealed. They go and nothing names them: their records are MISSING."""
+    asked: frozenset[uuid.UUID] = frozenset()
+    """Sessions that somebody asked to erase: their data keys go, whatever is left to state."""
     staying: frozenset[str] = frozenset()
     """Uids of leaves of the same logs that are not wanted."""
     missing: int = 0
@@ -68,6 +78,7 @@ class Done:
     keys: int = 0
     documents: int = 0
     indices: list[str] = field(default_factory=list)
+    altered: list[str] = field(default_factory=list)
     missing: int = 0
     unsealed: int = 0
 
@@ -86,23 +97,46 @@ class Deleter:
     signer: NoteSigner
     tell: Callable[[str], None]
     wait_seconds: float
+    letters: Callable[[Collection[str]], Iterable[DeadLetter]] = lambda _: ()
+    """The dead letters of these uids: what OpenSearch refused."""
     at: Callable[[str], None] = lambda _: None
     sleep: Callable[[float], None] = time.sleep
 
     def plan(self, logs: Sequence[SealedLog], about: About, wanted: Callable[[Leaf], bool]) -> Plan:
         """What is to be done about the wanted leaves of these logs."""
         ours = [(log.origin, leaf) for log in logs for leaf in log.leaves if stated(leaf) and wanted(leaf)]
-        present = self.store.naming(list(dict.fromkeys(_target(leaf) for _, leaf in ours)))
+        proven = self._proven([leaf for _, leaf in ours])
         sessions = {leaf.session for _, leaf in ours}
         sealed = [item for item in self.statements(logs) if item.statement.session in sessions]
         named = in_force(sealed)
         found = [
-            item for log in logs for item in drafts(log, about, present=present, named=named, wanted=wanted)
+            item
+            for log in logs
+            for item in drafts(log, about, present=proven.names, named=named, wanted=wanted)
         ]
-        gone = {(origin, stated(leaf)) for origin, leaf in ours if str(leaf.uid) not in present}
+        lawful = {(leaf.uid, leaf.leaf) for origin, leaf in ours if (origin, stated(leaf)) in named}
+        unstated = {str(leaf.uid) for _, leaf in ours if (leaf.uid, leaf.leaf) not in lawful}
+        targets = dict.fromkeys(_target(leaf) for _, leaf in ours)
         known = {str(leaf.uid) for log in logs for leaf in log.leaves}
-        staying = frozenset(known.difference(str(leaf.uid) for _, leaf in ours))
-        return Plan(tuple(found), tuple(sealed), frozenset(present), staying, missing=len(gone - named))
+        return Plan(
+            tuple(found),
+            tuple(sealed),
+            present=frozenset(proven.names) | (proven.altered - unstated),
+            altered=tuple(item for item in targets if item.uid in proven.altered & unstated),
+            asked=frozenset(item for item in sessions if item and about.type == ERASURE),
+            staying=frozenset(known.difference(str(leaf.uid) for _, leaf in ours)),
+            missing=len(unstated - proven.names.keys() - proven.altered),
+        )
+
+    def _proven(self, leaves: Sequence[Leaf]) -> Proven:
+        """Every stored document of these leaves, compared with them; a stub by what its dead letter has."""
+        proven, targets = Proven.by(leaves), list(dict.fromkeys(map(_target, leaves)))
+        for start in range(0, len(targets), COMPARED):
+            for uid, document in self.store.stored(targets[start : start + COMPARED]).items():
+                proven.take(uid, document)
+        for letter in self.letters(frozenset(proven.stubs)) if proven.stubs else ():
+            proven.refused(letter.uid, letter.value)
+        return proven
 
     def unfinished(self, logs: Sequence[SealedLog]) -> Plan:
         """What statements have named that is there all the same."""
@@ -132,14 +166,16 @@ class Deleter:
         done = Done(
             statements=len(plan.drafts),
             records=sum(len(item.statement.records) for item in plan.drafts),
+            altered=[item.uid for item in plan.altered],
             missing=plan.missing,
             unsealed=plan.unsealed,
         )
-        done.keys = self._shred(shreddable(plan.statements, living=living))
+        done.keys = self._shred(shreddable(plan.statements, living=living) | plan.asked)
         names = in_force(plan.sealed) | {
             (item.statement.log, entry) for item in plan.drafts for entry in item.statement.records
         }
-        targets = [item for item in may_go(names) if item.uid in plan.present]
+        rest = [item for item in may_go(names) if item.uid in plan.present]
+        targets = list(dict.fromkeys((*plan.altered, *rest)))
         if whole_days:
             targets = self._drop(targets, done, plan.staying)
         self._delete(targets, done)

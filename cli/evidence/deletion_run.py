@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -18,13 +18,17 @@ from tachograph.cli.settings import Settings
 from tachograph.forensics.deletion.ledger import Ledger
 from tachograph.forensics.deletion.plan import About, SealedLog
 from tachograph.forensics.deletion.reading import Wanted, read_logs
-from tachograph.forensics.log_source import LogSource
+from tachograph.forensics.log_source import DeadLetter, LogSource
+from tachograph.forensics.verdict import Verdict
 from tachograph.processors.brokers import rdkafka_settings
 from tachograph.processors.sealing.worker import origin_of
 from tachograph.schemas.deletion import DeletionType
 from tachograph.sinks.client import Cluster
 
-__all__ = ["about", "logs", "open_deleter", "planned", "tell", "to_be_run_again"]
+__all__ = ["about", "exit_code", "logs", "open_deleter", "planned", "tell", "to_be_run_again"]
+
+SHOWN = 20
+"""So many altered documents are named to people; programs get all."""
 
 
 @contextmanager
@@ -36,7 +40,7 @@ def open_deleter(told: Settings, wait: float | None) -> Iterator[Deleter]:
     seconds = wait or 60 + 2 * told.configuration.sealing.checkpoint_seconds
     try:
         store.refresh()
-        yield Deleter(store, ledger, signer, note, seconds)
+        yield Deleter(store, ledger, signer, note, seconds, letters=lambda uids: _letters(told, uids))
     finally:
         ledger.close()
         store.close()
@@ -47,7 +51,8 @@ def to_be_run_again(*, dry_run: bool) -> AbstractContextManager[None]:
     if dry_run:
         return interruptible("nothing was changed.")
     return interruptible(
-        "nothing went that no sealed statement names. Run the same command again: it goes on where it stood."
+        "nothing went that no sealed statement names, but for what was altered. Run the same command again: "
+        "it goes on where it stood."
     )
 
 
@@ -67,6 +72,15 @@ def logs(told: Settings, wanted: Wanted) -> list[SealedLog]:
         source.close()
 
 
+def _letters(told: Settings, uids: Collection[str]) -> Iterator[DeadLetter]:
+    kafka = told.configuration.kafka
+    source = LogSource(rdkafka_settings(kafka, base=told.base), kafka.topics)
+    try:
+        yield from source.dead_letters(uids)
+    finally:
+        source.close()
+
+
 def about(kind: DeletionType, rule: str, reason: str | None) -> About:
     """Who runs the command deletes, now."""
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -79,7 +93,8 @@ def planned(plan: Plan) -> Done:
     return Done(
         statements=len(plan.drafts),
         records=records,
-        documents=len(plan.present),
+        documents=len(plan.present) + len(plan.altered),
+        altered=[item.uid for item in plan.altered],
         missing=plan.missing,
         unsealed=plan.unsealed,
     )
@@ -94,6 +109,19 @@ def tell(done: Done, *, sessions: list[str], dry_run: bool, json_output: bool) -
     if done.keys:
         note(f"{done.keys} data keys of raw records are shredded.")
     if done.missing:
-        note(f"{done.missing} leaves had no document already; no statement names them, they stay MISSING.")
+        note(f"{done.missing} records had no document already; no statement names them, they stay MISSING.")
+    for uid in done.altered[:SHOWN]:
+        note(f"record {uid}: its document was altered")
+    if done.altered:
+        note(
+            f"{len(done.altered)} documents were altered; no statement names them, their records are MISSING."
+        )
     if done.unsealed:
         note(f"{done.unsealed} documents have no leaf and were left: run it again once they are sealed.")
+
+
+def exit_code(done: Done) -> int:
+    """0, or that of the gravest verdict on what no statement could name, as an audit has it."""
+    if done.altered:
+        return Verdict.RECORD_ALTERED.code
+    return Verdict.DOCUMENT_MISSING.code if done.missing else int(done.unsealed > 0)

@@ -11,7 +11,7 @@ import typer
 
 from tachograph.cli import settings
 from tachograph.cli.errors import Refused, WrongUse
-from tachograph.cli.output import table
+from tachograph.cli.output import note, table
 from tachograph.cli.settings import ConfigOption, JsonOption
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def erase(  # noqa: PLR0913, PLR0917  each is an option
     if (subject is None) != check:
         raise WrongUse("name a principal or a session: tacho erase SUBJECT; or tacho erase --verify")
     told = settings.load(config)
-    from tachograph.cli.evidence.deletion_run import open_deleter, planned, tell, to_be_run_again
+    from tachograph.cli.evidence.deletion_run import exit_code, open_deleter, planned, tell, to_be_run_again
 
     with to_be_run_again(dry_run=dry_run), open_deleter(told, wait) as deleter:
         if subject is None:
@@ -65,8 +65,8 @@ def erase(  # noqa: PLR0913, PLR0917  each is an option
             typer.confirm("This cannot be undone. Erase them?", abort=True, err=True)
         done = planned(plan) if dry_run else deleter.run(plan)
     tell(done, sessions=sessions, dry_run=dry_run, json_output=json_output)
-    if done.unsealed:
-        raise typer.Exit(1)
+    if code := exit_code(done):
+        raise typer.Exit(code)
 
 
 def _erasing(told: Settings, deleter: Deleter, subject: str, reason: str | None) -> tuple[Plan, list[str]]:
@@ -150,4 +150,6 @@ def _show(plan: Plan, sessions: list[str]) -> None:
         ours = [item.statement for item in plan.drafts if str(item.statement.session) == session]
         days = sorted(entry[1] for item in ours for entry in item.records)
         rows.append((session, len(days), f"{days[0]} to {days[-1]}" if days else "stated already"))
+    if plan.altered:
+        note(f"{len(plan.altered)} documents were altered. They go too, and stay MISSING: export them first.")
     table(("session", "records", "days"), rows, empty="No statement of a deletion is on record.")

@@ -6,6 +6,8 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import typer
+
 from tachograph.cli import settings
 from tachograph.cli.errors import WrongUse
 from tachograph.cli.evidence.boots import Boots, boots_of, expired_before, millis
@@ -36,7 +38,7 @@ def retention(
     if not any(kept.values()):
         raise WrongUse("nothing is to be deleted: `retention` in the configuration says after how many days")
     from tachograph.cli.evidence.deleting import Done
-    from tachograph.cli.evidence.deletion_run import open_deleter, tell, to_be_run_again
+    from tachograph.cli.evidence.deletion_run import exit_code, open_deleter, tell, to_be_run_again
 
     total, now = Done(), datetime.now(UTC)
     with to_be_run_again(dry_run=dry_run), open_deleter(told, wait) as deleter:
@@ -47,6 +49,8 @@ def retention(
                 note(f"{family} of {day}")
                 total.add(_expire(told, deleter, (family, day), boots, dry_run=dry_run))
     tell(total, sessions=[], dry_run=dry_run, json_output=json_output)
+    if total.altered or total.missing:
+        raise typer.Exit(exit_code(total))
 
 
 def _expire(told: Settings, deleter: Deleter, place: tuple[str, str], boots: Boots, *, dry_run: bool) -> Done:

@@ -6,18 +6,13 @@ Nothing here decides what may go. A document that is not there any more is delet
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 import orjson
 
 from tachograph.cli.errors import PartDown, Refused
 from tachograph.forensics.deletion.plan import Target
-from tachograph.schemas.deletion import MAX_NAMES
-from tachograph.schemas.derived import Naming
-from tachograph.schemas.errors import MalformedRecord
 from tachograph.sinks.client import Cluster
 from tachograph.sinks.errors import CallRefused, Unavailable
 from tachograph.sinks.record import Message, Record, index_of
@@ -31,7 +26,6 @@ PAGE = 5_000
 TRIES, AGAIN_SECONDS = 20, 0.5
 SCROLL = "2m"
 TACHO = "unmapped.tacho"
-_NAMING = ",".join(f"{TACHO}.{name}" for name in Naming.model_fields)
 _NOTHING = Message("", 0, 0, 0, None, b"")
 _MISSING = {"ignore_unavailable": "true", "allow_no_indices": "true"}
 
@@ -108,17 +102,6 @@ class Store:
         for records in self._batches(targets):
             answer = self._json("POST", "/_mget", orjson.loads(mget_body(records)), {"_source": "false"})
             found |= {item["_id"] for item in (answer or {}).get("docs", ()) if item.get("found")}
-        return found
-
-    def naming(self, targets: Sequence[Target]) -> dict[str, frozenset[uuid.UUID]]:
-        """The uids of those that are there, and of the messages and parts that each of them names."""
-        days = {target.uid: target.day for target in targets}
-        found: dict[str, frozenset[uuid.UUID]] = {}
-        for records in self._batches(targets):
-            body = orjson.loads(mget_body(records))
-            answer = self._json("POST", "/_mget", body, {"_source_includes": _NAMING})
-            there = [item for item in (answer or {}).get("docs", ()) if item.get("found")]
-            found |= {item["_id"]: _named(item, days[item["_id"]]) for item in there}
         return found
 
     def stored(self, targets: Sequence[Target]) -> dict[str, bytes]:
@@ -218,14 +201,3 @@ class Store:
                     raise PartDown(f"{fault}: `tacho status` says what runs; then run it again") from None
                 self._sleep(AGAIN_SECONDS)
         return None
-
-
-def _named(item: dict[str, Any], day: str) -> frozenset[uuid.UUID]:
-    """What a stored document names. One that does not say so in form, as none of ours, names nothing."""
-    try:
-        naming = Naming.of(item["_source"]["unmapped"]["tacho"])
-    except (MalformedRecord, KeyError, TypeError):
-        return frozenset()
-    message = naming.message_named(day.replace(".", "-"))
-    parts = islice(naming.parts_named(item["_id"]), MAX_NAMES - 1)
-    return frozenset((*parts, message) if message else parts)

@@ -7,8 +7,8 @@ import pytest
 
 from tachograph.cli.errors import Interrupted
 from tachograph.cli.evidence.deleting import Done, Plan
-from tachograph.cli.evidence.deletion_run import about, planned, tell, to_be_run_again
-from tachograph.forensics.deletion.plan import Draft
+from tachograph.cli.evidence.deletion_run import about, exit_code, planned, tell, to_be_run_again
+from tachograph.forensics.deletion.plan import Draft, Target
 from tachograph.schemas.deletion import ERASURE, Statement
 
 
@@ -19,8 +19,10 @@ def test_a_plan_says_what_a_run_would_come_to() -> None:
         type=said.type, at=said.at, by=said.by, rule=said.rule, reason=said.reason, session=uuid.UUID(int=1),
         log="log/0", records=((1, "2026.01.01", "request", uuid.UUID(int=2)),),
     )  # fmt: skip
-    plan = Plan((Draft(statement, 0),), present=frozenset({"a", "b"}), missing=3, unsealed=4)
-    assert planned(plan) == Done(statements=1, records=1, documents=2, missing=3, unsealed=4)
+    altered = (Target("c", "request", "2026.01.01"),)
+    plan = Plan((Draft(statement, 0),), present=frozenset({"a", "b"}), altered=altered, missing=3, unsealed=4)
+    told = Done(statements=1, records=1, documents=3, altered=["c"], missing=3, unsealed=4)
+    assert planned(plan) == told
 
 
 @pytest.mark.parametrize(
@@ -39,3 +41,13 @@ def test_programs_and_people_are_told(capsys: pytest.CaptureFixture[str]) -> Non
     assert json.loads(said.out)["sessions"] == ["s"]
     assert "stay MISSING" in said.err
     assert "3 documents have no leaf" in said.err
+    tell(Done(altered=["u"] * 21), sessions=["s"], dry_run=False, json_output=False)
+    said = capsys.readouterr()
+    assert said.err.count("its document was altered") == 20
+    assert "21 documents were altered" in said.err
+
+
+def test_the_exit_code_is_that_of_the_gravest() -> None:
+    """Of what an audit would find: altered, then missing; what has no leaf yet is only to be run again."""
+    done = [Done(), Done(unsealed=2), Done(missing=1, unsealed=2), Done(altered=["u"], missing=1)]
+    assert list(map(exit_code, done)) == [0, 1, 53, 31]

@@ -61,22 +61,25 @@ def test_nothing_goes_that_is_not_asked_for(deletion: DeletionWorld) -> None:
 
 @pytest.mark.engines
 def test_what_is_deleted_behind_its_back_stays_missing(deletion: DeletionWorld) -> None:
-    """A deletion names no document that is gone already, so it does not make that lawful."""
+    """A deletion names no document that is gone already or altered, so it does not make that lawful."""
     session = uuid.uuid4()
     docs = tale(session)
     deletion.publish(docs)
-    deletion.cluster.call(
-        "DELETE", f"/{deletion.prefix}-events-{DAY}/_doc/{docs[1].uid}", params={"refresh": "true"}
-    )
-    assert deletion.verdict(session)["verdict"] == "document-missing"
+    place = f"/{deletion.prefix}-events-{DAY}/_doc"
+    deletion.cluster.call("DELETE", f"{place}/{docs[1].uid}", params={"refresh": "true"})
+    deletion.cluster.call("PUT", f"{place}/{docs[2].uid}", b'{"x":1}', params={"refresh": "true"},
+                          headers={"content-type": "application/json"})  # fmt: skip
+    assert deletion.verdict(session)["verdict"] == "record-altered"
     code, done = erase(deletion, str(session), "--yes")
-    assert (code, done["records"], done["missing"]) == (0, 4, 1)
+    assert (code, done["records"], done["missing"], done["altered"]) == (31, 3, 1, [docs[2].uid])
+    assert deletion.there(docs) == set()
     report = deletion.verdict(session)
     assert (report["verdict"], report["states"]["ERASED"], report["states"]["MISSING"]) == (
-        "document-missing", 4, 1
+        "document-missing", 3, 2
     )  # fmt: skip
-    (gone,) = [item for item in report["records"] if item["state"] == "MISSING"]
-    assert gone["uid"] == docs[1].uid
+    gone = {item["uid"] for item in report["records"] if item["state"] == "MISSING"}
+    assert gone == {docs[1].uid, docs[2].uid}
+    assert erase(deletion, str(session), "--yes")[0] == 53
 
 
 @pytest.mark.engines

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-import orjson
 import pytest
 from deletion_world import DeletionWorld, tale
 from world import DAY
@@ -14,7 +13,6 @@ from tachograph.cli.errors import PartDown, Refused
 from tachograph.cli.evidence import store as module
 from tachograph.cli.evidence.store import Store
 from tachograph.forensics.deletion.plan import Target
-from tachograph.schemas.derived import message_uid, part_uid
 from tachograph.sinks.errors import CallRefused, Unavailable
 
 
@@ -33,12 +31,6 @@ class Cluster:
         return self.answer
 
 
-def named(tacho: object) -> dict[str, frozenset[uuid.UUID]]:
-    """What a document with this under `unmapped.tacho` names, by its uid."""
-    item = {"_id": TARGET.uid, "found": True, "_source": {"unmapped": {"tacho": tacho}}}
-    return store(orjson.dumps({"docs": [item]}))[0].naming([TARGET])
-
-
 def store(answer: bytes | Exception) -> tuple[Store, Cluster]:
     cluster = Cluster(answer)
     return Store(cluster, prefix="p", sleep=lambda _: None), cluster  # type: ignore[arg-type]  # it is all that is asked
@@ -52,32 +44,6 @@ def test_what_it_may_not_do_is_said() -> None:
     for answer in (CallRefused(403, "security_exception"), b'{"items":[{"delete":{"status":403}}]}'):
         with pytest.raises(Refused):
             store(answer)[0].delete([TARGET])
-
-
-def test_what_a_document_names_is_read_from_its_index() -> None:
-    """The last message of a conversation and the parts; nothing from a document that is none of ours."""
-    talk = {"conversation": {"head": "a" * 64}, "connection": "desk", "body_parts": 1}
-    facts = {"type": "request", "session": str(uuid.UUID(int=2))}
-    head = message_uid(facts["session"], "desk", DAY.replace(".", "-"), "a" * 64)
-    assert named(facts | talk) == {TARGET.uid: frozenset((head, part_uid(TARGET.uid, 1)))}
-    for odd in ({}, facts | {"conversation": 7}, None):
-        assert named(odd) == {TARGET.uid: frozenset()}
-    assert store(b'{"docs":[{"_id":"x","found":false}]}')[0].naming([TARGET]) == {}
-
-
-def test_a_gateway_s_own_strand_is_known_by_its_principal_s_kind_and_name() -> None:
-    """Neither an agent that is called so nor the canary, which is of that kind, is one."""
-    for count, answer in ((0, False), (1, True)):
-        made, cluster = store(orjson.dumps({"hits": {"total": {"value": count}}}))
-        assert made.is_gateways("gateway") is answer
-        (query,) = (orjson.loads(body or b"")["query"]["bool"] for body in cluster.bodies)
-        tacho = "unmapped.tacho"
-        assert query["filter"] == [
-            {"term": {f"{tacho}.principal.kind": "gateway"}},
-            {"term": {f"{tacho}.principal.id": "gateway"}},
-        ]
-        assert {"term": {f"{tacho}.session": "gateway"}} in query["should"]
-        assert query["minimum_should_match"] == 1
 
 
 def test_a_cluster_that_is_away_is_asked_again_within_a_bound() -> None:
