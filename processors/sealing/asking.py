@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
 
+from tachograph.credentials.deadline import DeadlineTransport, within
 from tachograph.processors.errors import AnchorFault
 
 __all__ = ["Answer", "Caller", "http_client"]
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
-"""The longest silence while an answer comes; the whole of it may take twice as long."""
+"""The longest silence while an answer comes; a try as a whole may take twice as long."""
 MAX_ANSWER_BYTES = 64 << 10
 TRIES, AGAIN_SECONDS = 2, 1.0
 """How often a question is put, and the pause between: the next checkpoint is asked about in any case."""
@@ -31,8 +33,15 @@ class Answer:
 
 
 def http_client() -> httpx.Client:
-    """With the system's certificates, or those of SSL_CERT_FILE; redirects are not followed."""
-    return httpx.Client(timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS))
+    """With the system's certificates, or those of SSL_CERT_FILE; redirects are not followed.
+
+    Through a proxy of the environment the headers are bounded by each silence only: httpx knows no more.
+    """
+    proxied = {"http", "https", "all"} & urllib.request.getproxies().keys()
+    return httpx.Client(
+        transport=None if proxied else DeadlineTransport(httpx.create_ssl_context()),
+        timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+    )
 
 
 class Caller:
@@ -59,7 +68,8 @@ class Caller:
 
     def _once(self, body: bytes, kind: str) -> Answer:
         end = time.monotonic() + 2 * ANSWER_SECONDS
-        with self._http.stream("POST", self._url, content=body, headers={"content-type": kind}) as answer:
+        told, whole = {"content-type": kind}, within(2 * ANSWER_SECONDS)
+        with self._http.stream("POST", self._url, content=body, headers=told, extensions=whole) as answer:
             data = b""
             for piece in answer.iter_bytes():
                 data += piece

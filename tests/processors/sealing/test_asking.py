@@ -1,5 +1,8 @@
 """Questions to anchors end, whatever the other side does."""
 
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -77,3 +80,56 @@ def test_every_wait_has_a_bound() -> None:
     with http_client() as http:
         assert http.timeout == httpx.Timeout(asking.ANSWER_SECONDS, connect=asking.CONNECT_SECONDS)
         assert not http.follow_redirects
+
+
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+def test_headers_that_drip_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then keeps no lane from the next checkpoint."""
+    monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.5)
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+    stopped = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        for _ in range(asking.TRIES):
+            with server.accept()[0] as connection:
+                try:
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nx: ")
+                    while not stopped.wait(0.02):
+                        connection.sendall(b"a")
+                except OSError:
+                    pass  # who asked has gone
+
+    with socket.create_server(("127.0.0.1", 0)) as server, http_client() as http:
+        thread = threading.Thread(target=drip, args=(server,), daemon=True)
+        thread.start()
+        began = time.monotonic()
+        with pytest.raises(AnchorFault, match="no answer"):
+            Caller(http, f"http://127.0.0.1:{server.getsockname()[1]}/", wait=lambda _: False).post(b"", "t")
+        assert time.monotonic() - began < 30
+        stopped.set()
+        thread.join(30)
+
+
+def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Witnesses are outside: some can be reached in no other way."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.settimeout(30)
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        asked: list[bytes] = []
+
+        def answer() -> None:
+            with proxy.accept()[0] as connection:
+                asked.append(connection.recv(65536))
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        with http_client() as http:
+            assert Caller(http, "http://witness.example/x", wait=lambda _: True).post(b"", "t").status == 200
+        thread.join(30)
+    assert asked[0].startswith(b"POST http://witness.example/x ")
