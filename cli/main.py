@@ -6,9 +6,11 @@ ends with its verdict's own: 4 and from 10 on.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +18,7 @@ import typer
 from tachograph.cli import canary, console, credentials, doctor, keys, login, parts, provision, sessions, up
 from tachograph.cli.approvals import command as approvals
 from tachograph.cli.demo import command as demo
-from tachograph.cli.errors import Interrupted
+from tachograph.cli.errors import Interrupted, WrongUse
 from tachograph.cli.escrow import command as escrow
 from tachograph.cli.evidence import command as evidence
 from tachograph.cli.lazy import LazyGroup
@@ -30,6 +32,9 @@ __all__ = ["app", "main"]
 DEBUG = "--debug"
 _EXIT_CODES = {"ConfigurationError": 2, "OperatorError": 2, "StackError": 3, "BrokerFault": 3, "VaultDown": 3}
 """Of errors of other rooms, which know no exit codes, by the name of a class in their tree."""
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What an output says that takes no more."""
 
 app = typer.Typer(
     name="tacho",
@@ -88,18 +93,45 @@ def explain(error: BaseException) -> str:
 
 def main() -> None:
     """The console command `tacho`."""
+    _need_an_output()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:  # `tacho show | head`: whoever read has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except BrokenPipeError as error:  # `tacho show | head`: whoever read has had enough
+        _write_no_more()
+        ended = error.__context__
+        sys.exit(ended.code if isinstance(ended, SystemExit) else 0)
     except Exception as error:
-        if DEBUG in sys.argv:
+        unwritten = _unwritten(error)
+        if DEBUG in sys.argv and not unwritten:
             raise
-        note(explain(error))
-        sys.exit(exit_code(error))
+        note(unwritten or explain(error))
+        sys.exit(1 if unwritten else exit_code(error))
+
+
+def _need_an_output() -> None:
+    """A verdict that nobody can read is none; and a file must not take the place of a closed output."""
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  as long as the process
+    if sys.stdout is None:
+        note("error: standard output is closed: give it a file; >/dev/null where only the exit code counts")
+        sys.exit(WrongUse.exit_code)
+
+
+def _unwritten(error: Exception) -> str | None:
+    """What keeps the output from being written, where that is what went wrong."""
+    if not isinstance(error, OSError) or error.errno not in _FULL or error.filename is not None:
+        return None
+    _write_no_more()
+    return f"error: standard output or a file cannot be written ({error.strerror})"
+
+
+def _write_no_more() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 _GROUPS = (

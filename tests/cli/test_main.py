@@ -125,3 +125,31 @@ def test_completion_is_offered(tmp_path: Path) -> None:
     """The shell can ask which commands there are, those that load late included."""
     done = _tacho(cwd=tmp_path, _TACHO_COMPLETE="complete_bash", COMP_WORDS="tacho ma", COMP_CWORD="1")
     assert "mask" in done.stdout or done.returncode == 0
+
+
+def _through_a_shell(rest: str) -> subprocess.CompletedProcess[str]:
+    command = ["bash", "-c", f'"$0" -m tachograph.cli.main {rest}', sys.executable]
+    return subprocess.run(command, capture_output=True, text=True, timeout=WAIT, check=False)
+
+
+@pytest.mark.parametrize(
+    ("rest", "code", "said"),
+    [
+        ("--version >&-", 2, "standard output is closed"),
+        ("--version 2>&- >&-", 2, ""),
+        ("show 2>&-", 2, ""),
+        ("--version >/dev/full", 1, "standard output or a file cannot be written (No space left"),
+        ("--debug mask --help >/dev/full", 1, "standard output or a file cannot be written (No space left"),
+        ("--version | sleep 0", 0, ""),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_said(rest: str, code: int, said: str) -> None:
+    """It is no defect, and never a success where somebody was to read it."""
+    if "/dev/full" in rest and not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    done = _through_a_shell(rest)
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "defect" not in done.stderr
+    assert "Exception ignored" not in done.stderr
