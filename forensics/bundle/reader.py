@@ -32,7 +32,7 @@ from tachograph.schemas.note import NoteKey, open_note
 
 __all__ = ["Exporters", "Note", "Opened", "Refused", "read_bundle"]
 
-_HEX = re.compile(r"[0-9a-f]{64}")
+_HASHES = re.compile(r"(?:[0-9a-f]{64}(?: [0-9a-f]{64})*+)?")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
 _BASE64 = r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?"
@@ -219,8 +219,10 @@ def _steps(values: Sequence[Any], checkpoints: Sequence[Note]) -> Iterator[Consi
 
 
 def _path(value: Any, where: str) -> tuple[bytes, ...]:
-    fits = isinstance(value, list) and len(value) <= MAX_PROOF
-    fits = fits and all(isinstance(item, str) and _HEX.fullmatch(item) for item in value)
+    fits = isinstance(value, list) and len(value) <= MAX_PROOF and all(type(item) is str for item in value)
+    # One look at all of them: with as many hashes as items, each item is one.
+    together = " ".join(value) if fits else ""
+    fits = fits and len(together) == max(65 * len(value) - 1, 0) and _HASHES.fullmatch(together) is not None
     _expect(fits, where, f"expected a path of at most {MAX_PROOF} hashes")
     return tuple(map(bytes.fromhex, value))
 

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import orjson
@@ -24,6 +25,9 @@ from tachograph.schemas.event import EventType, Header, event_uid
 __all__ = ["HEADER_FIELDS", "MAX_DEPTH", "WIRE_TYPES", "Document", "Unreadable", "read_document"]
 
 MAX_DEPTH = 64
+MILLIS_OF_A_DAY = 86_400_000
+DATES = 64
+"""Days whose dates are remembered: a session has few."""
 WIRE_TYPES = frozenset(item.value for item in EventType)
 HEADER_FIELDS = tuple(sorted(Header.model_fields))
 _STRING = r'"(?:[^"\\\x00-\x1f]|\\["\\bfnrt]|\\u00[01][0-9a-f])*+"'
@@ -89,7 +93,12 @@ def read_document(data: bytes) -> Document:
 def _day(millis: int) -> str:
     if not 0 <= millis < 253_402_300_800_000:  # the year 10000
         return ""
-    return f"{datetime.fromtimestamp(millis // 1000, UTC):%Y-%m-%d}"
+    return _date(millis // MILLIS_OF_A_DAY)
+
+
+@lru_cache(DATES)
+def _date(day: int) -> str:
+    return f"{datetime.fromtimestamp(day * 86_400, UTC):%Y-%m-%d}"
 
 
 def _header(tacho: dict[str, Any]) -> tuple[Header, bytes]:

@@ -1,16 +1,21 @@
 """The reader: what was written comes back as values; everything else is a verdict."""
 
+from typing import cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from world import EXPORTER, SESSION, STRANGER, bundle, resigned, sealed, story
 
+from tachograph.forensics.bundle import reader
 from tachograph.forensics.bundle.content import write_bundle
 from tachograph.forensics.bundle.reader import Exporters, Refused, read_bundle
 from tachograph.forensics.verdict import Verdict
+from tachograph.schemas.merkle import MAX_PROOF
 
 TRUSTED = Exporters((EXPORTER.key,))
 FILES = bundle(sealed(story())).files()
+HASH = "0a" * 32
 
 
 def test_what_was_written_comes_back() -> None:
@@ -59,3 +64,27 @@ def test_no_line_is_a_traceback(value: dict[str, object]) -> None:
     for name in ("leaves.jsonl", "proofs.jsonl", "custody.jsonl"):
         with pytest.raises(Refused):
             read_bundle(resigned({**FILES, name: line}), TRUSTED)
+
+
+@pytest.mark.parametrize(
+    ("path", "fits"),
+    [
+        ([], True),
+        ([HASH, HASH], True),
+        ([f"{HASH} {HASH}"], False),
+        ([HASH, f"{HASH} {HASH}", ""], False),
+        ([HASH + " "], False),
+        ([HASH[:-1], HASH + "0"], False),
+        ([HASH.upper()], False),
+        ([HASH, 7], False),
+        (HASH, False),
+        ([HASH] * (MAX_PROOF + 1), False),
+    ],
+)
+def test_a_path_is_a_list_of_hashes_each_an_item(path: object, fits: bool) -> None:
+    """They are looked at together, and still none may hide in another."""
+    if fits:
+        assert reader._path(path, "here") == tuple(map(bytes.fromhex, cast("list[str]", path)))
+    else:
+        with pytest.raises(Refused):
+            reader._path(path, "here")
